@@ -1,0 +1,1 @@
+"""People and scripts: console, REST and command line. Imports `csms_bridge` and `pki`."""
