@@ -1,0 +1,170 @@
+# ruff: noqa: N818 - the names say what happened; "Error" behind each of them would add nothing
+"""What can go wrong in the authority, split by who must act.
+
+PkiError
+├── CsrRejected            whoever made the request: another key, another name, another encoding
+├── OrderRefused           whoever placed the order: unknown profile, bad host name, validity too long
+├── LintFailed             us: our own certificate would break a clause; nothing was signed
+├── SignerUnavailable      the operator: a key is missing or cannot be used
+├── IssuerEndsTooSoon      the operator: roll the authority over
+├── MisSigned              us: what came back from the signer is not what we asked for
+├── TokenSpent             us: a step of issuing was repeated
+├── UnknownCertificate, UnknownAuthority, UnknownFirmware     the caller: no such thing
+├── AlreadyRevoked, NotHeld, RevocationRefused                the caller: the state does not allow it
+├── FirmwareRefused        whoever ordered the signature
+└── KeyStoreError
+    ├── WrongPassphrase, KeyStoreMissing                      the operator
+    └── KeyExists, KeyMissing                                 the operator
+
+Every one has a `sentence` (what is wrong, fit for a person) and a `hint` (what to do, possibly empty).
+"""
+
+
+class PkiError(Exception):
+    """The root of the tree. `sentence` says what is wrong, `hint` what to do about it."""
+
+    hint = ""
+
+    def __init__(self, sentence: str, hint: str | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        if hint is not None:
+            self.hint = hint
+
+
+class CsrRejected(PkiError):
+    """A certificate request that must not be signed. `code` is stable, `clause` names the rule it breaks."""
+
+    def __init__(self, code: str, sentence: str, clause: str = "", hint: str | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.code = code
+        self.clause = clause
+
+
+class OrderRefused(PkiError):
+    """An order that cannot be carried out as placed; `field` names the part that is wrong."""
+
+    def __init__(self, field: str, sentence: str, hint: str | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.field = field
+
+
+class LintFailed(PkiError):
+    """Our own to-be-signed certificate breaks a clause. `findings` are sentences, each with its clause."""
+
+    hint = "Nothing was signed. This is a fault of the profile or of the program, not of the request."
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        super().__init__("the certificate would break a rule: " + "; ".join(findings))
+        self.findings = findings
+
+
+class SignerUnavailable(PkiError):
+    """The key called `name` cannot sign now."""
+
+    hint = "Check the keys folder and the passphrase, then try again; nothing was lost."
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"the key {name!r} cannot sign: {why}")
+        self.name = name
+
+
+class IssuerEndsTooSoon(PkiError):
+    """The certificate would outlive its issuer, which RFC 5280 path validation would not accept."""
+
+    hint = "Order a shorter validity, or roll the authority over."
+
+    def __init__(self, authority: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.authority = authority
+
+
+class MisSigned(PkiError):
+    """The signer returned something else than a good signature over the intended bytes."""
+
+    hint = (
+        "The intent is on record and the certificate was not delivered. Check the signer before trying again."
+    )
+
+
+class TokenSpent(PkiError):
+    """A single-use step of issuing was used twice, which would sign the same intent twice."""
+
+
+class UnknownCertificate(PkiError):
+    """No certificate of ours has this serial number."""
+
+    def __init__(self, serial: str) -> None:
+        super().__init__(f"there is no certificate with serial number {serial!r}")
+        self.serial = serial
+
+
+class UnknownAuthority(PkiError):
+    """No authority has this name, or the authority has no such CRL shard."""
+
+    def __init__(self, name: str, sentence: str | None = None) -> None:
+        super().__init__(sentence or f"there is no authority called {name!r}")
+        self.name = name
+
+
+class UnknownFirmware(PkiError):
+    """No firmware order has this id."""
+
+    def __init__(self, firmware_id: str) -> None:
+        super().__init__(f"there is no firmware with id {firmware_id!r}")
+        self.firmware_id = firmware_id
+
+
+class AlreadyRevoked(PkiError):
+    """The certificate is revoked for good already."""
+
+    def __init__(self, serial: str) -> None:
+        super().__init__(f"the certificate {serial} is revoked already")
+        self.serial = serial
+
+
+class NotHeld(PkiError):
+    """Only a certificate on hold can be released (RFC 5280 §5.3.1, certificateHold)."""
+
+    def __init__(self, serial: str) -> None:
+        super().__init__(f"the certificate {serial} is not on hold, so there is nothing to release")
+        self.serial = serial
+
+
+class RevocationRefused(PkiError):
+    """This certificate cannot be revoked by a list: a root is withdrawn from the trust stores instead."""
+
+
+class FirmwareRefused(PkiError):
+    """The firmware must not be signed as ordered; `field` names the part that is wrong."""
+
+    def __init__(self, field: str, sentence: str, hint: str | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.field = field
+
+
+class KeyStoreError(PkiError):
+    """Something about the folder of encrypted keys."""
+
+
+class WrongPassphrase(KeyStoreError):
+    """The passphrase does not open the key store."""
+
+    hint = "Set VOLTWARD_PASSPHRASE or VOLTWARD_PASSPHRASE_FILE to the passphrase chosen at init."
+
+    def __init__(self) -> None:
+        super().__init__("the passphrase does not open the keys of this data folder")
+
+
+class KeyStoreMissing(KeyStoreError):
+    """The folder holds no key store, or a damaged one."""
+
+
+class KeyExists(KeyStoreError):
+    """A key file is never overwritten."""
+
+    hint = "Keys are never overwritten; move the old file away if it is really not needed."
+
+
+class KeyMissing(KeyStoreError):
+    """There is no key file of this name."""
