@@ -1,0 +1,34 @@
+"""What the OCPP side writes into the audit trail: one tag per act, read by the pages as well."""
+
+from enum import StrEnum
+
+
+class FleetAct(StrEnum):
+    """Acts on stations and walks; the value is what stands in the trail."""
+
+    STATION_ADDED = "station:added"
+    STATION_REMOVED = "station:removed"
+    STATION_SEEN = "station:seen-on-profile"
+    STATION_REFUSED = "station:refused"
+    STATION_BOOTED = "station:booted"
+    STATION_CLOSED = "station:connection-closed"
+    FLOOR_RAISED = "station:lower-profile-barred"
+    FLOOR_PERMITTED = "station:lower-profile-permitted"
+    PASSWORD_OFFERED = "station:password-offered"  # noqa: S105 -- the name of an act
+    PASSWORD_CHANGED = "station:password-changed"  # noqa: S105 -- the name of an act
+    PASSWORD_KEPT = "station:password-kept"  # noqa: S105 -- the name of an act
+    CERTIFICATE_ASKED = "station:certificate-asked"
+    CERTIFICATE_ASK_REFUSED = "station:certificate-ask-refused"
+    CERTIFICATE_SENT = "station:certificate-sent"
+    CERTIFICATE_TAKEN = "station:certificate-accepted"
+    CERTIFICATE_TURNED_DOWN = "station:certificate-rejected"
+    CERTIFICATE_SEEN = "station:certificate-seen"
+    SECURITY_EVENT = "station:security-event"
+    COMMAND_ORDERED = "command:ordered"
+    COMMAND_ANSWERED = "command:answered"
+    WALK_STARTED = "walk:started"
+    WALK_STEP = "walk:step"
+    WALK_DONE = "walk:done"
+    WALK_HELD = "walk:held"
+    WALK_RESUMED = "walk:resumed"
+    WALK_CANCELLED = "walk:cancelled"

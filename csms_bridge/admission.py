@@ -1,0 +1,193 @@
+"""May this peer in, as this station, on this profile? Pure: facts in, verdict out.
+
+The TLS layer has checked a client certificate's chain and its owner's hold of the key, nothing else; time,
+revocation and identity are decided here, where the reason can be recorded (ADR 0002).
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from csms_bridge.station import IDENTITY, OcppVersion, SecurityProfile
+from pki.secret_text import Secret
+
+SUBPROTOCOLS = {
+    "ocpp1.6": OcppVersion.V16,
+    "ocpp2.0.1": OcppVersion.V201,
+    "ocpp2.1": OcppVersion.V21,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BasicCredentials:
+    """An Authorization header's content: raw bytes, since a 1.6 password may be binary."""
+
+    pair: bytes
+
+    def password_for(self, identity: str) -> Secret | None:
+        """The password when the user name is exactly `identity` (A00.FR.204/.303), else None.
+
+        Tested as a prefix: 1.6 does not forbid a colon in identities, and passwords may hold one.
+        """
+        prefix = identity.encode() + b":"
+        return Secret(self.pair[len(prefix) :]) if self.pair.startswith(prefix) else None
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCertificate:
+    """What our records say of the client certificate. `station` is None when it is not one of ours."""
+
+    serial: str
+    station: str | None
+    common_name: str
+    state: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What a connection showed up to the HTTP upgrade. `password_fits` is None when none was offered."""
+
+    identity: str
+    tls: bool
+    offered: tuple[str, ...]
+    basic_present: bool
+    password_fits: bool | None
+    certificate: PresentedCertificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What is on record for the identity. `has_password` is false for a profile 0 station without one."""
+
+    id: str
+    serial: str
+    version: OcppVersion | None
+    floor: SecurityProfile
+    has_password: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Let in, on this profile, with this subprotocol."""
+
+    profile: SecurityProfile
+    subprotocol: str
+    certificate_serial: str | None
+
+    @property
+    def reason(self) -> str:
+        """The verdict in words, for the record."""
+        proofs = {
+            SecurityProfile.NONE: "no proof asked on profile 0",
+            SecurityProfile.BASIC: "Basic password over plain transport",
+            SecurityProfile.TLS_BASIC: "Basic password over TLS",
+            SecurityProfile.MUTUAL_TLS: f"client certificate {self.certificate_serial}",
+        }
+        return proofs[self.profile]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Not let in: the HTTP status of the upgrade's answer and the reason for the record.
+
+    The peer is told the status alone; the reason stays with us, since an impostor would learn from it.
+    """
+
+    status: int
+    reason: str
+
+
+Verdict = Admitted | Refused
+
+
+def identity_of(target: str) -> str | None:
+    """The identity in a request target: its last path segment, percent-decoded; None when malformed.
+
+    Any prefix is taken. A station that appends its identity after a query string is understood too.
+    """
+    segment = target.rsplit("/", 1)[-1].split("?", 1)[0].split("#", 1)[0]
+    try:
+        identity = unquote_to_bytes(segment).decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    return identity if IDENTITY.fullmatch(identity) else None
+
+
+def read_basic(header: str | None) -> BasicCredentials | None:
+    """The credentials of an Authorization header; None without one. Raises ValueError when malformed."""
+    if header is None:
+        return None
+    scheme, _, blob = header.strip().partition(" ")
+    if scheme.lower() != "basic":
+        raise ValueError("the Authorization header is not of the Basic scheme")
+    try:
+        pair = base64.b64decode(blob.strip(), validate=True)
+    except binascii.Error:
+        raise ValueError("the Authorization header is not base64") from None
+    if b":" not in pair:
+        raise ValueError("the Authorization header has no colon")
+    return BasicCredentials(pair)
+
+
+def decide(peer: Peer, station: Registered) -> Verdict:
+    """Decide about a peer that says it is `station`.
+
+    Order: proof first, then the profile it makes, then the subprotocol, so that a prober learns nothing
+    before it has proved itself. Stronger than asked is welcome; below the floor is refused for good
+    (A00.FR.002, A05.FR.07/.09).
+    """
+    proved = _proved_profile(peer, station)
+    if isinstance(proved, Refused):
+        return proved
+    if proved < station.floor:
+        return Refused(401, f"profile {proved:d} is below {station.floor:d}, which this station has reached")
+    subprotocol = choose_subprotocol(peer.offered, station.version)
+    if subprotocol is None:
+        offered = ", ".join(peer.offered) or "none"
+        return Refused(400, f"no subprotocol in common: offered {offered}")
+    serial = peer.certificate.serial if peer.certificate and proved is SecurityProfile.MUTUAL_TLS else None
+    return Admitted(proved, subprotocol, serial)
+
+
+def choose_subprotocol(offered: tuple[str, ...], registered: OcppVersion | None) -> str | None:
+    """The version on record when the station offers it, else the first of its list that we speak."""
+    spoken = [name for name in offered if name in SUBPROTOCOLS]
+    on_record = [name for name in spoken if SUBPROTOCOLS[name] is registered]
+    return next(iter(on_record or spoken), None)
+
+
+def outranks(newcomer: SecurityProfile, holder: SecurityProfile) -> bool:
+    """Whether a second connection for one identity may take over: with at least equal proof."""
+    return newcomer >= holder
+
+
+def _proved_profile(peer: Peer, station: Registered) -> SecurityProfile | Refused:
+    if peer.certificate is not None:
+        fault = _certificate_fault(peer.certificate, station)
+        if fault is None:
+            return SecurityProfile.MUTUAL_TLS
+        if not peer.basic_present:
+            return Refused(401, fault)
+    if peer.password_fits:
+        return SecurityProfile.TLS_BASIC if peer.tls else SecurityProfile.BASIC
+    if peer.basic_present:
+        return Refused(401, "wrong user name or password")
+    if peer.tls or station.floor > SecurityProfile.NONE:
+        missing = "neither client certificate nor Basic password" if peer.tls else "no Basic password"
+        return Refused(401, missing)
+    return SecurityProfile.NONE
+
+
+def _certificate_fault(certificate: PresentedCertificate, station: Registered) -> str | None:
+    """Why the certificate does not prove the station, or None when it does (A00.FR.403-408)."""
+    if certificate.station is None or certificate.profile != "station":
+        return "the client certificate is not a station certificate of this authority"
+    if certificate.station != station.id:
+        return f"the client certificate {certificate.serial} belongs to another station"
+    if certificate.common_name != station.serial:
+        return f"the certificate's CN {certificate.common_name!r} is not the registered serial number"
+    if certificate.state != "good":
+        return f"the client certificate {certificate.serial} is {certificate.state}"
+    return None

@@ -1,0 +1,85 @@
+"""OCPP 2.1 Edition 1 with the errata of 2025-09: 2.0.1 and what differs."""
+
+from typing import ClassVar
+
+from ocpp.v21 import call
+
+from csms_bridge import commands as c
+from csms_bridge.commands import Answer, Command
+from csms_bridge.dialects import variables
+from csms_bridge.dialects.payloads import payload_of
+from csms_bridge.dialects.v201 import MESSAGE_TIMEOUT, V201
+from csms_bridge.dialects.variables import Setting, Variable
+from csms_bridge.dialects.wire import House, Request, Standing
+from csms_bridge.frames import Json
+from csms_bridge.station import OcppVersion
+
+_standing = Standing(
+    {
+        "OpenPeriodicEventStream": {"status": "Rejected"},
+        "PullDynamicScheduleUpdate": {"status": "Rejected"},
+    }
+)
+
+
+class V21(V201):
+    """2.1: slots are components too, and certificate requests carry an id."""
+
+    version: ClassVar = OcppVersion.V21
+    subprotocol: ClassVar = "ocpp2.1"
+    slot_version: ClassVar = None
+    """2.1 ignores the version in a slot: the subprotocol decides (reference §2.4)."""
+
+    def request(self, command: Command) -> Request:
+        if isinstance(command, c.WriteSlotVariables):
+            return variables.write(_slot_settings(command))
+        return super().request(command)
+
+    def answer(self, command: Command, payload: Json) -> Answer:
+        if isinstance(command, c.WriteSlotVariables):
+            return variables.read_written(payload)
+        return super().answer(command, payload)
+
+    def response(self, action: str, payload: Json, house: House) -> Json:
+        return super().response(action, payload, house) or self._own_response(action, payload)
+
+    def _own_response(self, action: str, payload: Json) -> Json:
+        match action:
+            case "GetCertificateChainStatus":
+                return {"certificateStatus": _unknown_statuses(payload)}
+            case "VatNumberValidation":
+                return {"status": "Rejected", "vatNumber": str(payload.get("vatNumber", ""))}
+        return _standing(action)
+
+    def _deliver(self, command: c.DeliverCertificate) -> Request:
+        kind = "ChargingStationCertificate"
+        return payload_of(call.CertificateSigned(command.chain, kind, request_id=command.request_id))
+
+
+def _slot_settings(command: c.WriteSlotVariables) -> list[Setting]:
+    values = {
+        "OcppCsmsUrl": command.url,
+        "OcppInterface": "Any",
+        "OcppTransport": "JSON",
+        "MessageTimeout": str(MESSAGE_TIMEOUT),
+        "SecurityProfile": str(int(command.profile)),
+        # Set explicitly (B09.FR.29/.30; TC_B_105 checks it).
+        "VpnEnabled": "false",
+        "ApnEnabled": "false",
+    }
+    slot = str(command.slot)
+    return [Setting(Variable("NetworkConfiguration", name, slot), value) for name, value in values.items()]
+
+
+def _unknown_statuses(payload: Json) -> list[Json]:
+    requests = payload.get("certificateStatusRequests")
+    return [
+        {
+            "certificateHashData": request.get("certificateHashData"),
+            "source": request.get("source"),
+            "status": "Failed",
+            "nextUpdate": "1970-01-01T00:00:00.000Z",
+        }
+        for request in (requests if isinstance(requests, list) else [])
+        if isinstance(request, dict)
+    ]

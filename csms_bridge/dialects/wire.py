@@ -1,0 +1,188 @@
+"""What the three dialects share: schema checks, the shape of a dialect, and the standing answers."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from typing import ClassVar, cast
+
+from jsonschema import Draft4Validator
+from ocpp.messages import get_validator
+
+from csms_bridge.commands import Answer, Command, Outcome
+from csms_bridge.events import Event
+from csms_bridge.frames import Json
+from csms_bridge.station import OcppVersion
+
+CALL, CALL_RESULT = 2, 3
+
+
+class Fault(StrEnum):
+    """Why a message is turned down; each dialect spells it in its own error codes."""
+
+    NOT_IMPLEMENTED = "not implemented"
+    NOT_SUPPORTED = "not supported"
+    FORMAT = "format"
+    TYPE = "type"
+    CONSTRAINT = "constraint"
+    OCCURRENCE = "occurrence"
+    SECURITY = "security"
+    INTERNAL = "internal"
+
+
+class WireFault(Exception):
+    """A message that is answered with a CALLERROR: the fault and one sentence for the station's log."""
+
+    def __init__(self, fault: Fault, sentence: str) -> None:
+        super().__init__(sentence)
+        self.fault = fault
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A CALL to send: action and payload."""
+
+    action: str
+    payload: Json
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a standing answer needs to know of us: the time, the heartbeat interval in s, the policy."""
+
+    now: datetime
+    interval: int
+    authorize: bool
+    transaction: int = 0
+
+
+class Dialect(ABC):
+    """One OCPP version. Stateless; payloads are plain JSON objects."""
+
+    version: ClassVar[OcppVersion]
+    subprotocol: ClassVar[str]
+    error_codes: ClassVar[Mapping[Fault, str]]
+    framework_error: ClassVar[str]
+    """The CALLERROR code for a frame that cannot be read at all."""
+
+    @abstractmethod
+    def request(self, command: Command) -> Request:
+        """Spell a command. Raises LookupError when this version has no message for it."""
+
+    @abstractmethod
+    def answer(self, command: Command, payload: Json) -> Answer:
+        """Read the answer to `command`."""
+
+    @abstractmethod
+    def event(self, action: str, payload: Json) -> Event:
+        """Read a station's CALL."""
+
+    @abstractmethod
+    def response(self, action: str, payload: Json, house: House) -> Json:
+        """The standing answer to a station's CALL, when no upstream CSMS gives one."""
+
+    @abstractmethod
+    def certificate_response(self, accepted: bool, reason: str) -> Json:
+        """The answer to SignCertificate (A02.FR.11/.12); never a CALLERROR, which leaves stations stuck."""
+
+    def error(self, code: str, description: str) -> Answer:
+        """Read a CALLERROR: the station does not know the message, or would not take it."""
+        words = f"{code}: {description}" if description else code
+        unknown = code in ("NotImplemented", "NotSupported")
+        return Answer(Outcome.NOT_SUPPORTED if unknown else Outcome.REJECTED, words)
+
+    def check_call(self, action: str, payload: Json) -> None:
+        """Raise WireFault unless `payload` fits the schema of a request."""
+        self._check(CALL, action, payload)
+
+    def check_answer(self, action: str, payload: Json) -> None:
+        """Raise WireFault unless `payload` fits the schema of a response."""
+        self._check(CALL_RESULT, action, payload)
+
+    def knows(self, action: str) -> bool:
+        """Whether this version has such a message at all."""
+        return _validator(CALL, action, self.version) is not None
+
+    def _check(self, kind: int, action: str, payload: Json) -> None:
+        validator = _validator(kind, action, self.version)
+        if validator is None:
+            raise WireFault(Fault.NOT_IMPLEMENTED, f"OCPP {self.version} has no {action[:50]}")
+        for error in validator.iter_errors(payload):
+            where = ".".join(str(part) for part in error.absolute_path) or "the payload"
+            raise WireFault(_FAULT_OF.get(str(error.validator), Fault.FORMAT), f"{where}: {error.validator}")
+
+
+_FAULT_OF = {
+    "type": Fault.TYPE,
+    "required": Fault.OCCURRENCE,
+    "minItems": Fault.OCCURRENCE,
+    "maxItems": Fault.OCCURRENCE,
+    "enum": Fault.CONSTRAINT,
+    "maxLength": Fault.CONSTRAINT,
+    "minimum": Fault.CONSTRAINT,
+    "maximum": Fault.CONSTRAINT,
+}
+
+
+@cache
+def _validator(kind: int, action: str, version: OcppVersion) -> Draft4Validator | None:
+    # The action comes from outside and names a file: anything but letters and digits is no action.
+    if not action.isascii() or not action.isalnum() or len(action) > 50:
+        return None
+    try:
+        return cast("Draft4Validator", get_validator(kind, action, str(version)))
+    except (OSError, json.JSONDecodeError):
+        return None
+
+
+def status_answer(payload: Json, meanings: Mapping[str, Outcome], status: str = "status") -> Answer:
+    """Read `{"status": …, "statusInfo": {…}}`; a status that `meanings` does not name counts as rejected."""
+    words = str(payload.get(status, ""))
+    info = payload.get(status + "Info")
+    detail = reason_of(info)
+    return Answer(meanings.get(words, Outcome.REJECTED), f"{words} ({detail})" if detail else words)
+
+
+def reason_of(info: object) -> str:
+    """The words of a statusInfo object: reason code and additional info."""
+    if not isinstance(info, dict):
+        return ""
+    parts = (str(info.get("reasonCode", "")), str(info.get("additionalInfo", "")))
+    return ": ".join(part for part in parts if part)
+
+
+def rfc3339(moment: datetime) -> str:
+    """OCPP's date-time: UTC, milliseconds, Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read_time(text: object) -> datetime | None:
+    """A station's date-time, with or without milliseconds; a missing offset is taken as UTC."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def text_of(payload: Mapping[str, object], *names: str) -> str:
+    """The first of these fields that holds text, else empty."""
+    return next((value for name in names if isinstance(value := payload.get(name), str)), "")
+
+
+ACCEPT_OR_REJECT = {"Accepted": Outcome.ACCEPTED, "Rejected": Outcome.REJECTED, "Failed": Outcome.FAILED}
+TRIGGER = {**ACCEPT_OR_REJECT, "NotImplemented": Outcome.NOT_SUPPORTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Answers that depend on nothing: action to payload."""
+
+    answers: Mapping[str, Json] = field(default_factory=dict)
+
+    def __call__(self, action: str) -> Json:
+        return dict(self.answers.get(action, {}))

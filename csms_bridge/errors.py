@@ -1,0 +1,78 @@
+"""What can go wrong on the OCPP side, split by who must act.
+
+BridgeError
+├── UnknownStation, UnknownWalk, UnknownCommand   the caller named something we do not have
+├── StationExists, StationRefused                 the caller's data about a station
+├── WalkRefused                                   this walk cannot be started, held or resumed now
+├── CommandRefused                                a message that must not, or cannot, be sent
+└── StationSilent                                 the station gave no answer: unknown, not failed
+"""
+
+
+class BridgeError(Exception):
+    """Base of the room's errors: `sentence` says what is wrong, `hint` what to do about it."""
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+
+class UnknownStation(BridgeError):
+    """No station has this identity."""
+
+    def __init__(self, station: str) -> None:
+        super().__init__(f"there is no station {station!r}", "list them with: voltward station list")
+        self.station = station
+
+
+class UnknownWalk(BridgeError):
+    """No walk has this id."""
+
+    def __init__(self, walk: str) -> None:
+        super().__init__(f"there is no walk {walk!r}", "list them with: voltward walk list")
+        self.walk = walk
+
+
+class UnknownCommand(BridgeError):
+    """No command has this id."""
+
+    def __init__(self, command: int) -> None:
+        super().__init__(f"there is no command {command}")
+        self.command = command
+
+
+class StationExists(BridgeError):
+    """The identity, or the serial number, is registered already."""
+
+    def __init__(self, field: str, value: str) -> None:
+        super().__init__(f"a station with {field} {value!r} is registered already")
+        self.field = field
+        self.value = value
+
+
+class StationRefused(BridgeError):
+    """What was said about a station is not acceptable: `field` names it, `why` says why."""
+
+    def __init__(self, field: str, why: str, row: int | None = None) -> None:
+        where = f"row {row}: " if row is not None else ""
+        super().__init__(f"{where}{field}: {why}")
+        self.field = field
+        self.why = why
+        self.row = row
+
+
+class WalkRefused(BridgeError):
+    """A walk cannot be started or changed as asked."""
+
+
+class CommandRefused(BridgeError):
+    """A message is not sent: it breaks the schema, a safety rule, or the station is not there."""
+
+
+class StationSilent(BridgeError):
+    """The station gave no answer to a CALL. What it did is unknown."""
+
+    def __init__(self, action: str, why: str) -> None:
+        super().__init__(f"no answer to {action}: {why}")
+        self.action = action

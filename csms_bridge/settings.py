@@ -1,0 +1,45 @@
+"""Settings of the OCPP side."""
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class BridgeSettings(BaseModel):
+    """Where stations are met, and the bounds they are held to. Ports: 0 takes any free one, None is off."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ocpp_host: str = "0.0.0.0"  # noqa: S104 -- stations are elsewhere; every peer must prove itself
+    ocpp_port: int | None = Field(default=8887, ge=0, le=65535)
+    ocpp_tls_port: int | None = Field(default=8888, ge=0, le=65535)
+    ocpp_public_url: str = ""
+    """Where 2.x stations are sent for profiles 2 and 3 (`wss://host:port/path`, without the identity); empty
+    means the first host name, the main port and /ocpp."""
+
+    country: str = Field(default="NL", pattern="^[A-Z]{2}$")
+    """ISO 3166 code written to a station that refuses to make a CSR without one."""
+
+    heartbeat: timedelta = timedelta(minutes=5)
+    authorize: bool = False
+    """Answer to Authorize and to a transaction's id token when there is no upstream CSMS."""
+
+    call_timeout: timedelta = timedelta(seconds=30)
+    handshake_timeout: timedelta = timedelta(seconds=20)
+    ping_interval: timedelta = timedelta(seconds=30)
+    frame_limit: int = Field(default=256 * 1024, ge=16 * 1024)
+    unanswered_limit: int = Field(default=32, ge=1)
+    failures_per_minute: int = Field(default=30, ge=1)
+    """Refused credentials from one address for one identity before it is told to wait (429)."""
+
+    walk_settle: timedelta = timedelta(seconds=2)
+    """Many stations drop the line about a second after a security setting; nothing is sent in this time."""
+    walk_grace: timedelta = timedelta(seconds=15)
+    """How long a station may be back on its old profile before its walk is put on hold."""
+    tick: timedelta = timedelta(seconds=1)
+
+    @model_validator(mode="after")
+    def _some_door_is_open(self) -> "BridgeSettings":
+        if self.ocpp_port is None and self.ocpp_tls_port is None:
+            raise ValueError("both OCPP ports are off: stations could not connect")
+        return self

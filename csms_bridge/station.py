@@ -1,0 +1,178 @@
+"""Who a station is and what was observed of it; no OCPP version in sight."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from csms_bridge.errors import StationRefused
+from pki.secret_text import Secret
+
+
+class SecurityProfile(IntEnum):
+    """OCPP's own numbers (OCA white paper "Improved security for OCPP 1.6-J" ed. 3, table 2; 2.0.1 A00)."""
+
+    NONE = 0
+    BASIC = 1
+    TLS_BASIC = 2
+    MUTUAL_TLS = 3
+
+
+class OcppVersion(StrEnum):
+    """The versions we speak, spelt as people do."""
+
+    V16 = "1.6"
+    V201 = "2.0.1"
+    V21 = "2.1"
+
+
+# The characters of `identifierString` (2.0.1 Part 2 §2.1) at its length; 1.6 leaves both open.
+IDENTITY = re.compile(r"[A-Za-z0-9*\-_=:+|@. ]{1,48}")
+# The subject's CN carries the serial number, and ub-common-name is 64 (RFC 5280 Appendix A).
+SERIAL_NUMBER = re.compile(r"[\x20-\x7e]{1,64}")
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 64
+
+
+@dataclass(frozen=True, slots=True)
+class NewStation:
+    """What is said of a station when it is registered. Raises StationRefused when it cannot be right."""
+
+    id: str
+    serial: str
+    ocpp_version: OcppVersion | None = None
+    profile: SecurityProfile = SecurityProfile.BASIC
+    password: Secret | None = None
+    site: str = ""
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not IDENTITY.fullmatch(self.id) or self.id in {".", ".."}:
+            raise StationRefused("id", "1 to 48 of A-Z a-z 0-9 * - _ = : + | @ . and blank are allowed")
+        if not SERIAL_NUMBER.fullmatch(self.serial) or self.serial != self.serial.strip():
+            raise StationRefused("serial", "1 to 64 printable ASCII characters are allowed")
+        if self.profile is SecurityProfile.NONE and self.ocpp_version not in (None, OcppVersion.V16):
+            raise StationRefused("profile", "profile 0 exists in OCPP 1.6 only")
+        if self.password is not None and not (SHORTEST_PASSWORD <= len(self.password.reveal) <= LONGEST_PASSWORD):
+            raise StationRefused("password", f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} bytes are allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A registered station. `profile` is what was observed last, `floor` the lowest that is still admitted."""
+
+    id: str
+    serial: str
+    ocpp_version: OcppVersion | None
+    profile: SecurityProfile | None
+    floor: SecurityProfile
+    wanted_profile: SecurityProfile
+    online: bool
+    hold: str | None
+    charging: bool
+    last_seen: datetime | None
+    connected_at: datetime | None
+    vendor: str
+    model: str
+    firmware: str
+    site: str
+    tags: tuple[str, ...]
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AddedStation:
+    """A station just registered; `password` is set when we generated it, and is shown this once."""
+
+    station: Station
+    password: Secret | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRecord:
+    """One decision about one connection."""
+
+    at: datetime
+    address: str
+    tls: bool
+    admitted: bool
+    profile: SecurityProfile | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posture:
+    """What was observed of a station at its last connection, beside what is configured and wanted."""
+
+    station: Station
+    transport: str | None
+    tls_version: str | None
+    cipher: str | None
+    certificate_serial: str | None
+    address: str | None
+    proof: str | None
+    boot_serial: str | None
+    boot_reason: str | None
+    booted_at: datetime | None
+    admissions: tuple[AdmissionRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityEvent:
+    """A SecurityEventNotification as the station told it; `at` is the station's own clock (A04)."""
+
+    id: int
+    station: str
+    type: str
+    at: datetime
+    received_at: datetime
+    tech_info: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One OCPP message with its secrets taken out."""
+
+    id: int
+    station: str
+    at: datetime
+    direction: str
+    kind: str
+    action: str
+    payload: object
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One line of a station's story, from the audit trail, its admissions and its security events."""
+
+    at: datetime
+    what: str
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The fleet in numbers; `by_profile` counts stations by observed profile (None: never seen)."""
+
+    total: int
+    online: int
+    held: int
+    walks_running: int
+    by_profile: dict[int | None, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOrder:
+    """A message that somebody wants sent to a station, and what came of it."""
+
+    id: int
+    station: str
+    action: str
+    payload: dict[str, object]
+    state: str
+    answer: object
+    error: str
+    by: str
+    created_at: datetime

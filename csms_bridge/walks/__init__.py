@@ -1,0 +1,1 @@
+"""Walks: plans (tables), machine (pure), runner (clock, store, link), quirks (vendor rows)."""

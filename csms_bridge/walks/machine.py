@@ -1,0 +1,299 @@
+"""The whole engine of a walk: `advance()`, pure. What was seen goes in, progress and the next acts come out.
+
+Progress is stored before anything is sent, so a crash leaves a step *sent*, whose answer is then unknown. An
+answer alone never ends a leg; only a connection on the new profile does (A05.FR.07, 1.6 A05.FR.09).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from csms_bridge.commands import Answer, Outcome
+from csms_bridge.station import SecurityProfile
+from csms_bridge.walks.steps import (
+    Answered,
+    Connected,
+    Disconnected,
+    Do,
+    Issued,
+    Lost,
+    Needed,
+    Pace,
+    Progress,
+    RequestRefused,
+    Seen,
+    Step,
+    StepState,
+    StepView,
+    Tick,
+    Unanswered,
+    Until,
+    Walk,
+    WalkState,
+)
+
+SILENT_TRIES = 3
+OPERATOR = "operator"
+UNDER_WAY = (StepState.SENT, StepState.WAITING)
+CERTIFICATE_ACTS = (Do.TRIGGER_CSR, Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
+OF_THE_STEP = frozenset({"alternative", "again"})
+OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back"})
+
+
+def begin(walk: Walk, now: datetime, facts: Mapping[str, str]) -> Progress:
+    """The progress of a walk that has not taken a step; `facts` names the CSMS root (see Progress)."""
+    return Progress(tuple(StepView(step.name) for step in walk.steps), moved=now, facts=facts)
+
+
+def advance(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> tuple[Progress, Sequence[Do]]:
+    """Take in one thing that was seen; return the progress to store, and then the acts to do, in order.
+
+    Messages to the station are asked for on a Tick with `ready` only, at most one at a time. A walk on hold
+    goes on by itself when what it waited for is seen after all, unless an operator holds it.
+    """
+    if at.outcome is WalkState.HELD and at.facts.get("held_by") != OPERATOR and _arrives(walk, at, seen):
+        at = replace(at, outcome=WalkState.RUNNING, reason="")
+    if at.outcome is not WalkState.RUNNING:
+        return at, ()
+    return _go_on(walk, _take_in(walk, at, seen, now, pace), seen, now)
+
+
+def takes_certificate(walk: Walk, at: Progress) -> bool:
+    """Whether a certificate issued now is for this walk to deliver."""
+    return at.outcome is WalkState.RUNNING and walk.steps[at.index].do in CERTIFICATE_ACTS
+
+
+def hold(at: Progress, reason: str, now: datetime, by: str = "") -> Progress:
+    """Stop here, with the reason an operator reads."""
+    held = _learn(_mark(at, StepState.HELD, now, reason), held_by=by)
+    return replace(held, outcome=WalkState.HELD, reason=reason)
+
+
+def resume(walk: Walk, at: Progress, now: datetime) -> Progress:
+    """Go on after a hold: ask again; a leg whose goal was not seen is walked again from its first step."""
+    step, first = walk.steps[at.index], at.index
+    if step.do is Do.WAIT:
+        first = next(i for i, other in enumerate(walk.steps) if other.leg is step.leg)
+    views = tuple(StepView(v.name) if first <= i <= at.index else v for i, v in enumerate(at.views))
+    cleared = _forget(at, OF_THE_STEP | OF_THE_LAST_MESSAGE | {"held_by"})
+    return replace(cleared, views=views, index=first, moved=now, tries=0, outcome=WalkState.RUNNING, reason="")
+
+
+def choose_slot(priority: str, active: str | None) -> tuple[int, int]:
+    """The slot to write and the slot in use, from a NetworkConfigurationPriority like "1,2" (B09.FR.06)."""
+    listed = [int(part) for part in priority.split(",") if part.strip().isdigit()]
+    used = int(active) if active and active.isdigit() and int(active) > 0 else next(iter(listed), 1)
+    return next(slot for slot in (1, 2, 3) if slot != used), used
+
+
+def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> Progress:
+    step = walk.steps[at.index]
+    match seen:
+        case Connected():
+            return _connected(walk, at, seen, now)
+        case Disconnected():
+            gone = _forget(at, {"back"})
+            return _learn(gone, dropped="yes") if at.state in UNDER_WAY else gone
+        case Answered(index, answer) if index == at.index and at.state is StepState.SENT:
+            return _answered(step, at, answer, now, pace)
+        case Unanswered(index) if index == at.index and at.state is StepState.SENT:
+            return _unanswered(step, at, now, pace)
+        case Issued():
+            return _issued(step, at, seen, now)
+        case RequestRefused(reason) if step.until is Until.ISSUED:
+            return hold(at, f"the authority refused the station's certificate request: {reason}", now)
+        case Tick():
+            return _time_went_by(step, at, now, pace)
+    return at
+
+
+def _go_on(walk: Walk, at: Progress, seen: Seen, now: datetime) -> tuple[Progress, Sequence[Do]]:
+    """Walk over what needs nothing from the station; then, if it is ready, ask the next thing."""
+    acts: list[Do] = []
+    while at.outcome is WalkState.RUNNING and at.state is StepState.PENDING:
+        step = walk.steps[at.index]
+        if not _is_needed(step, at):
+            at = _next(at, StepState.SKIPPED, now, "not needed")
+        elif step.until is Until.RECORDED:
+            acts.append(step.do)
+            at = _next(at, StepState.DONE, now)
+        elif step.do is Do.WAIT:
+            at = _mark(at, StepState.WAITING, now)
+        elif isinstance(seen, Tick) and seen.ready and now >= at.moved:
+            at = _mark(_forget(at, OF_THE_LAST_MESSAGE), StepState.SENT, now)
+            return replace(at, tries=at.tries + 1), (*acts, _act(step, at))
+        else:
+            break
+    return at, acts
+
+
+def _connected(walk: Walk, at: Progress, seen: Connected, now: datetime) -> Progress:
+    at = _learn(_forget(at, {"back"}), dropped="yes") if at.state in UNDER_WAY else at
+    if (index := _arrival(walk, at, seen)) is not None:
+        return _jump(at, index, seen, now)
+    step = walk.steps[at.index]
+    if step.do is Do.DELIVER and seen.certificate and seen.certificate in _issued_serials(at):
+        return _next(at, StepState.DONE, now, "seen in use")
+    if at.state is StepState.WAITING and step.settles:
+        return _next(at, StepState.DONE, now, at.views[at.index].note)
+    return _learn(at, back=now.isoformat()) if seen.profile < step.leg else at
+
+
+def _arrival(walk: Walk, at: Progress, seen: Seen) -> int | None:
+    """The step that this connection is the end of: the next one that waits for a connection, if it fits."""
+    waits = (Until.SEEN, Until.PASSWORD_SEEN)
+    index = next((i for i in range(at.index, len(walk.steps)) if walk.steps[i].until in waits), None)
+    return index if index is not None and _fits(walk.steps[index], at, seen) else None
+
+
+def _arrives(walk: Walk, at: Progress, seen: Seen) -> bool:
+    return _arrival(walk, at, seen) == at.index
+
+
+def _fits(step: Step, at: Progress, seen: Seen) -> bool:
+    """Whether this connection is what the step waits for. On profile 3 only a certificate of this walk counts."""
+    if not isinstance(seen, Connected):
+        return False
+    if step.until is Until.PASSWORD_SEEN:
+        return seen.password is not None and seen.password == at.facts.get("password")
+    if step.leg is SecurityProfile.MUTUAL_TLS:
+        return seen.certificate is not None and seen.certificate in _issued_serials(at)
+    return seen.profile >= step.leg
+
+
+def _jump(at: Progress, index: int, seen: Connected, now: datetime) -> Progress:
+    """What was seen is stronger than any answer: the steps before the one that waited for it are over."""
+    while at.index < index:
+        state = StepState.DONE if at.state in UNDER_WAY else StepState.SKIPPED
+        at = _next(at, state, now, at.views[at.index].note or "its effect was seen")
+    with_what = f" with certificate {seen.certificate}" if seen.certificate else ""
+    return _next(at, StepState.DONE, now, f"seen on profile {seen.profile:d}{with_what}")
+
+
+def _answered(step: Step, at: Progress, answer: Answer, now: datetime, pace: Pace) -> Progress:
+    if answer.outcome in (Outcome.ACCEPTED, Outcome.REBOOT_REQUIRED):
+        return _accepted(step, at, answer, now)
+    if step.otherwise and "alternative" not in at.facts:
+        return replace(_mark(_learn(at, alternative="yes"), StepState.PENDING, now, answer.words), tries=0)
+    if answer.outcome in step.tolerate and not (step.until is Until.ROOT_LISTED and _root_is_unproved(at)):
+        return _next(at, StepState.SKIPPED, now, f"the station answered {answer.words}")
+    if at.tries < step.tries:
+        return replace(_mark(at, StepState.PENDING, now, answer.words), moved=now + pace.retry)
+    return hold(at, f"{step.name}: the station answered {answer.words or answer.outcome}", now)
+
+
+def _accepted(step: Step, at: Progress, answer: Answer, now: datetime) -> Progress:
+    at = _learn(at, **answer.facts)
+    if answer.outcome is Outcome.REBOOT_REQUIRED:
+        at = _learn(at, reboot="yes")
+    if step.do is Do.INSTALL_ROOT:
+        at = _learn(at, root_accepted="yes")
+    if step.do is Do.READ_NETWORK:
+        slot, used = choose_slot(at.facts["priority"], at.facts.get("active"))
+        at = _learn(at, slot=str(slot), used=str(used))
+    if step.until is Until.ROOT_LISTED:
+        return _root_listed(step, at, now)
+    if "again" in at.facts:
+        return replace(_mark(_forget(at, {"again"}), StepState.PENDING, now), tries=0)
+    if step.until is Until.ACCEPTED and not step.settles:
+        return _next(at, StepState.DONE, now, answer.words)
+    return _mark(at, StepState.WAITING, now, answer.words)
+
+
+def _root_listed(step: Step, at: Progress, now: datetime) -> Progress:
+    """Our serial numbers are random, so a listed serial is proof; spellings differ (reference §4.4)."""
+    listed = {_bare(serial) for serial in at.facts.get("roots", "").split()}
+    if _bare(at.facts["csms_root_serial"]) in listed:
+        return _next(at, StepState.DONE, now, "listed")
+    if not listed and not _root_is_unproved(at):
+        # Some stations accept a root and list nothing (station-quirks 7): the acceptance is what there is.
+        return _next(at, StepState.DONE, now, "accepted, but the station lists no root")
+    return hold(at, f"{step.name}: the station does not hold our root, so it could not come back", now)
+
+
+def _root_is_unproved(at: Progress) -> bool:
+    return "root_accepted" not in at.facts
+
+
+def _unanswered(step: Step, at: Progress, now: datetime, pace: Pace) -> Progress:
+    if step.lost is Lost.GO_ON:
+        return _next(at, StepState.DONE, now, "no answer came; a later step will tell")
+    if at.tries >= SILENT_TRIES:
+        return hold(at, f"{step.name}: no answer came, {SILENT_TRIES} times", now)
+    return replace(_mark(at, StepState.PENDING, now, "no answer came"), moved=now + pace.settle)
+
+
+def _issued(step: Step, at: Progress, seen: Issued, now: datetime) -> Progress:
+    serials = " ".join((*_issued_serials(at), seen.serial))
+    at = _learn(at, issued=serials, issuer_root=seen.root)
+    if step.do is Do.TRIGGER_CSR:
+        return _next(at, StepState.DONE, now, f"issued {seen.serial}")
+    if step.do is Do.DELIVER and at.state is StepState.SENT:
+        return _learn(at, again="yes")  # the station asked again meanwhile: it may hold the newer key only
+    if step.do is Do.DELIVER and at.state is StepState.WAITING:
+        return _mark(at, StepState.PENDING, now)
+    return at
+
+
+def _time_went_by(step: Step, at: Progress, now: datetime, pace: Pace) -> Progress:
+    waited = now - at.moved
+    if at.state is StepState.SENT and waited >= pace.silence:
+        return _unanswered(step, at, now, pace)
+    if at.state is not StepState.WAITING:
+        return at
+    if step.settles and step.until is Until.ACCEPTED:
+        over = waited >= pace.settle * step.settles
+        return _next(at, StepState.DONE, now, at.views[at.index].note) if over else at
+    if step.until is Until.SEEN and _has_been_back(at, now) >= pace.grace:
+        return hold(at, f"{step.name}: the station came back on a lower profile; it fell back", now)
+    return hold(at, f"{step.name}: {step.late}", now) if waited >= step.within else at
+
+
+def _has_been_back(at: Progress, now: datetime) -> timedelta:
+    back = at.facts.get("back")
+    return now - max(datetime.fromisoformat(back), at.moved) if back else timedelta()
+
+
+def _is_needed(step: Step, at: Progress) -> bool:
+    match step.needed:
+        case Needed.IF_STILL_THERE:
+            return "reboot" in at.facts or "dropped" not in at.facts
+        case Needed.IF_OTHER_ROOT:
+            return at.facts.get("issuer_root") != at.facts.get("csms_root")
+        case Needed.IF_SLOT_LISTED:
+            return at.facts.get("slot") in [part.strip() for part in at.facts.get("priority", "").split(",")]
+    return True
+
+
+def _act(step: Step, at: Progress) -> Do:
+    return step.otherwise if step.otherwise and "alternative" in at.facts else step.do
+
+
+def _next(at: Progress, state: StepState, now: datetime, note: str = "") -> Progress:
+    """Close the current step and turn to the next; after the last one the walk is done."""
+    closed = _forget(_mark(at, state, now, note), OF_THE_STEP)
+    if at.index + 1 == len(at.views):
+        return replace(closed, outcome=WalkState.DONE)
+    return replace(closed, index=at.index + 1, tries=0)
+
+
+def _mark(at: Progress, state: StepState, now: datetime, note: str = "") -> Progress:
+    view = replace(at.views[at.index], state=state, at=now, note=note)
+    views = (*at.views[: at.index], view, *at.views[at.index + 1 :])
+    return replace(at, views=views, moved=now)
+
+
+def _learn(at: Progress, **facts: str) -> Progress:
+    return replace(at, facts={**at.facts, **facts})
+
+
+def _forget(at: Progress, names: frozenset[str] | set[str]) -> Progress:
+    return replace(at, facts={name: value for name, value in at.facts.items() if name not in names})
+
+
+def _issued_serials(at: Progress) -> list[str]:
+    return at.facts.get("issued", "").split()
+
+
+def _bare(serial: str) -> str:
+    return serial.lower().lstrip("0")

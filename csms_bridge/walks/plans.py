@@ -1,0 +1,181 @@
+"""The walks as tables. Each leg leads one profile up; a walk is its legs in a row.
+
+Sources: OCA white paper "Improved security for OCPP 1.6-J" edition 3 (A01, A02, A05, M03, M05); OCPP 2.0.1
+edition 3 with the errata of 2025-09 and OCPP 2.1 edition 1 (A01, A02, A05, B09, B10). Requirement numbers stand
+beside the step that meets them.
+"""
+
+from datetime import timedelta
+
+from csms_bridge.commands import Outcome
+from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.walks.steps import Do, Lost, Needed, Step, Until, Walk
+
+BASIC, TLS, MUTUAL = SecurityProfile.BASIC, SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS
+UNKNOWN = frozenset({Outcome.NOT_SUPPORTED})
+ANY_REFUSAL = frozenset({Outcome.NOT_SUPPORTED, Outcome.REJECTED, Outcome.FAILED})
+FELL_BACK = "the station was not seen on the new profile; it may be asleep, or may not reach us that way"
+
+
+def root(leg: SecurityProfile) -> tuple[Step, ...]:
+    """Give the station our root, and see that it holds it (M05, M03)."""
+    return (
+        Step("install the CSMS root", Do.INSTALL_ROOT, Until.ACCEPTED, leg, settles=1, lost=Lost.GO_ON),
+        Step("confirm the root", Do.LIST_ROOTS, Until.ROOT_LISTED, leg, tolerate=UNKNOWN),  # M03
+    )
+
+
+def certificate() -> tuple[Step, ...]:
+    """A02: a new key, a request, a certificate."""
+    return (
+        # A02.FR.13: the station copies it into the request. Not every station knows the setting.
+        Step("name the operator", Do.NAME_OPERATOR, Until.ACCEPTED, MUTUAL, tolerate=ANY_REFUSAL),
+        Step(
+            "ask for a certificate request",
+            Do.TRIGGER_CSR,
+            Until.ISSUED,
+            MUTUAL,
+            late="the station sent no certificate request",
+            tries=3,  # a station that still waits for an earlier certificate refuses for a while
+        ),
+        Step(
+            "install the root above it",
+            Do.INSTALL_ISSUER_ROOT,
+            Until.ACCEPTED,
+            MUTUAL,
+            settles=1,
+            needed=Needed.IF_OTHER_ROOT,
+        ),
+        Step(
+            "deliver the certificate",
+            Do.DELIVER,
+            Until.ACCEPTED,
+            MUTUAL,
+            settles=1,
+            otherwise=Do.DELIVER_WITH_ROOT,  # some want the root in the chain (reference §8.4)
+            lost=Lost.GO_ON,  # some reconnect before they answer; the station itself refuses a profile it cannot do
+        ),
+    )
+
+
+def arrival(leg: SecurityProfile) -> tuple[Step, ...]:
+    """Only what is seen counts; then the way back is closed (A05.FR.07, 1.6 A05.FR.09)."""
+    return (
+        Step(
+            f"see it on profile {leg:d}",
+            Do.WAIT,
+            Until.SEEN,
+            leg,
+            within=timedelta(hours=1),
+            late=FELL_BACK,
+        ),
+        Step(f"bar profiles below {leg:d}", Do.BAR_BELOW, Until.RECORDED, leg),
+    )
+
+
+def password(leg: SecurityProfile) -> tuple[Step, ...]:
+    """A01. The old password crossed the network in clear, so it goes last and always goes."""
+    return (
+        Step("change the password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1),
+        Step(
+            "restart if it stayed",
+            Do.RESTART,
+            Until.ACCEPTED,
+            leg,
+            needed=Needed.IF_STILL_THERE,
+            tolerate=ANY_REFUSAL,
+            lost=Lost.GO_ON,
+        ),
+        Step(
+            "see the new password",
+            Do.WAIT,
+            Until.PASSWORD_SEEN,
+            leg,
+            within=timedelta(minutes=15),
+            late="the station has not used its new password yet",
+        ),
+    )
+
+
+def switch_16(leg: SecurityProfile) -> tuple[Step, ...]:
+    """1.6 A05: change the setting; the station drops the line and dials again, or is restarted."""
+    return (
+        Step(f"raise to profile {leg:d}", Do.RAISE_PROFILE, Until.ACCEPTED, leg, settles=3),  # A05.FR.05
+        Step(
+            "restart if it stayed",
+            Do.RESTART,
+            Until.ACCEPTED,
+            leg,
+            needed=Needed.IF_STILL_THERE,
+            tolerate=ANY_REFUSAL,
+            lost=Lost.GO_ON,
+        ),
+    )
+
+
+def choose_slot(leg: SecurityProfile) -> Step:
+    """2.x B09.FR.06: at least two slots; the one in use is never written."""
+    return Step("read the connection slots", Do.READ_NETWORK, Until.ACCEPTED, leg)
+
+
+def use_slot(leg: SecurityProfile) -> tuple[Step, ...]:
+    """2.x B10: the new slot first, the old one behind it; changes act at the next restart."""
+    return (
+        Step("prefer the new slot", Do.PREFER_SLOT, Until.ACCEPTED, leg),
+        Step("restart", Do.RESTART, Until.ACCEPTED, leg, lost=Lost.GO_ON),
+    )
+
+
+def switch_201(leg: SecurityProfile) -> tuple[Step, ...]:
+    """2.0.1 A05: SetNetworkProfile, the priority, Reset."""
+    return (
+        choose_slot(leg),
+        Step("write the connection slot", Do.WRITE_SLOT, Until.ACCEPTED, leg),
+        *use_slot(leg),
+    )
+
+
+def switch_21(leg: SecurityProfile) -> tuple[Step, ...]:
+    """2.1 B09.FR.20-34: the slot's variables; SetNetworkProfile where the station has no such variables."""
+    return (
+        choose_slot(leg),
+        Step(
+            "take the slot out of use",
+            Do.FREE_SLOT,
+            Until.ACCEPTED,
+            leg,
+            needed=Needed.IF_SLOT_LISTED,
+            tolerate=ANY_REFUSAL,
+        ),
+        Step(
+            "write the connection slot",
+            Do.WRITE_SLOT_VARIABLES,
+            Until.ACCEPTED,
+            leg,
+            otherwise=Do.WRITE_SLOT,
+        ),
+        *use_slot(leg),
+    )
+
+
+SWITCH = {OcppVersion.V16: switch_16, OcppVersion.V201: switch_201, OcppVersion.V21: switch_21}
+
+
+def _leg(version: OcppVersion, leg: SecurityProfile) -> tuple[Step, ...]:
+    switch = SWITCH[version]
+    if leg is BASIC:
+        first_password = Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1)
+        return (first_password, *switch(leg), *arrival(leg))
+    if leg is TLS:
+        return (*root(leg), *switch(leg), *arrival(leg), *password(leg))
+    return (*certificate(), *switch(leg), *arrival(leg))
+
+
+def plan(version: OcppVersion, start: SecurityProfile, goal: SecurityProfile) -> Walk:
+    """The walk from `start` up to `goal`. Raises ValueError when it does not lead up, or 2.x is on profile 0."""
+    if goal <= start:
+        raise ValueError(f"profile {goal:d} is not above {start:d}")
+    if start is SecurityProfile.NONE and version is not OcppVersion.V16:
+        raise ValueError("profile 0 exists in OCPP 1.6 only")
+    legs = (SecurityProfile(n) for n in range(start + 1, goal + 1))
+    return Walk(start, goal, tuple(step for leg in legs for step in _leg(version, leg)))
