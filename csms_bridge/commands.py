@@ -40,7 +40,7 @@ class InstallRoot:
 
 @dataclass(frozen=True, slots=True)
 class ListRoots:
-    """Which CSMS roots do you hold? (M03). The fact `roots` of the answer is their serial numbers in hex, blank-separated."""
+    """Which CSMS roots do you hold? (M03). The answer's fact `roots`: serial numbers in hex, blank-separated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""Taking secrets out of OCPP payloads before anything is kept or shown of them."""
+
+import re
+
+HIDDEN = "•••"
+
+# Names of fields and variables whose value is a secret, in all three versions (reference §3.12-3.14).
+_SECRET_NAME = re.compile(r"password|authorizationkey|^key$|^vpnkey$|^simpin$|^psk$|secret|token$", re.IGNORECASE)
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def redact(payload: object) -> object:
+    """A copy of a payload with every secret replaced; everything else is as it was.
+
+    Covers named fields (`basicAuthPassword`, `simPin`, the VPN's `key` …), key/value pairs of 1.6 configuration, 2.x
+    variables, and user names and passwords inside URLs.
+    """
+    match payload:
+        case dict():
+            return _redact_object(payload)
+        case list():
+            return [redact(item) for item in payload]
+        case str():
+            return _USER_INFO.sub(HIDDEN + "@", payload)
+    return payload
+
+
+def _redact_object(payload: dict[str, object]) -> dict[str, object]:
+    if _SECRET_NAME.search(_named(payload)):
+        return {name: HIDDEN if name in ("value", "attributeValue") else redact(v) for name, v in payload.items()}
+    return {name: HIDDEN if _is_secret(name, value, payload) else redact(value) for name, value in payload.items()}
+
+
+def _named(payload: dict[str, object]) -> str:
+    """The name of the setting that an object with a value is about: 1.6 `key`, 2.x `variable.name`."""
+    if isinstance(key := payload.get("key"), str) and ("value" in payload or "readonly" in payload):
+        return key
+    variable = payload.get("variable")
+    return str(variable.get("name", "")) if isinstance(variable, dict) else ""
+
+
+def _is_secret(name: str, value: object, payload: dict[str, object]) -> bool:
+    if not isinstance(value, str) or not _SECRET_NAME.search(name):
+        return False
+    # In 1.6 `key` is the name of a setting; it is a secret only inside a VPN's settings.
+    return name != "key" or "server" in payload

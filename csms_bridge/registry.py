@@ -1,0 +1,260 @@
+"""The stations on record: added, listed, looked at, removed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, exists, func, or_
+from sqlmodel import Session, col, select
+
+from csms_bridge.acts import FleetAct
+from csms_bridge.errors import StationExists, StationRefused, UnknownStation
+from csms_bridge.passwords import PasswordKind, hash_password, new_password
+from csms_bridge.station import (
+    AddedStation,
+    AdmissionRecord,
+    NewStation,
+    OcppVersion,
+    Overview,
+    Posture,
+    SecurityProfile,
+    Station,
+)
+from csms_bridge.tables import (
+    AdmissionRow,
+    CertificateAskRow,
+    PasswordRow,
+    StationRow,
+    TransactionRow,
+    WalkRow,
+)
+from pki.audit import AuditTrail
+from pki.clock import Clock
+from pki.secret_text import Secret
+from pki.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StationFilter:
+    """Which stations to list: text in id, serial, vendor, model or site; observed profile; on hold; online."""
+
+    search: str = ""
+    profile: int | None = None
+    held: bool | None = None
+    online: bool | None = None
+
+
+class Registry:
+    """Stations in the database. `key` hashes generated passwords (see passwords.py)."""
+
+    def __init__(self, store: Store, trail: AuditTrail, key: bytes, clock: Clock) -> None:
+        self._store = store
+        self._trail = trail
+        self._key = key
+        self._clock = clock
+
+    def add(self, stations: Sequence[NewStation], by: str) -> list[AddedStation]:
+        """Register all of them or none. Raises StationExists, or StationRefused naming the row from 1."""
+        now = self._clock()
+        with self._store.writing() as session:
+            return [self._add(session, new, by, now, row) for row, new in enumerate(stations, start=1)]
+
+    def station(self, station: str) -> Station:
+        """One station. Raises UnknownStation."""
+        with self._store.reading() as session:
+            return station_of(_row(session, station), _is_charging(session, station))
+
+    def list(self, wanted: StationFilter, after: str | None, limit: int) -> list[Station]:
+        """Stations by id, after the given one."""
+        query = select(StationRow, _charging()).where(*_conditions(wanted)).order_by(col(StationRow.id)).limit(limit)
+        if after is not None:
+            query = query.where(col(StationRow.id) > after)
+        with self._store.reading() as session:
+            return [station_of(row, charging) for row, charging in session.exec(query)]
+
+    def changed_since(self, since: datetime, limit: int) -> list[Station]:
+        """Stations whose row changed after `since`, oldest change first."""
+        query = select(StationRow, _charging()).where(col(StationRow.updated_at) > since)
+        with self._store.reading() as session:
+            rows = session.exec(query.order_by(col(StationRow.updated_at)).limit(limit))
+            return [station_of(row, charging) for row, charging in rows]
+
+    def remove(self, station: str, by: str, reason: str) -> None:
+        """Forget a station. Its audit records, messages and events stay. Raises UnknownStation."""
+        now = self._clock()
+        with self._store.writing() as session:
+            row = _row(session, station)
+            for table in (PasswordRow, WalkRow, CertificateAskRow, TransactionRow):
+                session.execute(delete(table).where(col(table.station) == station))
+            session.delete(row)
+            self._trail.record(
+                session, FleetAct.STATION_REMOVED, by=by, kind="station", thing=station, reason=reason, now=now
+            )
+
+    def permit(self, station: str, profile: SecurityProfile, by: str, reason: str) -> Station:
+        """Let a station that reached profile 3 come back on 2 (2.0.1 errata 2025-01, A05.FR.08).
+
+        Nothing else may go down: OCPP forbids it (A00.FR.005). Raises UnknownStation, StationRefused.
+        """
+        now = self._clock()
+        with self._store.writing() as session:
+            row = _row(session, station)
+            if (row.floor, profile) != (SecurityProfile.MUTUAL_TLS, SecurityProfile.TLS_BASIC):
+                raise StationRefused("profile", "only a station on profile 3 can be permitted 2, and nothing lower")
+            row.floor, row.wanted_profile, row.updated_at = int(profile), int(profile), now
+            session.add(row)
+            self._trail.record(
+                session, FleetAct.FLOOR_PERMITTED, by=by, kind="station", thing=station, reason=reason, now=now,
+                details={"profile": int(profile)},
+            )  # fmt: skip
+        return self.station(station)
+
+    def posture(self, station: str, admissions: int = 20) -> Posture:
+        """What was observed of a station. Raises UnknownStation."""
+        with self._store.reading() as session:
+            row = _row(session, station)
+            query = select(AdmissionRow).where(col(AdmissionRow.station) == station)
+            found = session.exec(query.order_by(col(AdmissionRow.id).desc()).limit(admissions)).all()
+            return posture_of(row, _is_charging(session, station), [admission_of(a) for a in found])
+
+    def overview(self) -> Overview:
+        """The fleet in numbers."""
+        with self._store.reading() as session:
+            profiles = session.exec(select(StationRow.profile, func.count()).group_by(col(StationRow.profile))).all()
+            return Overview(
+                total=sum(count for _, count in profiles),
+                online=_count(session, col(StationRow.online)),
+                held=_count(session, col(StationRow.hold).is_not(None)),
+                walks_running=session.exec(
+                    select(func.count()).select_from(WalkRow).where(col(WalkRow.outcome) == "running")
+                ).one(),
+                by_profile=dict.fromkeys((None, 0, 1, 2, 3), 0) | dict(profiles),
+            )
+
+    def _add(self, session: Session, new: NewStation, by: str, now: datetime, number: int) -> AddedStation:
+        if session.get(StationRow, new.id) is not None:
+            raise StationExists("id", new.id)
+        if session.exec(select(StationRow.id).where(StationRow.serial == new.serial)).first() is not None:
+            raise StationExists("serial", new.serial)
+        row = row_of(new, now)
+        session.add(row)
+        session.flush()
+        generated = self._give_password(session, new, now)
+        self._trail.record(
+            session, FleetAct.STATION_ADDED, by=by, kind="station", thing=new.id, now=now,
+            details={"serial": new.serial, "profile": int(new.profile), "version": new.ocpp_version},
+        )  # fmt: skip
+        return AddedStation(station_of(row, charging=False), generated)
+
+    def _give_password(self, session: Session, new: NewStation, now: datetime) -> Secret | None:
+        """Store the password's hash; return the password when it was made here."""
+        basic = new.profile in (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC)
+        if new.password is None and not basic:
+            return None
+        password = new.password or new_password()
+        kind = PasswordKind.CHOSEN if new.password else PasswordKind.GENERATED
+        hashed = hash_password(password, kind, new.id, self._key)
+        session.add(PasswordRow(station=new.id, hash=hashed, kind=kind, state="current", made_at=now))
+        return None if new.password else password
+
+
+def row_of(new: NewStation, now: datetime) -> StationRow:
+    """The row of a station that is registered now."""
+    return StationRow(
+        id=new.id,
+        serial=new.serial,
+        ocpp_version=new.ocpp_version,
+        floor=int(new.profile),
+        wanted_profile=int(new.profile),
+        site=new.site,
+        tags=json.dumps(new.tags),
+        added_at=now,
+        updated_at=now,
+    )
+
+
+def station_of(row: StationRow, charging: bool) -> Station:
+    """The domain object of a row."""
+    return Station(
+        id=row.id,
+        serial=row.serial,
+        ocpp_version=OcppVersion(row.ocpp_version) if row.ocpp_version else None,
+        profile=None if row.profile is None else SecurityProfile(row.profile),
+        floor=SecurityProfile(row.floor),
+        wanted_profile=SecurityProfile(row.wanted_profile),
+        online=row.online,
+        hold=row.hold,
+        charging=charging,
+        last_seen=row.last_seen,
+        connected_at=row.connected_at,
+        vendor=row.vendor,
+        model=row.model,
+        firmware=row.firmware,
+        site=row.site,
+        tags=tuple(json.loads(row.tags)),
+        updated_at=row.updated_at,
+    )
+
+
+def posture_of(row: StationRow, charging: bool, admissions: Sequence[AdmissionRecord]) -> Posture:
+    """What a row says was observed."""
+    transport = None if row.profile is None else ("TLS" if row.tls_version else "plain")
+    return Posture(
+        station=station_of(row, charging),
+        transport=transport,
+        tls_version=row.tls_version,
+        cipher=row.cipher,
+        certificate_serial=row.certificate_serial,
+        address=row.address,
+        proof=row.proof,
+        boot_serial=row.boot_serial,
+        boot_reason=row.boot_reason,
+        booted_at=row.booted_at,
+        admissions=tuple(admissions),
+    )
+
+
+def admission_of(row: AdmissionRow) -> AdmissionRecord:
+    """The domain object of a row."""
+    profile = None if row.profile is None else SecurityProfile(row.profile)
+    return AdmissionRecord(row.at, row.address, row.tls, row.admitted, profile, row.reason)
+
+
+def _row(session: Session, station: str) -> StationRow:
+    row = session.get(StationRow, station)
+    if row is None:
+        raise UnknownStation(station)
+    return row
+
+
+def _charging() -> ColumnElement[bool]:
+    open_ones = select(TransactionRow.id).where(
+        col(TransactionRow.station) == col(StationRow.id), col(TransactionRow.ended_at).is_(None)
+    )
+    return exists(open_ones)
+
+
+def _is_charging(session: Session, station: str) -> bool:
+    query = select(TransactionRow.id).where(
+        col(TransactionRow.station) == station, col(TransactionRow.ended_at).is_(None)
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def _conditions(wanted: StationFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.search:
+        columns = (StationRow.id, StationRow.serial, StationRow.vendor, StationRow.model, StationRow.site)
+        conditions.append(or_(*(col(c).icontains(wanted.search, autoescape=True) for c in columns)))
+    if wanted.profile is not None:
+        conditions.append(col(StationRow.profile) == wanted.profile)
+    if wanted.held is not None:
+        conditions.append(col(StationRow.hold).is_not(None) if wanted.held else col(StationRow.hold).is_(None))
+    if wanted.online is not None:
+        conditions.append(col(StationRow.online) == wanted.online)
+    return conditions
+
+
+def _count(session: Session, condition: ColumnElement[bool]) -> int:
+    return session.exec(select(func.count()).select_from(StationRow).where(condition)).one()

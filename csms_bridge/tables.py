@@ -1,0 +1,172 @@
+"""Rows of the OCPP side. A request never becomes a row directly: rows are built by the named functions beside them."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Text
+from sqlmodel import Field, SQLModel
+
+from pki.store import UtcDateTime
+
+
+class StationRow(SQLModel, table=True):
+    """A station: what is registered, what is wanted, and what was observed last."""
+
+    __tablename__ = "stations"
+
+    id: str = Field(primary_key=True, max_length=48)
+    serial: str = Field(unique=True, max_length=64)
+    ocpp_version: str | None = Field(default=None, max_length=8)
+    floor: int
+    wanted_profile: int
+    site: str = ""
+    tags: str = "[]"
+    added_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+    profile: int | None = Field(default=None, index=True)
+    online: bool = Field(default=False, index=True)
+    node: str = ""
+    connected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_seen: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    hold: str | None = None
+    address: str | None = None
+    tls_version: str | None = None
+    cipher: str | None = None
+    certificate_serial: str | None = None
+    proof: str | None = None
+
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    boot_serial: str | None = None
+    boot_reason: str | None = None
+    booted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class PasswordRow(SQLModel, table=True):
+    """A Basic password's hash. `offered` ones were sent and not confirmed; they are good beside the current one."""
+
+    __tablename__ = "station_passwords"
+
+    id: int | None = Field(default=None, primary_key=True)
+    station: str = Field(foreign_key="stations.id", index=True)
+    hash: str
+    kind: str = Field(max_length=16)
+    state: str = Field(max_length=16)
+    made_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AdmissionRow(SQLModel, table=True):
+    """One decision about one connection, with its reason."""
+
+    __tablename__ = "admissions"
+    __table_args__ = (Index("ix_admissions_station_id", "station", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    station: str = Field(max_length=48)
+    address: str = ""
+    tls: bool
+    admitted: bool
+    profile: int | None = None
+    reason: str
+
+
+class WalkRow(SQLModel, table=True):
+    """A walk and how far it came; `views` and `facts` are JSON (see walks.steps.Progress)."""
+
+    __tablename__ = "walks"
+    __table_args__ = (Index("ix_walks_station_outcome", "station", "outcome"),)
+
+    id: str = Field(primary_key=True, max_length=16)
+    station: str = Field(foreign_key="stations.id")
+    ocpp_version: str = Field(max_length=8)
+    start: int
+    goal: int
+    step: int
+    tries: int
+    moved: datetime = Field(sa_type=UtcDateTime)
+    outcome: str = Field(max_length=16, index=True)
+    reason: str = Field(sa_type=Text)
+    facts: str = Field(sa_type=Text)
+    views: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class CertificateAskRow(SQLModel, table=True):
+    """A station's SignCertificate and what became of it: asked, issued, sent, taken, rejected or refused."""
+
+    __tablename__ = "certificate_asks"
+    __table_args__ = (Index("ix_certificate_asks_station_state", "station", "state"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    station: str = Field(foreign_key="stations.id")
+    csr: str = Field(sa_type=Text)
+    request_id: int | None = None
+    state: str = Field(max_length=16, index=True)
+    serial: str | None = None
+    reason: str = ""
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class TransactionRow(SQLModel, table=True):
+    """A charging transaction that a station told of; 1.6 gets `id` as its transaction id."""
+
+    __tablename__ = "transactions"
+    __table_args__ = (Index("ix_transactions_station_ended", "station", "ended_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    station: str = Field(foreign_key="stations.id")
+    name: str
+    began_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class MessageRow(SQLModel, table=True):
+    """One OCPP message, secrets taken out before it gets here."""
+
+    __tablename__ = "messages"
+    __table_args__ = (Index("ix_messages_station_id", "station", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    station: str = Field(max_length=48)
+    at: datetime = Field(sa_type=UtcDateTime)
+    direction: str = Field(max_length=4)
+    kind: str = Field(max_length=8)
+    action: str
+    payload: str = Field(sa_type=Text)
+    error: str = ""
+
+
+class SecurityEventRow(SQLModel, table=True):
+    """A SecurityEventNotification as told; `at` is the station's clock."""
+
+    __tablename__ = "security_events"
+    __table_args__ = (Index("ix_security_events_station_id", "station", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    station: str = Field(max_length=48)
+    type: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    tech_info: str = ""
+
+
+class CommandRow(SQLModel, table=True):
+    """A message somebody wants sent: waiting, sent, answered or failed. The node with the socket sends it."""
+
+    __tablename__ = "commands"
+    __table_args__ = (Index("ix_commands_state_station", "state", "station"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    station: str = Field(max_length=48)
+    action: str
+    payload: str = Field(sa_type=Text)
+    state: str = Field(max_length=16)
+    answer: str = Field(sa_type=Text)
+    error: str = ""
+    by: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
