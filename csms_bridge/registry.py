@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.errors import StationExists, StationRefused, UnknownStation
-from csms_bridge.passwords import PasswordKind, hash_password, new_password
+from csms_bridge.password_book import PasswordBook
 from csms_bridge.station import (
     AddedStation,
     AdmissionRecord,
@@ -46,12 +46,12 @@ class StationFilter:
 
 
 class Registry:
-    """Stations in the database. `key` hashes generated passwords (see passwords.py)."""
+    """Stations in the database."""
 
-    def __init__(self, store: Store, trail: AuditTrail, key: bytes, clock: Clock) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, passwords: PasswordBook, clock: Clock) -> None:
         self._store = store
         self._trail = trail
-        self._key = key
+        self._passwords = passwords
         self._clock = clock
 
     def add(self, stations: Sequence[NewStation], by: str) -> list[AddedStation]:
@@ -65,7 +65,7 @@ class Registry:
         with self._store.reading() as session:
             return station_of(_row(session, station), _is_charging(session, station))
 
-    def list(self, wanted: StationFilter, after: str | None, limit: int) -> list[Station]:
+    def search(self, wanted: StationFilter, after: str | None, limit: int) -> list[Station]:
         """Stations by id, after the given one."""
         query = select(StationRow, _charging()).where(*_conditions(wanted)).order_by(col(StationRow.id)).limit(limit)
         if after is not None:
@@ -124,7 +124,7 @@ class Registry:
             profiles = session.exec(select(StationRow.profile, func.count()).group_by(col(StationRow.profile))).all()
             return Overview(
                 total=sum(count for _, count in profiles),
-                online=_count(session, col(StationRow.online)),
+                online=_count(session, col(StationRow.online).is_(True)),
                 held=_count(session, col(StationRow.hold).is_not(None)),
                 walks_running=session.exec(
                     select(func.count()).select_from(WalkRow).where(col(WalkRow.outcome) == "running")
@@ -152,11 +152,7 @@ class Registry:
         basic = new.profile in (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC)
         if new.password is None and not basic:
             return None
-        password = new.password or new_password()
-        kind = PasswordKind.CHOSEN if new.password else PasswordKind.GENERATED
-        hashed = hash_password(password, kind, new.id, self._key)
-        session.add(PasswordRow(station=new.id, hash=hashed, kind=kind, state="current", made_at=now))
-        return None if new.password else password
+        return self._passwords.begin_with(session, new.id, new.password, now)
 
 
 def row_of(new: NewStation, now: datetime) -> StationRow:

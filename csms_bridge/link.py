@@ -1,0 +1,149 @@
+"""One station's line: frames in both directions, one CALL in flight each way, answers matched by id.
+
+The line knows OCPP-J and nothing of what messages mean; calls go to a handler, one after the other, while answers
+are matched at once, since a station may send a CALL before it answers ours (reference, station-quirks 22).
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from csms_bridge.dialects import Dialect
+from csms_bridge.dialects.wire import Fault, Request, WireFault
+from csms_bridge.errors import StationSilent
+from csms_bridge.frames import Call, CallError, CallResult, Json, Malformed, read_frame, write_frame
+from csms_bridge.journal import IN, OUT, Journal
+
+log = structlog.get_logger(__name__)
+
+POLICY_VIOLATION = 1008
+
+
+class Handler(Protocol):
+    """Answers a station's CALL; raises WireFault for a CALLERROR."""
+
+    def __call__(self, action: str, payload: Json) -> Awaitable[Json]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`timeout`: seconds to wait for an answer; `unanswered`: calls of the station that may wait for ours."""
+
+    timeout: float
+    unanswered: int
+
+
+class Link:
+    """A station's open WebSocket. `serve` runs until it closes."""
+
+    def __init__(
+        self, station: str, socket: ServerConnection, dialect: Dialect, journal: Journal, limits: Limits
+    ) -> None:
+        self.station = station
+        self.dialect = dialect
+        self._socket = socket
+        self._journal = journal
+        self._limits = limits
+        self._turn = asyncio.Lock()
+        self._awaited: tuple[str, str, asyncio.Future[CallResult | CallError]] | None = None
+        self._calls: asyncio.Queue[Call | Malformed] = asyncio.Queue(limits.unanswered)
+
+    async def serve(self, handler: Handler) -> None:
+        """Read until the line closes, answering calls in order."""
+        answering = asyncio.create_task(self._answer_calls(handler))
+        try:
+            async for message in self._socket:
+                if not self._take(message):
+                    await self.close(POLICY_VIOLATION, "too many unanswered calls")
+                    return
+        except ConnectionClosed:
+            pass  # every kind of end is the same to us: many stations never send a close frame
+        finally:
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+            self._give_up("the line closed")
+
+    async def call(self, request: Request) -> CallResult | CallError:
+        """Send a CALL and wait for its answer. Raises StationSilent: what the station did is then unknown."""
+        async with self._turn:
+            call = Call(str(uuid.uuid4()), request.action, request.payload)
+            answer: asyncio.Future[CallResult | CallError] = asyncio.get_running_loop().create_future()
+            self._awaited = (call.id, call.action, answer)
+            try:
+                await self._send(call, call.action)
+                async with asyncio.timeout(self._limits.timeout):
+                    return await answer
+            except TimeoutError:
+                raise StationSilent(call.action, f"none came in {self._limits.timeout:g} s") from None
+            except ConnectionClosed:
+                raise StationSilent(call.action, "the line closed") from None
+            finally:
+                self._awaited = None
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the line. Does not wait long for stations that never echo a close frame."""
+        await self._socket.close(code, reason)
+
+    def _take(self, message: str | bytes) -> bool:
+        """Sort one incoming frame; False when the station has too many calls waiting."""
+        frame = read_frame(message)
+        match frame:
+            case CallResult() | CallError():
+                self._match(frame)
+                return True
+            case Malformed(of_call=False):
+                self._journal.note(self.station, IN, frame)
+                return True
+        self._journal.note(self.station, IN, frame)
+        if self._calls.full():
+            return False
+        self._calls.put_nowait(frame)
+        return True
+
+    def _match(self, frame: CallResult | CallError) -> None:
+        if self._awaited is None or self._awaited[0] != frame.id:
+            self._journal.note(self.station, IN, frame, "unasked")
+            log.info("answer_unasked", station=self.station)
+            return
+        _, action, answer = self._awaited
+        self._journal.note(self.station, IN, frame, action)
+        if not answer.done():
+            answer.set_result(frame)
+
+    async def _answer_calls(self, handler: Callable[[str, Json], Awaitable[Json]]) -> None:
+        while True:
+            frame = await self._calls.get()
+            answer = await self._answer(frame, handler)
+            action = frame.action if isinstance(frame, Call) else ""
+            try:
+                await self._send(answer, action)
+            except ConnectionClosed:
+                return
+
+    async def _answer(
+        self, frame: Call | Malformed, handler: Callable[[str, Json], Awaitable[Json]]
+    ) -> CallResult | CallError:
+        if isinstance(frame, Malformed):
+            return CallError(frame.id, self.dialect.framework_error, frame.why, {})
+        try:
+            return CallResult(frame.id, await handler(frame.action, frame.payload))
+        except WireFault as fault:
+            return CallError(frame.id, self.dialect.error_codes[fault.fault], fault.sentence, {})
+        except Exception:
+            log.exception("call_failed", station=self.station, action=frame.action)
+            code = self.dialect.error_codes[Fault.INTERNAL]
+            return CallError(frame.id, code, "an internal error occurred", {})
+
+    async def _send(self, frame: Call | CallResult | CallError, action: str) -> None:
+        self._journal.note(self.station, OUT, frame, action)
+        await self._socket.send(write_frame(frame))
+
+    def _give_up(self, why: str) -> None:
+        if self._awaited is not None and not self._awaited[2].done():
+            self._awaited[2].set_exception(StationSilent(self._awaited[1], why))

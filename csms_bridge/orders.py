@@ -1,0 +1,104 @@
+"""Messages that people and scripts want sent to a station. A row each: the node with the socket sends it."""
+
+import json
+from collections.abc import Mapping
+
+from sqlalchemy import update
+from sqlmodel import col, select
+
+from csms_bridge.acts import FleetAct
+from csms_bridge.errors import UnknownCommand, UnknownStation
+from csms_bridge.redaction import redact
+from csms_bridge.station import CommandOrder
+from csms_bridge.tables import CommandRow, StationRow
+from pki.audit import AuditTrail
+from pki.clock import Clock
+from pki.store import Store
+
+
+class Orders:
+    """Commands in the database: waiting → sent → answered or failed."""
+
+    def __init__(self, store: Store, trail: AuditTrail, clock: Clock) -> None:
+        self._store = store
+        self._trail = trail
+        self._clock = clock
+
+    def place(self, station: str, action: str, payload: Mapping[str, object], by: str, reason: str) -> CommandOrder:
+        """Write a command down. The payload is audited without its secrets. Raises UnknownStation."""
+        now = self._clock()
+        with self._store.writing() as session:
+            if session.get(StationRow, station) is None:
+                raise UnknownStation(station)
+            row = CommandRow(
+                station=station, action=action, payload=json.dumps(payload), state="waiting", answer="null", by=by,
+                created_at=now, updated_at=now,
+            )  # fmt: skip
+            session.add(row)
+            session.flush()
+            self._trail.record(
+                session, FleetAct.COMMAND_ORDERED, by=by, kind="station", thing=station, reason=reason, now=now,
+                details={"command": row.id, "action": action, "payload": json.dumps(redact(dict(payload)))},
+            )  # fmt: skip
+            return order_of(row)
+
+    def order(self, command: int) -> CommandOrder:
+        """One command. Raises UnknownCommand."""
+        with self._store.reading() as session:
+            row = session.get(CommandRow, command)
+            if row is None:
+                raise UnknownCommand(command)
+            return order_of(row)
+
+    def claim(self, stations: set[str]) -> list[CommandOrder]:
+        """Commands that wait for one of these stations, marked as sent before anything goes out."""
+        with self._store.writing() as session:
+            query = select(CommandRow).where(CommandRow.state == "waiting").order_by(col(CommandRow.id))
+            rows = [row for row in session.exec(query) if row.station in stations]
+            for row in rows:
+                row.state, row.updated_at = "sent", self._clock()
+                session.add(row)
+            return [order_of(row) for row in rows]
+
+    def has_waiting(self) -> bool:
+        """Whether any command waits."""
+        with self._store.reading() as session:
+            return session.exec(select(CommandRow.id).where(CommandRow.state == "waiting").limit(1)).first() is not None
+
+    def finish(self, order: CommandOrder, answer: object, error: str = "") -> None:
+        """What the station answered, without secrets, or why there is no answer. What was sent is redacted too."""
+        now = self._clock()
+        with self._store.writing() as session:
+            row = session.get(CommandRow, order.id)
+            if row is None:
+                return
+            row.state = "failed" if error else "answered"
+            row.answer, row.error, row.updated_at = json.dumps(redact(answer)), error, now
+            row.payload = json.dumps(redact(json.loads(row.payload)))
+            session.add(row)
+            self._trail.record(
+                session, FleetAct.COMMAND_ANSWERED, by=f"station:{row.station}", kind="station", thing=row.station,
+                reason=error, details={"command": row.id, "action": row.action, "state": row.state}, now=now,
+            )  # fmt: skip
+
+    def withdraw(self, command: int, why: str) -> CommandOrder:
+        """Give up on a command that was not sent yet; one that was sent is left to its end."""
+        with self._store.writing() as session:
+            waiting = update(CommandRow).where(col(CommandRow.id) == command, col(CommandRow.state) == "waiting")
+            session.execute(waiting.values(state="failed", error=why, updated_at=self._clock()))
+        return self.order(command)
+
+
+def order_of(row: CommandRow) -> CommandOrder:
+    """The domain object of a row."""
+    return CommandOrder(
+        id=row.id or 0,
+        station=row.station,
+        action=row.action,
+        payload=json.loads(row.payload),
+        state=row.state,
+        answer=json.loads(row.answer),
+        error=row.error,
+        by=row.by,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,98 @@
+"""The Basic passwords that are good for each station, and how one is changed without locking a station out (A01).
+
+A new password's hash is stored before the password is sent. Until the station has accepted it or used it, it is
+good beside the old one; then every other is refused (A01.FR.03). The password itself is kept nowhere.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from csms_bridge.acts import FleetAct
+from csms_bridge.passwords import PasswordKind, hash_password, new_password, password_matches
+from csms_bridge.tables import PasswordRow
+from pki.audit import AuditTrail
+from pki.clock import Clock
+from pki.secret_text import Secret
+from pki.store import Store
+
+CURRENT, OFFERED = "current", "offered"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPassword:
+    """The hash of a password that is good now; `id` names it in walks and sightings."""
+
+    id: str
+    hash: str
+
+
+class PasswordBook:
+    """Passwords in the database. `key`: 32 bytes for the keyed hash of generated ones."""
+
+    def __init__(self, store: Store, trail: AuditTrail, key: bytes, clock: Clock) -> None:
+        self._store = store
+        self._trail = trail
+        self._key = key
+        self._clock = clock
+
+    def known(self, session: Session, station: str) -> list[KnownPassword]:
+        """Every password that is good for the station now."""
+        rows = session.exec(select(PasswordRow).where(PasswordRow.station == station))
+        return [KnownPassword(str(row.id), row.hash) for row in rows]
+
+    def matching(self, station: str, presented: Secret, known: list[KnownPassword]) -> str | None:
+        """The id of the known password that was presented, or None. May take a while: argon2."""
+        matches = (one.id for one in known if password_matches(presented, one.hash, station, self._key))
+        return next(matches, None)
+
+    def begin_with(self, session: Session, station: str, password: Secret | None, now: datetime) -> Secret | None:
+        """Give a new station its first password; returns it when it was made here."""
+        chosen = password is not None
+        secret = password or new_password()
+        kind = PasswordKind.CHOSEN if chosen else PasswordKind.GENERATED
+        session.add(self._row(station, secret, kind, CURRENT, now))
+        return None if chosen else secret
+
+    def offer(self, station: str) -> tuple[str, Secret]:
+        """A new password and its id, stored before it is sent. Earlier offers stay good: one may have arrived."""
+        now, password = self._clock(), new_password()
+        with self._store.writing() as session:
+            row = self._row(station, password, PasswordKind.GENERATED, OFFERED, now)
+            session.add(row)
+            session.flush()
+            self._act(session, FleetAct.PASSWORD_OFFERED, station, "service", now)
+            return str(row.id), password
+
+    def accepted(self, station: str, password: str) -> None:
+        """The station took the offered password: every other is refused from now on (A01.FR.03)."""
+        with self._store.writing() as session:
+            self.confirm(session, station, password, self._clock())
+
+    def refused(self, station: str, password: str) -> None:
+        """The station did not take it: the old one stays (A01.FR.04)."""
+        now = self._clock()
+        with self._store.writing() as session:
+            mine = (col(PasswordRow.id) == int(password), col(PasswordRow.state) == OFFERED)
+            session.execute(delete(PasswordRow).where(*mine))
+            self._act(session, FleetAct.PASSWORD_KEPT, station, f"station:{station}", now)
+
+    def confirm(self, session: Session, station: str, password: str, now: datetime) -> None:
+        """This password was accepted or used: an offered one becomes the only one."""
+        row = session.get(PasswordRow, int(password))
+        if row is None or row.state != OFFERED:
+            return
+        others = (col(PasswordRow.station) == station, col(PasswordRow.id) != row.id)
+        session.execute(delete(PasswordRow).where(*others))
+        row.state = CURRENT
+        session.add(row)
+        self._act(session, FleetAct.PASSWORD_CHANGED, station, f"station:{station}", now)
+
+    def _row(self, station: str, password: Secret, kind: PasswordKind, state: str, now: datetime) -> PasswordRow:
+        hashed = hash_password(password, kind, station, self._key)
+        return PasswordRow(station=station, hash=hashed, kind=kind, state=state, made_at=now)
+
+    def _act(self, session: Session, act: FleetAct, station: str, by: str, now: datetime) -> None:
+        self._trail.record(session, act, by=by, kind="station", thing=station, now=now)

@@ -1,0 +1,259 @@
+"""What was seen of stations, written down: admissions, connections, boots, security events, transactions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from csms_bridge import events as e
+from csms_bridge.acts import FleetAct
+from csms_bridge.admission import Admitted, Registered, Verdict
+from csms_bridge.errors import UnknownStation
+from csms_bridge.password_book import KnownPassword, PasswordBook
+from csms_bridge.station import OcppVersion, SecurityEvent, SecurityProfile
+from csms_bridge.tables import (
+    AdmissionRow,
+    SecurityEventRow,
+    StationRow,
+    TransactionRow,
+    WalkRow,
+)
+from pki.audit import AuditTrail
+from pki.clock import Clock
+from pki.store import Store
+
+ACTIVE_WALKS = ("running", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The facts of one connection: where from, and over what TLS (None: plain)."""
+
+    address: str
+    tls_version: str | None = None
+    cipher: str | None = None
+
+
+class Sightings:
+    """Writes what stations do. One instance per process; `node` is this process's name."""
+
+    def __init__(self, store: Store, trail: AuditTrail, passwords: PasswordBook, clock: Clock, node: str) -> None:
+        self._store = store
+        self._trail = trail
+        self._passwords = passwords
+        self._clock = clock
+        self._node = node
+
+    def forget_connections(self) -> None:
+        """At start: no socket of this node outlived the last process."""
+        with self._store.writing() as session:
+            ours = update(StationRow).where(col(StationRow.node) == self._node, col(StationRow.online).is_(True))
+            session.execute(ours.values(online=False, updated_at=self._clock()))
+
+    def registered(self, station: str) -> tuple[Registered, list[KnownPassword]] | None:
+        """What admission needs to know of an identity; None when it is unknown."""
+        with self._store.reading() as session:
+            row = session.get(StationRow, station)
+            if row is None:
+                return None
+            passwords = self._passwords.known(session, station)
+            version = OcppVersion(row.ocpp_version) if row.ocpp_version else None
+            return Registered(row.id, row.serial, version, SecurityProfile(row.floor), bool(passwords)), passwords
+
+    def judged(self, station: str, known: bool, line: Line, verdict: Verdict) -> None:
+        """Record an admission decision; a refusal of a known station is audited as well."""
+        now = self._clock()
+        admitted = isinstance(verdict, Admitted)
+        profile = int(verdict.profile) if isinstance(verdict, Admitted) else None
+        with self._store.writing() as session:
+            session.add(
+                AdmissionRow(
+                    at=now,
+                    station=station,
+                    address=line.address,
+                    tls=line.tls_version is not None,
+                    admitted=admitted,
+                    profile=profile,
+                    reason=verdict.reason,
+                )
+            )
+            if known and not admitted:
+                self._trail.record(
+                    session, FleetAct.STATION_REFUSED, by="service", kind="station", thing=station,
+                    reason=verdict.reason, details={"address": line.address}, now=now,
+                )  # fmt: skip
+
+    def connected(
+        self, station: str, admitted: Admitted, version: OcppVersion, password: str | None, line: Line
+    ) -> datetime:
+        """The WebSocket is open; returns since when. An offered password that was used becomes the only one.
+
+        Outside a walk the profile seen becomes the floor at once; in a walk the walk decides when.
+        Raises UnknownStation when it was removed meanwhile.
+        """
+        now = self._clock()
+        with self._store.writing() as session:
+            row = session.get(StationRow, station)
+            if row is None:
+                raise UnknownStation(station)
+            first_time = row.profile != int(admitted.profile) or row.certificate_serial != admitted.certificate_serial
+            _note_connection(row, admitted, version, line, self._node, now)
+            raised = admitted.profile > row.floor and not _in_walk(session, station)
+            if raised:
+                row.floor = int(admitted.profile)
+                row.wanted_profile = max(row.wanted_profile, row.floor)
+            session.add(row)
+            if password is not None:
+                self._passwords.confirm(session, station, password, now)
+            if first_time or raised:
+                self._trail.record(
+                    session, FleetAct.STATION_SEEN, by=f"station:{station}", kind="station", thing=station,
+                    details={
+                        "profile": int(admitted.profile),
+                        "certificate": admitted.certificate_serial,
+                        "tls": line.tls_version,
+                        "address": line.address,
+                    }, now=now,
+                )  # fmt: skip
+            return now
+
+    def disconnected(self, station: str, connected_at: datetime) -> None:
+        """The line of a connection is gone; a newer connection of the same station is left alone."""
+        now = self._clock()
+        with self._store.writing() as session:
+            ours = update(StationRow).where(col(StationRow.id) == station, col(StationRow.connected_at) == connected_at)
+            session.execute(ours.values(online=False, last_seen=now, updated_at=now))
+
+    def closed_by_us(self, station: str, reason: str) -> None:
+        """We closed the line, and why."""
+        with self._store.writing() as session:
+            self._trail.record(
+                session, FleetAct.STATION_CLOSED, by="service", kind="station", thing=station, reason=reason,
+                now=self._clock(),
+            )  # fmt: skip
+
+    def heard(self, stations: dict[str, datetime]) -> None:
+        """When each of these stations was last heard of; written in bulk."""
+        with self._store.writing() as session:
+            for station, at in stations.items():
+                session.execute(update(StationRow).where(col(StationRow.id) == station).values(last_seen=at))
+
+    def booted(self, station: str, boot: e.Booted) -> None:
+        """A BootNotification."""
+        now = self._clock()
+        with self._store.writing() as session:
+            row = session.get(StationRow, station)
+            if row is None:
+                return
+            row.vendor, row.model, row.firmware = boot.vendor, boot.model, boot.firmware
+            row.boot_serial, row.boot_reason = next(iter(boot.serials), None), boot.reason or None
+            row.booted_at = row.last_seen = row.updated_at = now
+            session.add(row)
+            if boot.reason != "Triggered":  # a station that restarted charges nobody
+                _end_transactions(session, station, now)
+            self._trail.record(
+                session, FleetAct.STATION_BOOTED, by=f"station:{station}", kind="station", thing=station,
+                reason=boot.reason, now=now,
+                details={"vendor": boot.vendor, "model": boot.model, "firmware": boot.firmware,
+                         "serials": list(boot.serials)},
+            )  # fmt: skip
+
+    def has_booted(self, station: str) -> bool:
+        """Whether the station ever sent a BootNotification; reconnects carry none (station-quirks 12)."""
+        with self._store.reading() as session:
+            row = session.get(StationRow, station)
+            return row is not None and row.booted_at is not None
+
+    def security_event(self, station: str, told: e.SecurityEventTold) -> None:
+        """A security event, whatever its type; an unreadable time becomes ours."""
+        now = self._clock()
+        with self._store.writing() as session:
+            session.add(
+                SecurityEventRow(
+                    station=station, type=told.type, at=told.at or now, received_at=now, tech_info=told.tech_info
+                )
+            )
+            self._trail.record(
+                session, FleetAct.SECURITY_EVENT, by=f"station:{station}", kind="station", thing=station, now=now,
+                details={"type": told.type, "tech_info": told.tech_info},
+            )  # fmt: skip
+
+    def security_events(self, station: str | None, before: int | None, limit: int) -> list[SecurityEvent]:
+        """Events, newest first."""
+        query = select(SecurityEventRow).order_by(col(SecurityEventRow.id).desc()).limit(limit)
+        if station is not None:
+            query = query.where(SecurityEventRow.station == station)
+        if before is not None:
+            query = query.where(col(SecurityEventRow.id) < before)
+        with self._store.reading() as session:
+            return [security_event_of(row) for row in session.exec(query)]
+
+    def transaction_began(self, station: str, name: str) -> int:
+        """Charging began, or goes on; the row's id is 1.6's transaction id."""
+        now = self._clock()
+        with self._store.writing() as session:
+            known = session.exec(
+                select(TransactionRow).where(
+                    TransactionRow.station == station,
+                    TransactionRow.name == name,
+                    col(TransactionRow.ended_at).is_(None),
+                )
+            ).first()
+            row = known or TransactionRow(station=station, name=name, began_at=now)
+            session.add(row)
+            _touch(session, station, now)
+            session.flush()
+            return row.id or 0
+
+    def transaction_ended(self, station: str, name: str) -> None:
+        """Charging ended; 1.6 names the transaction by the id we gave, 2.x by its own."""
+        now = self._clock()
+        with self._store.writing() as session:
+            named = col(TransactionRow.name) == name
+            if name.isascii() and name.isdigit():
+                named = named | (col(TransactionRow.id) == int(name[:18]))
+            session.execute(update(TransactionRow).where(col(TransactionRow.station) == station, named)
+                            .where(col(TransactionRow.ended_at).is_(None)).values(ended_at=now))  # fmt: skip
+            _touch(session, station, now)
+
+    def is_charging(self, station: str) -> bool:
+        """Whether a transaction is open."""
+        with self._store.reading() as session:
+            open_ones = select(TransactionRow.id).where(
+                TransactionRow.station == station, col(TransactionRow.ended_at).is_(None)
+            )
+            return session.exec(open_ones.limit(1)).first() is not None
+
+
+def security_event_of(row: SecurityEventRow) -> SecurityEvent:
+    """The domain object of a row."""
+    return SecurityEvent(row.id or 0, row.station, row.type, row.at, row.received_at, row.tech_info)
+
+
+def _note_connection(
+    row: StationRow, admitted: Admitted, version: OcppVersion, line: Line, node: str, now: datetime
+) -> None:
+    row.profile = int(admitted.profile)
+    row.online, row.node = True, node
+    row.connected_at = row.last_seen = row.updated_at = now
+    row.ocpp_version = version
+    row.address, row.tls_version, row.cipher = line.address, line.tls_version, line.cipher
+    row.certificate_serial = admitted.certificate_serial
+    row.proof = admitted.reason
+
+
+def _in_walk(session: Session, station: str) -> bool:
+    active = select(WalkRow.id).where(WalkRow.station == station, col(WalkRow.outcome).in_(ACTIVE_WALKS))
+    return session.exec(active.limit(1)).first() is not None
+
+
+def _touch(session: Session, station: str, now: datetime) -> None:
+    session.execute(update(StationRow).where(col(StationRow.id) == station).values(updated_at=now, last_seen=now))
+
+
+def _end_transactions(session: Session, station: str, now: datetime) -> None:
+    still_open = update(TransactionRow).where(
+        col(TransactionRow.station) == station, col(TransactionRow.ended_at).is_(None)
+    )
+    session.execute(still_open.values(ended_at=now))

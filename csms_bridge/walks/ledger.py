@@ -1,0 +1,331 @@
+"""Walks in the database: started, stored step by step with their audit records, shown, held, resumed, cancelled."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from csms_bridge.acts import FleetAct
+from csms_bridge.errors import UnknownStation, UnknownWalk, WalkRefused
+from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.tables import StationRow, WalkRow
+from csms_bridge.walks import machine
+from csms_bridge.walks.plans import plan
+from csms_bridge.walks.steps import Do, Progress, StepState, StepView, Walk, WalkState
+from pki.audit import AuditTrail
+from pki.clock import Clock
+from pki.store import Store
+
+ACTIVE = (WalkState.RUNNING, WalkState.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class WalkView:
+    """A walk as people see it."""
+
+    id: str
+    station: str
+    from_profile: SecurityProfile
+    to_profile: SecurityProfile
+    state: WalkState
+    reason: str
+    steps: tuple[StepView, ...]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WalkUnderWay:
+    """A walk as the runner sees it: the table and how far it came."""
+
+    id: str
+    station: str
+    walk: Walk
+    at: Progress
+
+
+Change = Callable[[WalkUnderWay, datetime], tuple[Progress, Sequence[Do]]]
+
+
+class Ledger:
+    """Every walk's progress; a step and its audit record share a transaction."""
+
+    def __init__(self, store: Store, trail: AuditTrail, clock: Clock) -> None:
+        self._store = store
+        self._trail = trail
+        self._clock = clock
+
+    def start(self, station: str, to: int, facts: Mapping[str, str], by: str) -> WalkView:
+        """Begin a walk from where the station was seen last, or is registered, up to profile `to`.
+
+        Raises UnknownStation, and WalkRefused when there is nothing to walk or a walk is under way.
+        """
+        now = self._clock()
+        with self._store.writing() as session:
+            row = session.get(StationRow, station)
+            if row is None:
+                raise UnknownStation(station)
+            self._check_free(session, station)
+            start = SecurityProfile(row.floor if row.profile is None else max(row.profile, row.floor))
+            walk = _planned(row.ocpp_version, start, to)
+            walk_row = WalkRow(
+                id=f"w{secrets.token_hex(6)}",
+                station=station,
+                ocpp_version=row.ocpp_version or "",
+                start=int(walk.start),
+                goal=int(walk.goal),
+                created_at=now,
+                updated_at=now,
+                **_fields(machine.begin(walk, now, facts)),
+            )
+            row.wanted_profile, row.updated_at = int(walk.goal), now
+            session.add(row)
+            session.add(walk_row)
+            self._trail.record(
+                session, FleetAct.WALK_STARTED, by=by, kind="station", thing=station, now=now,
+                details={"walk": walk_row.id, "from": int(walk.start), "to": int(walk.goal)},
+            )  # fmt: skip
+            return view_of(walk_row)
+
+    def apply(self, station: str, change: Change, by: str = "service") -> tuple[WalkUnderWay, Sequence[Do]] | None:
+        """Let `change` move the station's active walk, and store what came out before anything is sent.
+
+        None when the station has no active walk. The floor is raised in the same transaction.
+        """
+        now = self._clock()
+        with self._store.writing() as session:
+            row = self._active(session, station)
+            if row is None:
+                return None
+            before = under_way_of(row)
+            after, acts = change(before, now)
+            moved = replace(before, at=after)
+            if after != before.at:
+                self._store_progress(session, row, before, after, now, by)
+            if Do.BAR_BELOW in acts:
+                self._raise_floor(session, station, before, now)
+            return moved, [act for act in acts if act is not Do.BAR_BELOW]
+
+    def learn(self, station: str, **facts: str) -> None:
+        """Note facts of the active walk (see Progress), quietly."""
+        with self._store.writing() as session:
+            row = self._active(session, station)
+            if row is not None:
+                row.facts = json.dumps({**json.loads(row.facts), **facts})
+                session.add(row)
+
+    def hold(self, walk: str, reason: str, by: str) -> WalkView:
+        """Put a running walk on hold. Raises UnknownWalk, WalkRefused."""
+
+        def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
+            return machine.hold(under_way.at, reason, now, by=machine.OPERATOR), ()
+
+        return self._operate(walk, (WalkState.RUNNING,), "hold", change, by)
+
+    def resume(self, walk: str, by: str) -> WalkView:
+        """Let a held walk go on. Raises UnknownWalk, WalkRefused."""
+
+        def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
+            return machine.resume(under_way.walk, under_way.at, now), ()
+
+        return self._operate(walk, (WalkState.HELD,), "resume", change, by)
+
+    def cancel(self, walk: str, reason: str, by: str) -> WalkView:
+        """End a walk where it is; the station stays on the profile it is on. Raises UnknownWalk, WalkRefused."""
+
+        def change(under_way: WalkUnderWay, _now: datetime) -> tuple[Progress, Sequence[Do]]:
+            return replace(under_way.at, outcome=WalkState.CANCELLED, reason=reason), ()
+
+        return self._operate(walk, ACTIVE, "cancel", change, by)
+
+    def walk(self, walk: str) -> WalkView:
+        """One walk. Raises UnknownWalk."""
+        with self._store.reading() as session:
+            row = session.get(WalkRow, walk)
+            if row is None:
+                raise UnknownWalk(walk)
+            return view_of(row)
+
+    def search(self, *, station: str | None, state: str | None, after: str | None, limit: int) -> list[WalkView]:
+        """Walks, newest first; `after` is the id of the last one seen."""
+        query = select(WalkRow).order_by(col(WalkRow.created_at).desc(), col(WalkRow.id).desc()).limit(limit)
+        if station is not None:
+            query = query.where(WalkRow.station == station)
+        if state is not None:
+            query = query.where(WalkRow.outcome == state)
+        with self._store.reading() as session:
+            last = session.get(WalkRow, after) if after else None
+            if last is not None:
+                older = col(WalkRow.created_at) < last.created_at
+                same = (col(WalkRow.created_at) == last.created_at) & (col(WalkRow.id) < last.id)
+                query = query.where(older | same)
+            return [view_of(row) for row in session.exec(query)]
+
+    def changed_since(self, since: datetime, limit: int) -> list[WalkView]:
+        """Walks that moved after `since`, oldest change first."""
+        query = select(WalkRow).where(col(WalkRow.updated_at) > since).order_by(col(WalkRow.updated_at)).limit(limit)
+        with self._store.reading() as session:
+            return [view_of(row) for row in session.exec(query)]
+
+    def running_stations(self) -> list[str]:
+        """Stations with a running walk."""
+        with self._store.reading() as session:
+            return list(session.exec(select(WalkRow.station).where(WalkRow.outcome == WalkState.RUNNING)))
+
+    def current(self, station: str) -> WalkView | None:
+        """The station's active walk, else its last one."""
+        return next(iter(self.search(station=station, state=None, after=None, limit=1)), None)
+
+    def _operate(self, walk: str, allowed: tuple[WalkState, ...], verb: str, change: Change, by: str) -> WalkView:
+        now = self._clock()
+        with self._store.writing() as session:
+            row = session.get(WalkRow, walk)
+            if row is None:
+                raise UnknownWalk(walk)
+            if row.outcome not in allowed:
+                raise WalkRefused(f"walk {walk} is {row.outcome}: it cannot be {_PARTICIPLE[verb]}")
+            before = under_way_of(row)
+            after, _ = change(before, now)
+            self._store_progress(session, row, before, after, now, by)
+            return view_of(row)
+
+    def _store_progress(
+        self, session: Session, row: WalkRow, before: WalkUnderWay, after: Progress, now: datetime, by: str
+    ) -> None:
+        for name, value in _fields(after).items():
+            setattr(row, name, value)
+        row.updated_at = now
+        session.add(row)
+        self._sync_station(session, row, now)
+        for act, details in _told(before.at, after):
+            self._trail.record(
+                session, act, by=by, kind="station", thing=row.station, reason=after.reason, now=now,
+                details={"walk": row.id, **details},
+            )  # fmt: skip
+
+    def _sync_station(self, session: Session, row: WalkRow, now: datetime) -> None:
+        station = session.get(StationRow, row.station)
+        if station is None:
+            return
+        station.hold = row.reason if row.outcome == WalkState.HELD else None
+        station.updated_at = now
+        if row.outcome == WalkState.CANCELLED:
+            station.wanted_profile = station.floor
+        session.add(station)
+
+    def _raise_floor(self, session: Session, station: str, before: WalkUnderWay, now: datetime) -> None:
+        """From here on the lower profiles are refused (A05.FR.07, 1.6 A05.FR.09)."""
+        leg = next(s.leg for s in before.walk.steps[before.at.index :] if s.do is Do.BAR_BELOW)
+        row = session.get(StationRow, station)
+        if row is None or row.floor >= leg:
+            return
+        row.floor, row.updated_at = int(leg), now
+        session.add(row)
+        self._trail.record(
+            session, FleetAct.FLOOR_RAISED, by="service", kind="station", thing=station, now=now,
+            details={"profile": int(leg), "walk": before.id},
+        )  # fmt: skip
+
+    def _active(self, session: Session, station: str) -> WalkRow | None:
+        query = select(WalkRow).where(WalkRow.station == station, col(WalkRow.outcome).in_(ACTIVE))
+        return session.exec(query).first()
+
+    def _check_free(self, session: Session, station: str) -> None:
+        if row := self._active(session, station):
+            raise WalkRefused(
+                f"station {station!r} has walk {row.id}, which is {row.outcome}",
+                f"resume or cancel it first: voltward walk cancel {row.id}",
+            )
+
+
+_PARTICIPLE = {"hold": "held", "resume": "resumed", "cancel": "cancelled"}
+
+
+def view_of(row: WalkRow) -> WalkView:
+    """The domain object of a row."""
+    return WalkView(
+        id=row.id,
+        station=row.station,
+        from_profile=SecurityProfile(row.start),
+        to_profile=SecurityProfile(row.goal),
+        state=WalkState(row.outcome),
+        reason=row.reason,
+        steps=_views(row.views),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def under_way_of(row: WalkRow) -> WalkUnderWay:
+    """A row as the runner sees it."""
+    walk = plan(OcppVersion(row.ocpp_version), SecurityProfile(row.start), SecurityProfile(row.goal))
+    progress = Progress(
+        views=_views(row.views),
+        moved=row.moved,
+        index=row.step,
+        tries=row.tries,
+        outcome=WalkState(row.outcome),
+        reason=row.reason,
+        facts=json.loads(row.facts),
+    )
+    return WalkUnderWay(row.id, row.station, walk, progress)
+
+
+def _planned(version: str | None, start: SecurityProfile, to: int) -> Walk:
+    if version is None:
+        raise WalkRefused(
+            "the station's OCPP version is not known yet",
+            "let it connect once, or register it with --ocpp",
+        )
+    try:
+        return plan(OcppVersion(version), start, SecurityProfile(to))
+    except ValueError as error:
+        raise WalkRefused(f"no walk: {error}") from None
+
+
+def _fields(at: Progress) -> dict[str, Any]:
+    """Progress as columns; beside `under_way_of`, its inverse."""
+    views = [{**asdict(view), "at": view.at.isoformat() if view.at else None} for view in at.views]
+    return {
+        "views": json.dumps(views),
+        "moved": at.moved,
+        "step": at.index,
+        "tries": at.tries,
+        "outcome": at.outcome,
+        "reason": at.reason,
+        "facts": json.dumps(dict(at.facts)),
+    }
+
+
+def _views(text: str) -> tuple[StepView, ...]:
+    return tuple(
+        StepView(
+            view["name"],
+            StepState(view["state"]),
+            datetime.fromisoformat(view["at"]) if view["at"] else None,
+            view["note"],
+        )
+        for view in json.loads(text)
+    )
+
+
+def _told(before: Progress, after: Progress) -> list[tuple[FleetAct, dict[str, str]]]:
+    """What the audit trail is told: each step that changed, and how the walk ended or stopped."""
+    told = [
+        (FleetAct.WALK_STEP, {"step": new.name, "state": new.state.value, "note": new.note})
+        for old, new in zip(before.views, after.views, strict=True)
+        if (old.state, old.note) != (new.state, new.note) and new.state is not StepState.PENDING
+    ]
+    if before.outcome is after.outcome:
+        return told
+    outcome = {
+        WalkState.DONE: FleetAct.WALK_DONE,
+        WalkState.HELD: FleetAct.WALK_HELD,
+        WalkState.RUNNING: FleetAct.WALK_RESUMED,
+        WalkState.CANCELLED: FleetAct.WALK_CANCELLED,
+    }
+    return [*told, (outcome[after.outcome], {})]
