@@ -1,4 +1,4 @@
-"""Certificates as a station handles them: delivered chains, its own credential, the names of installed roots."""
+"""Certificates as a station handles them: delivered chains, its own credential, the names of roots."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 
 
-class ChainRefused(Exception):  # noqa: N818 - named for what happened
+class ChainRefused(Exception):
     """A delivered certificate is not taken. `cause` is the techInfo word that EVerest uses for it."""
 
     def __init__(self, cause: str) -> None:
@@ -49,7 +49,7 @@ class Credential:
 
 @dataclass(frozen=True)
 class CertificateName:
-    """How OCPP names an installed certificate (CertificateHashDataType): lower-case hex without leading zeros."""
+    """OCPP's CertificateHashDataType: lower-case hex, the serial number without leading zeros."""
 
     algorithm: str
     issuer_name_hash: str

@@ -33,17 +33,11 @@ class Fault(StrEnum):
     )
     REFUSE_CERTIFICATE = (
         "refuse-certificate",
-        (
-            "Answers Rejected to every CertificateSigned and reports the invalid certificate as a "
-            "security event."
-        ),
+        ("Answers Rejected to every CertificateSigned and reports the invalid certificate as a security event."),
     )
     REFUSE_PROFILE = (
         "refuse-profile",
-        (
-            "Refuses every raise: ChangeConfiguration(SecurityProfile), SetNetworkProfile and a slot's "
-            "SecurityProfile."
-        ),
+        ("Refuses every raise: ChangeConfiguration(SecurityProfile), SetNetworkProfile and a slot's SecurityProfile."),
     )
     REFUSE_PASSWORD = (
         "refuse-password",
@@ -67,17 +61,11 @@ class Fault(StrEnum):
     )
     SLEEP = (
         "sleep",
-        (
-            "After it accepted a higher profile it stays offline for `StationConfig.sleep` seconds before "
-            "it dials."
-        ),
+        ("After it accepted a higher profile it stays offline for `StationConfig.sleep` seconds before it dials."),
     )
     DROP_ANSWER = (
         "drop-answer",
-        (
-            "Acts on a command, then the connection breaks before its answer is sent. Once for each "
-            "changing action."
-        ),
+        ("Acts on a command, then the connection breaks before its answer is sent. Once for each changing action."),
     )
     NO_ANSWER = (
         "no-answer",
@@ -105,10 +93,7 @@ class Fault(StrEnum):
     )
     REPEAT_CSR = (
         "repeat-csr",
-        (
-            "Sends SignCertificate again, with a new key, after `StationConfig.back_off` seconds, "
-            "answered or not."
-        ),
+        ("Sends SignCertificate again, with a new key, after `StationConfig.back_off` seconds, answered or not."),
     )
     ONE_REQUEST = (
         "one-request",
@@ -120,10 +105,7 @@ class Fault(StrEnum):
     )
     EXPIRED_CERTIFICATE = (
         "expired-certificate",
-        (
-            "Accepts a renewed certificate but goes on presenting its first one, also when that has long "
-            "expired."
-        ),
+        ("Accepts a renewed certificate but goes on presenting its first one, also when that has long expired."),
     )
     FOREIGN_CERTIFICATE = (
         "foreign-certificate",
@@ -156,6 +138,14 @@ class Fault(StrEnum):
     NO_SERVER_CHECK = (
         "no-server-check",
         "Does not look at the server's certificate (seen on MicroOcpp and VCP).",
+    )
+    ADDITIONAL_ROOT_CHECK = (
+        "additional-root-check",
+        "AdditionalRootCertificateCheck is true: a further CSMS root must be signed by the old one.",
+    )
+    NEEDS_COUNTRY = (
+        "needs-country",
+        "2.x: rejects a certificate trigger until CountryName and OrganizationName are set (EVerest).",
     )
     RSA_ONLY_TLS = (
         "rsa-only-tls",

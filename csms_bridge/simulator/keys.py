@@ -69,7 +69,7 @@ def self_signed(serial: str, key: PrivateKey, now: datetime) -> x509.Certificate
 
 
 def _as_version_2(request: x509.CertificateSigningRequest, key: PrivateKey) -> str:
-    """Sign the same request again with 1 in its version field, which `cryptography` itself would not write."""
+    """Sign the same request again with 1 in its version field, which `cryptography` would not write."""
     inner, whole = request.tbs_certrequest_bytes, request.public_bytes(Encoding.DER)
     version = inner.index(b"\x02\x01\x00") + 2
     changed = inner[:version] + b"\x01" + inner[version + 1 :]
