@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - the names say what happened; "Error" behind each of them would add nothing
 """What can go wrong in the authority, split by who must act.
 
 PkiError
@@ -14,7 +13,7 @@ PkiError
 ├── FirmwareRefused        whoever ordered the signature
 └── KeyStoreError
     ├── WrongPassphrase, KeyStoreMissing                      the operator
-    └── KeyExists, KeyMissing                                 the operator
+    └── KeyExists                                             the operator
 
 Every one has a `sentence` (what is wrong, fit for a person) and a `hint` (what to do, possibly empty).
 """
@@ -82,9 +81,7 @@ class IssuerEndsTooSoon(PkiError):
 class MisSigned(PkiError):
     """The signer returned something else than a good signature over the intended bytes."""
 
-    hint = (
-        "The intent is on record and the certificate was not delivered. Check the signer before trying again."
-    )
+    hint = "The intent is on record and the certificate was not delivered. Check the signer before trying again."
 
 
 class TokenSpent(PkiError):
@@ -164,7 +161,3 @@ class KeyExists(KeyStoreError):
     """A key file is never overwritten."""
 
     hint = "Keys are never overwritten; move the old file away if it is really not needed."
-
-
-class KeyMissing(KeyStoreError):
-    """There is no key file of this name."""

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from pki.errors import KeyExists, KeyMissing, KeyStoreMissing, WrongPassphrase
+from pki.errors import KeyExists, KeyStoreMissing, SignerUnavailable, WrongPassphrase
 from pki.keys import FileSigner, KeyAlgorithm, generate_key
 from pki.secret_text import Secret
 
@@ -100,7 +100,7 @@ class KeyStore:
         return self._signers[name]
 
     def signer(self, name: str) -> FileSigner:
-        """The key called `name`. Raises KeyMissing, WrongPassphrase (a file from another key store)."""
+        """The key called `name`. Raises SignerUnavailable: no such file, or one from another key store."""
         if name not in self._signers:
             self._signers[name] = self._load(name)
         return self._signers[name]
@@ -118,13 +118,13 @@ class KeyStore:
         try:
             pem = self.key_path(name).read_bytes()
         except FileNotFoundError:
-            raise KeyMissing(f"there is no key {name!r} in {self._folder}") from None
+            raise SignerUnavailable(name, f"there is no such file in {self._folder}") from None
         try:
             key = load_pem_private_key(pem, self.key_password(name).reveal)
         except ValueError:
-            raise WrongPassphrase from None
+            raise SignerUnavailable(name, "its file belongs to another key store") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-            raise KeyMissing(f"the key {name!r} is neither an EC nor an RSA key")
+            raise SignerUnavailable(name, "it is neither an EC nor an RSA key")
         return FileSigner(name, key)
 
 

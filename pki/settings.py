@@ -8,9 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 # RFC 1123 §2.1 host names; no wildcards, since many stations compare the name literally.
-_HOST_NAME = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
-)
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
 
 def is_ip_address(name: str) -> bool:
@@ -85,9 +83,7 @@ class PkiSettings(BaseModel):
     @model_validator(mode="after")
     def _relations(self) -> Self:
         if self.crl_refresh * 2 > self.crl_validity:
-            raise ValueError(
-                "crl_validity must be at least twice crl_refresh, so that one failure is survived"
-            )
+            raise ValueError("crl_validity must be at least twice crl_refresh, so that one failure is survived")
         if self.station_validity > self.station_ceiling:
             raise ValueError("station_validity must not exceed station_ceiling")
         for name in ("station", "server"):

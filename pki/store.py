@@ -66,12 +66,9 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A consistent view for reading. Nothing done in it is kept."""
+        """A consistent view for reading. Nothing done in it is kept; what was read stays readable."""
         with Session(self.engine, expire_on_commit=False) as session:
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session
 
     def close(self) -> None:
         """Close all connections. The store may not be used afterwards."""
@@ -84,9 +81,7 @@ def hold_lock(session: Session, name: str) -> None:
     PostgreSQL takes an advisory lock; an SQLite write transaction is alone anyway.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
-        )
+        session.connection().execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
 class _OneWriter:

@@ -1,0 +1,278 @@
+"""The door of the authority: pages, REST routes, commands and OCPP handlers all come in here."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+from cryptography import x509
+
+from pki.audit import AuditTrail, PkiAct
+from pki.ceremony import DEFAULT_HIERARCHY, Ceremony
+from pki.certificates import Certificate, Certificates, CertificateState, certificate_of, pem_of
+from pki.clock import Clock, utc_now
+from pki.credentials import Credential, Credentials, ServerCredential, Slot
+from pki.crl import CrlPublisher
+from pki.csr import CertificateRequest, read_request
+from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, UnknownAuthority
+from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
+from pki.hierarchy import AuthorityInfo, AuthorityKind, Hierarchy, HierarchyName
+from pki.issuance import Warrant
+from pki.issuing_desk import IssuingDesk
+from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme
+from pki.keystore import KeyStore
+from pki.ocsp import OcspResponder, Responder
+from pki.orders import Decisions, Order
+from pki.profiles import FIRMWARE, RESPONDER, SERVER
+from pki.revocation import RevocationReason, Revocations
+from pki.settings import PkiSettings
+from pki.store import Store
+from pki.unfinished import settle_unfinished
+
+__all__ = [
+    "Authority",
+    "AuthorityInfo",
+    "Certificate",
+    "CertificateRequest",
+    "CertificateState",
+    "FirmwareOrder",
+    "Order",
+    "RevocationReason",
+    "ServerCredential",
+    "SignatureScheme",
+    "SignedFirmware",
+]
+
+# Small keys where a handshake or an answer should be fast and the life is days: RSA-2048 and P-256.
+_LEAF_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_2048}
+_FIRMWARE_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_3072}
+
+
+class Authority:
+    """Issue, revoke, publish, sign firmware. Safe to use from several threads and processes.
+
+    `by` names who acts: `user:admin`, `token:ci`, `station:CS-1`, `service` or `operator`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: KeyStore,
+        trail: AuditTrail,
+        settings: PkiSettings,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.trail = trail
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+        self._desk = IssuingDesk(store, keys, trail)
+        self._hierarchy = Hierarchy(store)
+        self._decisions = Decisions(settings, self._hierarchy.issuer)
+        self._certificates = Certificates(store, self._hierarchy.above)
+        self._revocations = Revocations(store, trail)
+        self._crls = CrlPublisher(store, keys, trail, self._hierarchy, settings)
+        self._credentials = Credentials(store, keys, trail, self._desk, self._hierarchy, settings)
+        self._firmware = FirmwareDesk(store, trail, self._credentials, self._firmware_signer)
+        self._ocsp = OcspResponder(
+            store, self._hierarchy.all, self._responder, settings.ocsp_validity, default_authority="stations"
+        )
+
+    # --- the hierarchy
+
+    def establish(self, by: str) -> None:
+        """Make the default hierarchy, our firmware signers and the issuing authorities' OCSP responders.
+
+        All authorities appear at once or not at all. What exists already is left as it is.
+        """
+        now = self._clock()
+        Ceremony(self._store, self._keys, self.trail, self._desk, self.settings).hold(DEFAULT_HIERARCHY, by, now)
+        for family in KeyFamily:
+            self._credentials.current(self._firmware_slot(family), now, by)
+        for info in self._hierarchy.all():
+            if info.kind is AuthorityKind.ISSUING:
+                self._responder(info.name, now)
+
+    def authorities(self) -> list[AuthorityInfo]:
+        """Roots, issuing authorities and firmware signers."""
+        return self._hierarchy.all() + [
+            self._signer_info(family, found)
+            for family in KeyFamily
+            if (found := self._credentials.existing(self._firmware_slot(family).name)) is not None
+        ]
+
+    def authority(self, name: str) -> AuthorityInfo:
+        """Raises UnknownAuthority."""
+        for info in self.authorities():
+            if info.name == name:
+                return info
+        raise UnknownAuthority(name)
+
+    def chain_pem(self, name: str) -> str:
+        """The authority's certificate and those above it, with the root last. Raises UnknownAuthority."""
+        info = self.authority(name)
+        above = self.chain_pem(info.parent) if info.parent else ""
+        return info.certificate_pem + above
+
+    def trust_anchors(self) -> list[x509.Certificate]:
+        """The operator's roots and issuing authorities: what a client's chain is checked against."""
+        return [
+            x509.load_der_x509_certificate(info.der)
+            for info in self._hierarchy.all()
+            if info.hierarchy is HierarchyName.OPERATOR
+        ]
+
+    def operator_root(self, algorithm_family: str = KeyFamily.EC) -> AuthorityInfo:
+        """The operator's root for stations of this key family. Raises UnknownAuthority."""
+        return self._hierarchy.info("root" if algorithm_family == KeyFamily.EC else "root-rsa")
+
+    # --- certificates
+
+    def read_request(self, text_or_bytes: str | bytes) -> CertificateRequest:
+        """A certificate request in PEM or DER. Raises CsrRejected."""
+        return read_request(text_or_bytes)
+
+    def issue(self, order: Order, by: str) -> Certificate:
+        """A new certificate, recorded before anybody gets it.
+
+        Raises CsrRejected, OrderRefused, LintFailed, IssuerEndsTooSoon, SignerUnavailable, MisSigned.
+        """
+        now = self._clock()
+        try:
+            plan = self._decisions.decide(order, now)
+            warrant = Warrant(plan, by, self._decisions.observations(order))
+            row = self._desk.issue([warrant], now)[0]
+        except (CsrRejected, OrderRefused, IssuerEndsTooSoon) as refusal:
+            self._record_refusal(order, refusal, by, now)
+            raise
+        return certificate_of(row, None, self._hierarchy.above(row.authority), now)
+
+    def certificate(self, serial: str) -> Certificate:
+        """Raises UnknownCertificate."""
+        return self._certificates.by_serial(serial, self._clock())
+
+    def certificates(
+        self,
+        *,
+        station: str | None = None,
+        state: CertificateState | None = None,
+        authority: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Certificate]:
+        """The newest first; `after` is the last serial number of the page before. Raises UnknownCertificate."""
+        return self._certificates.page(
+            self._clock(), station=station, state=state, authority=authority, after=after, limit=limit
+        )
+
+    def identify(self, der: bytes) -> Certificate | None:
+        """The record of a presented certificate; None when we did not issue it, octet by octet."""
+        return self._certificates.by_sha256(hashlib.sha256(der).hexdigest(), self._clock())
+
+    # --- revocation
+
+    def revoke(self, serial: str, reason: RevocationReason, by: str, note: str = "") -> Certificate:
+        """Revoke, or hold with `certificateHold`. Raises UnknownCertificate, AlreadyRevoked, RevocationRefused."""
+        self._revocations.revoke(serial, reason, by, note, self._clock())
+        return self.certificate(serial)
+
+    def release(self, serial: str, by: str, note: str = "") -> Certificate:
+        """Take a certificate off hold. Raises UnknownCertificate, NotHeld."""
+        self._revocations.release(serial, by, note, self._clock())
+        return self.certificate(serial)
+
+    def when_revoked(self, listener: Callable[[Certificate], None]) -> None:
+        """Call `listener` after each committed revocation of this process, in the thread that revoked."""
+        self._revocations.subscribe(lambda serial: listener(self.certificate(serial)))
+
+    def revoked_since(self, since: datetime) -> list[Certificate]:
+        """What was revoked or held at or after `since`, by whichever process; the oldest first."""
+        return self._certificates.revoked_since(since, self._clock())
+
+    def crl(self, authority: str, shard: int) -> bytes:
+        """The current revocation list in DER. Raises UnknownAuthority, SignerUnavailable."""
+        return self._crls.current(authority, shard, self._clock())
+
+    def refresh_crls(self) -> None:
+        """To be called every few seconds: publishes what is due, and closes intents that came to nothing."""
+        now = self._clock()
+        settle_unfinished(self._store, self.trail, now)
+        self._crls.refresh(now)
+
+    def answer_ocsp(self, request_der: bytes) -> bytes:
+        """An OCSP response in DER; never raises."""
+        return self._ocsp.answer(request_der, self._clock())
+
+    # --- our own credentials, and firmware
+
+    def server_credentials(self) -> list[ServerCredential]:
+        """One for each key family, renewed here when missing, half worn, revoked or named otherwise."""
+        now = self._clock()
+        return [
+            self._credentials.for_server(self._credentials.current(self._server_slot(family), now), family)
+            for family in KeyFamily
+        ]
+
+    def sign_firmware(self, order: FirmwareOrder, by: str) -> SignedFirmware:
+        """The signature for an order; the same one when asked again. Raises FirmwareRefused, SignerUnavailable."""
+        return self._firmware.sign(order, by, self._clock())
+
+    def firmware(self, firmware_id: str) -> SignedFirmware:
+        """Raises UnknownFirmware."""
+        return self._firmware.find(firmware_id)
+
+    def firmwares(self, *, after: str | None = None, limit: int = 100) -> list[SignedFirmware]:
+        """The newest first; `after` is the last id of the page before. Raises UnknownFirmware."""
+        return self._firmware.page(after, limit)
+
+    # --- inside
+
+    def _server_slot(self, family: KeyFamily) -> Slot:
+        profile = self._decisions.profiles[SERVER]
+        hostnames = self.settings.hostnames
+        issuer = profile.authority_for(family)
+        return Slot(f"server-{family}", profile, issuer, _LEAF_ALGORITHM[family], hostnames[0], hostnames)
+
+    def _firmware_slot(self, family: KeyFamily) -> Slot:
+        profile = self._decisions.profiles[FIRMWARE]
+        name = "firmware" if family is KeyFamily.EC else "firmware-rsa"
+        title = f"Firmware Signer {family.upper()}"
+        return Slot(name, profile, profile.authority_for(family), _FIRMWARE_ALGORITHM[family], title)
+
+    def _firmware_signer(self, scheme: SignatureScheme, now: datetime) -> Credential:
+        return self._credentials.current(self._firmware_slot(scheme.family), now)
+
+    def _responder(self, authority: str, now: datetime) -> Responder:
+        family = self._hierarchy.issuer(authority).algorithm.family
+        profile = self._decisions.profiles[RESPONDER]
+        title = f"OCSP Responder {authority}"
+        slot = Slot(f"ocsp-{authority}", profile, authority, _LEAF_ALGORITHM[family], title)
+        credential = self._credentials.current(slot, now)
+        return Responder(credential.der, self._credentials.signer(credential), credential.not_after)
+
+    def _signer_info(self, family: KeyFamily, credential: Credential) -> AuthorityInfo:
+        subject = x509.load_der_x509_certificate(credential.der).subject
+        return AuthorityInfo(
+            name=credential.slot,
+            kind=AuthorityKind.SIGNER,
+            hierarchy=HierarchyName.MANUFACTURER,
+            purpose="firmware",
+            subject=subject.rfc4514_string(),
+            algorithm=_FIRMWARE_ALGORITHM[family],
+            not_before=credential.not_before,
+            not_after=credential.not_after,
+            certificate_pem=pem_of(credential.der),
+            parent=credential.authority,
+            serial=credential.serial,
+            der=credential.der,
+        )
+
+    def _record_refusal(self, order: Order, refusal: PkiError, by: str, now: datetime) -> None:
+        code = getattr(refusal, "code", type(refusal).__name__)
+        act = PkiAct.KEY_USED_ELSEWHERE if code == "key-used-elsewhere" else PkiAct.CERTIFICATE_REFUSED
+        details = {"code": code, "sentence": refusal.sentence, "profile": order.profile}
+        details |= {"station": order.station or "", "spki_sha256": order.request.spki_sha256}
+        with self._store.writing() as session:
+            self.trail.record(
+                session, act, by=by, kind="certificate", thing=order.common_name, details=details, now=now
+            )

@@ -1,0 +1,172 @@
+"""Certificates that we issued, as the rest of the service sees them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from ssl import DER_cert_to_PEM_cert
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlmodel import col
+
+from pki.errors import UnknownCertificate
+from pki.revocation import RevocationReason
+from pki.store import Store
+from pki.tables import CertificateRow, RevokedRow
+
+
+class CertificateState(StrEnum):
+    """Whether a certificate counts now. Revoked outlasts expired, so that the reason stays in sight."""
+
+    GOOD = "good"
+    HELD = "held"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate of ours. Serial numbers and digests are lower-case hex, DER is bytes, PEM ends in LF."""
+
+    serial: str
+    subject: str
+    common_name: str
+    station: str | None
+    authority: str
+    profile: str
+    not_before: datetime
+    not_after: datetime
+    state: CertificateState
+    revoked_at: datetime | None
+    reason: RevocationReason | None
+    pem: str = field(repr=False)
+    chain_pem: str = field(repr=False)  # leaf first, then the sub-CAs, without the root
+    der: bytes = field(repr=False)
+    spki_sha256: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class AboveLeaf:
+    """What stands above a certificate: the sub-CAs in PEM, and the name of the root."""
+
+    chain_pem: str
+    root: str
+
+
+def pem_of(der: bytes) -> str:
+    """PEM with LF and a final line end: what OCPP stations read best."""
+    return DER_cert_to_PEM_cert(der)
+
+
+def certificate_of(row: CertificateRow, revoked: RevokedRow | None, above: AboveLeaf, now: datetime) -> Certificate:
+    """The domain object of a row."""
+    pem = pem_of(row.der)
+    return Certificate(
+        serial=row.serial,
+        subject=row.subject,
+        common_name=row.common_name,
+        station=row.station,
+        authority=row.authority,
+        profile=row.profile,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        state=state_of(row.not_after, revoked.reason if revoked else None, now),
+        revoked_at=revoked.revoked_at if revoked else None,
+        reason=RevocationReason(revoked.reason) if revoked else None,
+        pem=pem,
+        chain_pem=pem + above.chain_pem,
+        der=row.der,
+        spki_sha256=row.spki_sha256,
+        root=above.root,
+    )
+
+
+def state_of(not_after: datetime, reason: str | None, now: datetime) -> CertificateState:
+    """The state at `now`; `reason` is why it is revoked, None when it is not."""
+    if reason is not None and reason != RevocationReason.CERTIFICATE_HOLD:
+        return CertificateState.REVOKED
+    if now > not_after:
+        return CertificateState.EXPIRED
+    return CertificateState.GOOD if reason is None else CertificateState.HELD
+
+
+class Certificates:
+    """Finds certificates. `above` tells what stands above an authority's certificates."""
+
+    def __init__(self, store: Store, above: Callable[[str], AboveLeaf]) -> None:
+        self._store = store
+        self._above = above
+
+    def by_serial(self, serial: str, now: datetime) -> Certificate:
+        """Raises UnknownCertificate."""
+        found = self._find(col(CertificateRow.serial) == serial, now)
+        if found is None:
+            raise UnknownCertificate(serial)
+        return found
+
+    def by_sha256(self, sha256: str, now: datetime) -> Certificate | None:
+        """The certificate with this fingerprint (hex); None when we did not issue it."""
+        return self._find(col(CertificateRow.sha256) == sha256, now)
+
+    def page(
+        self,
+        now: datetime,
+        *,
+        station: str | None = None,
+        state: CertificateState | None = None,
+        authority: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Certificate]:
+        """The newest first; `after` is the last serial number of the page before. Raises UnknownCertificate."""
+        query = _with_revocation().order_by(col(CertificateRow.id).desc()).limit(limit)
+        if station is not None:
+            query = query.where(col(CertificateRow.station) == station)
+        if authority is not None:
+            query = query.where(col(CertificateRow.authority) == authority)
+        if state is not None:
+            query = query.where(_is_in(state, now))
+        with self._store.reading() as session:
+            if after is not None:
+                last = select(col(CertificateRow.id)).where(col(CertificateRow.serial) == after)
+                last_id = session.execute(last).scalar_one_or_none()
+                if last_id is None:
+                    raise UnknownCertificate(after)
+                query = query.where(col(CertificateRow.id) < last_id)
+            found = session.execute(query).all()
+        return [certificate_of(row, revoked, self._above(row.authority), now) for row, revoked in found]
+
+    def revoked_since(self, since: datetime, now: datetime) -> list[Certificate]:
+        """What was revoked or put on hold at or after `since`, also by other processes; the oldest first."""
+        query = _with_revocation().where(col(RevokedRow.recorded_at) >= since)
+        with self._store.reading() as session:
+            found = session.execute(query.order_by(col(RevokedRow.recorded_at))).all()
+        return [certificate_of(row, revoked, self._above(row.authority), now) for row, revoked in found]
+
+    def _find(self, condition: ColumnElement[bool], now: datetime) -> Certificate | None:
+        with self._store.reading() as session:
+            found = session.execute(_with_revocation().where(condition)).one_or_none()
+        if found is None:
+            return None
+        return certificate_of(found[0], found[1], self._above(found[0].authority), now)
+
+
+def _with_revocation() -> "Select[CertificateRow, RevokedRow]":
+    same = col(RevokedRow.serial) == col(CertificateRow.serial)
+    return select(CertificateRow, RevokedRow).outerjoin(RevokedRow, same)
+
+
+def _is_in(state: CertificateState, now: datetime) -> ColumnElement[bool]:
+    """The same rule as `state_of`, for the database."""
+    held = col(RevokedRow.reason) == RevocationReason.CERTIFICATE_HOLD.value
+    free = col(RevokedRow.serial).is_(None)
+    over = col(CertificateRow.not_after) < now
+    match state:
+        case CertificateState.GOOD:
+            return and_(free, ~over)
+        case CertificateState.HELD:
+            return and_(held, ~over)
+        case CertificateState.EXPIRED:
+            return and_(or_(free, held), over)
+    return and_(~free, ~held)

@@ -1,0 +1,242 @@
+"""One check per clause, over the specimen of a certificate that is about to be signed.
+
+A check takes the specimen and its plan and returns a sentence when the clause is broken, else None. The checks
+read the encoded bytes again and do not share code with the builder, so that a fault of one shows in the other.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+from asn1crypto.keys import PublicKeyInfo
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID
+
+from pki.errors import CsrRejected
+from pki.keys import PublicKey, check_key_strength
+from pki.orders import looks_like_address
+from pki.plans import Plan
+from pki.profiles import KeyUse
+
+Check = Callable[[x509.Certificate, Plan], str | None]
+
+
+def lint(specimen: x509.Certificate, plan: Plan) -> tuple[str, ...]:
+    """Every clause that the certificate would break, as sentences. Empty when it may be signed."""
+    findings = []
+    for check in CHECKS:
+        try:
+            broken = check(specimen, plan)
+        except x509.ExtensionNotFound as missing:
+            broken = f"an extension is missing: {missing.oid.dotted_string}"
+        if broken:
+            findings.append(f"{check.__name__}: {broken}")
+    return tuple(findings)
+
+
+def version_is_3(specimen: x509.Certificate, _: Plan) -> str | None:
+    """RFC 5280 §4.1.2.1: extensions need version 3."""
+    return None if specimen.version is x509.Version.v3 else "the version is not 3"
+
+
+def serial_is_random_and_short(specimen: x509.Certificate, _: Plan) -> str | None:
+    """RFC 5280 §4.1.2.2: positive, at most 20 octets. Ours also start with a digit from 1 to 7."""
+    digits = f"{specimen.serial_number:x}"
+    if not 31 <= len(digits) <= 40 or len(digits) % 2 or digits[0] not in "1234567":
+        return f"the serial number {digits} is not 16 to 20 octets that start with a digit from 1 to 7"
+    return None
+
+
+def signature_suits_issuer(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """RFC 5280 §4.1.2.3, RFC 5758 §3.2: the algorithm inside is the one the issuer's key signs with."""
+    inside = specimen.signature_algorithm_oid.dotted_string
+    expected = {
+        "ec-p256": "1.2.840.10045.4.3.2",
+        "ec-p384": "1.2.840.10045.4.3.3",
+    }.get(plan.issuer.algorithm.value, "1.2.840.113549.1.1.11")
+    return None if inside == expected else f"the signature algorithm is {inside}, not {expected}"
+
+
+def issuer_is_the_authority(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """RFC 5280 §4.1.2.4: the issuer is the authority's subject, octet by octet."""
+    same = specimen.issuer.public_bytes() == plan.issuer.subject.public_bytes()
+    return None if same else "the issuer is not the authority's subject"
+
+
+def validity_is_within_bounds(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """RFC 5280 §4.1.2.5, and never outside the issuer's own validity."""
+    start, end = specimen.not_valid_before_utc, specimen.not_valid_after_utc
+    if (start, end) != (plan.not_before, plan.not_after):
+        return "the validity is not the planned one"
+    if not plan.issuer.not_before <= start < end <= plan.issuer.not_after:
+        return "the validity is empty or leaves the issuer's"
+    if end - start > max(plan.profile.ceiling, plan.profile.validity):
+        return f"the validity exceeds {plan.profile.ceiling}"
+    return None
+
+
+def subject_is_name_and_organisation(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """A00.FR.509–511, X.520: exactly one O and one CN, as on record, 64 characters at most."""
+    found = [(attribute.oid, attribute.value) for attribute in specimen.subject]
+    expected = [(NameOID.ORGANIZATION_NAME, plan.organisation), (NameOID.COMMON_NAME, plan.common_name)]
+    if found != expected:
+        return "the subject is not O and CN from our records"
+    if any(not 0 < len(value) <= 64 for _, value in found):
+        return "O or CN is empty or longer than 64 characters"
+    return None
+
+
+def station_name_is_no_address(_: x509.Certificate, plan: Plan) -> str | None:
+    """A00.FR.511: a station's CN is not shaped like a URL or an IP address."""
+    wrong = plan.profile.names_station and looks_like_address(plan.common_name)
+    return "the station's CN looks like an address" if wrong else None
+
+
+def key_is_strong_and_planned(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """A00.FR.502: 112 bits of strength at least; and it is the key that was asked for."""
+    try:
+        key = check_key_strength(specimen.public_key())
+    except CsrRejected as weak:
+        return weak.sentence
+    same = _spki(key) == _spki(plan.public_key)
+    return None if same else "the key is not the planned one"
+
+
+def basic_constraints_suit(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """RFC 5280 §4.2.1.9: critical, CA only for authorities, with the path length of the profile."""
+    found = specimen.extensions.get_extension_for_class(x509.BasicConstraints)
+    expected = x509.BasicConstraints(plan.profile.is_authority, plan.profile.path_length)
+    return None if found.critical and found.value == expected else "BasicConstraints are not the profile's"
+
+
+def key_usage_suits(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """RFC 5280 §4.2.1.3, A00.FR.512: present, critical, exactly the profile's bits."""
+    found = specimen.extensions.get_extension_for_class(x509.KeyUsage)
+    bits = {use for use in KeyUse if getattr(found.value, use.value)}
+    others = found.value.content_commitment or found.value.data_encipherment
+    suits = found.critical and not others and bits == plan.profile.key_use(plan.key_family)
+    return None if suits else "KeyUsage is not the profile's"
+
+
+def extended_key_usage_suits(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """RFC 5280 §4.2.1.12; none for stations (A00.FR.514)."""
+    try:
+        found = specimen.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        numbers: list[str] = []
+    else:
+        numbers = [identifier.dotted_string for identifier in found]
+    suits = numbers == [use.value for use in plan.profile.extended_use]
+    return None if suits else "ExtendedKeyUsage is not the profile's"
+
+
+def alternative_names_suit(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """RFC 6125 §6.4.4: servers repeat the CN among the names. Stations have none (A00.FR.511)."""
+    try:
+        found = specimen.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return "there are no host names" if plan.profile.names_hosts else None
+    names = [str(name.value) for name in found]
+    if names != list(plan.hostnames) or any("*" in name for name in names):
+        return "SubjectAltName is not the planned list of host names"
+    return None if plan.common_name in names else "the CN is not among the host names"
+
+
+def key_identifiers_chain(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """RFC 5280 §4.2.1.1–2: SHA-1 over the key's bit string, of the issuer's key and of this one."""
+    subject = specimen.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    issuer = specimen.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    expected = (_key_identifier(plan.public_key), _key_identifier(plan.issuer.public_key))
+    return None if (subject, issuer) == expected else "the key identifiers do not lead to the issuer"
+
+
+def pointers_are_ours(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """RFC 5280 §4.2.2.1 and §4.2.1.13: OCSP, issuer and CRL shard under the operator's address, or none."""
+    if not plan.profile.has_pointers:
+        return None
+    access = specimen.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    points = specimen.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    base = plan.addresses.public_url
+    shard = specimen.serial_number % plan.issuer.crl_shards
+    expected = [
+        (AuthorityInformationAccessOID.OCSP, f"{base}/pki/ocsp"),
+        (AuthorityInformationAccessOID.CA_ISSUERS, f"{base}/pki/{plan.issuer.name}.cer"),
+    ]
+    if [(entry.access_method, entry.access_location.value) for entry in access] != expected:
+        return "the authority information access is not ours"
+    urls = [[name.value for name in point.full_name or ()] for point in points]
+    return None if urls == [[f"{base}/pki/crl/{plan.issuer.name}/{shard}.crl"]] else "the CRL address is not ours"
+
+
+def nothing_else_is_inside(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """No extension beyond the profile's (RFC 5280 §4.2); nothing can slip in from a request."""
+    profile = plan.profile
+    allowed = {
+        ExtensionOID.BASIC_CONSTRAINTS: True,
+        ExtensionOID.KEY_USAGE: True,
+        ExtensionOID.SUBJECT_KEY_IDENTIFIER: True,
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER: True,
+        ExtensionOID.EXTENDED_KEY_USAGE: bool(profile.extended_use),
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME: profile.names_hosts,
+        ExtensionOID.AUTHORITY_INFORMATION_ACCESS: profile.has_pointers,
+        ExtensionOID.CRL_DISTRIBUTION_POINTS: profile.has_pointers,
+        ExtensionOID.OCSP_NO_CHECK: profile.no_check,
+    }
+    found = {extension.oid for extension in specimen.extensions}
+    expected = {identifier for identifier, wanted in allowed.items() if wanted}
+    odd = ", ".join(sorted(identifier.dotted_string for identifier in found ^ expected))
+    return f"extensions too many or too few: {odd}" if odd else None
+
+
+def chain_fits_the_station(specimen: x509.Certificate, plan: Plan) -> str | None:
+    """OCPP A02: MaxCertificateChainSize is recommended as 5,600; small stations take no more."""
+    if plan.profile.chain_limit is None:
+        return None
+    # The real signature may be a few octets longer than the specimen's (the throw-away key may be smaller).
+    grown = len(specimen.tbs_certificate_bytes) + _signature_room(plan)
+    length = _pem_length(grown) + plan.issuer.chain_pem_length
+    too_long = length > plan.profile.chain_limit
+    return f"the chain has {length} characters, more than {plan.profile.chain_limit}" if too_long else None
+
+
+CHECKS: tuple[Check, ...] = (
+    version_is_3,
+    serial_is_random_and_short,
+    signature_suits_issuer,
+    issuer_is_the_authority,
+    validity_is_within_bounds,
+    subject_is_name_and_organisation,
+    station_name_is_no_address,
+    key_is_strong_and_planned,
+    basic_constraints_suit,
+    key_usage_suits,
+    extended_key_usage_suits,
+    alternative_names_suit,
+    key_identifiers_chain,
+    pointers_are_ours,
+    nothing_else_is_inside,
+    chain_fits_the_station,
+)
+
+
+def _signature_room(plan: Plan) -> int:
+    """Octets around the to-be-signed part: outer headers, algorithm, and the longest signature."""
+    longest = {"ec-p256": 72, "ec-p384": 104}.get(plan.issuer.algorithm.value)
+    return 30 + (longest or int(plan.issuer.algorithm.value.removeprefix("rsa-")) // 8)
+
+
+def _pem_length(octets: int) -> int:
+    """Characters of a certificate of so many octets in PEM (RFC 7468): 64 a line, with a final line end."""
+    characters = -(-octets // 3) * 4
+    lines = -(-characters // 64)
+    return characters + lines + len("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
+
+
+def _spki(key: PublicKey) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _key_identifier(key: PublicKey) -> bytes:
+    """Method 1 of RFC 5280 §4.2.1.2, by a walk through the DER of our own."""
+    bits = PublicKeyInfo.load(_spki(key))["public_key"]
+    return hashlib.sha1(bits.contents[1:], usedforsecurity=False).digest()

@@ -1,0 +1,89 @@
+"""What one certificate shall contain: the decision, before anything is built from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+from pki.keys import KeyAlgorithm, KeyFamily, PublicKey, family_of, spki_sha256
+from pki.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """What building and checking needs to know of an authority. Its key is elsewhere, under `key_name`."""
+
+    name: str
+    subject: x509.Name
+    public_key: PublicKey
+    algorithm: KeyAlgorithm
+    key_name: str
+    not_before: datetime
+    not_after: datetime
+    crl_shards: int
+    chain_pem_length: int  # characters that this authority and those above it, without the root, add to a chain
+
+    def shard_of(self, serial: str) -> int:
+        """Which CRL shard names this serial number (hex) when it is revoked."""
+        return int(serial, 16) % self.crl_shards
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where certificates say that things are found, below the operator's `public_url`."""
+
+    public_url: str
+
+    @property
+    def ocsp(self) -> str:
+        """The OCSP responder (RFC 6960)."""
+        return f"{self.public_url}/pki/ocsp"
+
+    def authority(self, name: str) -> str:
+        """An authority's certificate, in DER."""
+        return f"{self.public_url}/pki/{name}.cer"
+
+    def crl(self, authority: str, shard: int) -> str:
+        """One shard of an authority's revocation list."""
+        return f"{self.public_url}/pki/crl/{authority}/{shard}.crl"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One certificate to be. Everything in it comes from our records; from the request only the key."""
+
+    profile: Profile
+    issuer: Issuer
+    common_name: str
+    organisation: str
+    public_key: PublicKey
+    not_before: datetime
+    not_after: datetime
+    addresses: Addresses
+    station: str | None = None
+    hostnames: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> x509.Name:
+        """CN and O, in the order O, CN that most tools print."""
+        return name_of(self.organisation, self.common_name)
+
+    @property
+    def key_family(self) -> KeyFamily:
+        """The family of the certified key."""
+        return family_of(self.public_key)
+
+    @property
+    def spki_sha256(self) -> str:
+        """The certified key's fingerprint, hex."""
+        return spki_sha256(self.public_key)
+
+
+def name_of(organisation: str, common_name: str) -> x509.Name:
+    """The distinguished name of everything we certify (A00.FR.509–511)."""
+    return x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organisation),
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name),
+        ]
+    )
