@@ -82,8 +82,8 @@ class RaiseProfile:
 class ReadNetwork:
     """Which connection slots are there, in which order, and which is in use? (2.x B09).
 
-    Facts of the answer: `priority` (comma-separated slots), `active` (slot, when told), `country`
-    ("missing" when the station has the variable and it is empty).
+    Facts of the answer: `priority` (comma-separated slots), `active` (slot, empty when not told), `country`
+    ("missing" when the station has the variable and it is empty, else "settled").
     """
 
 

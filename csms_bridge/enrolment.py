@@ -175,7 +175,7 @@ class Enrolment:
     def _sign(self, station: str, csr: str) -> str:
         """The serial of the certificate for this request: the one it got before, or a new one."""
         request = self._authority.read_request(csr)
-        for known in self._authority.certificates(station=station, state="good", limit=20):
+        for known in self._authority.certificates(station=station, state=CertificateState.GOOD, limit=20):
             if known.spki_sha256 == request.spki_sha256:
                 return known.serial
         with self._store.reading() as session:

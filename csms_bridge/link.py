@@ -8,7 +8,6 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 from websockets.asyncio.server import ServerConnection
@@ -25,10 +24,16 @@ log = structlog.get_logger(__name__)
 POLICY_VIOLATION = 1008
 
 
-class Handler(Protocol):
-    """Answers a station's CALL; raises WireFault for a CALLERROR."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a CALL, and what to do once it is on its way."""
 
-    def __call__(self, action: str, payload: Json) -> Awaitable[Json]: ...
+    payload: Json
+    then: Callable[[], None] | None = None
+
+
+Handler = Callable[[str, Json], Awaitable[Reply]]
+"""Answers a station's CALL by action and payload; raises WireFault for a CALLERROR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +121,35 @@ class Link:
         if not answer.done():
             answer.set_result(frame)
 
-    async def _answer_calls(self, handler: Callable[[str, Json], Awaitable[Json]]) -> None:
+    async def _answer_calls(self, handler: Handler) -> None:
         while True:
             frame = await self._calls.get()
-            answer = await self._answer(frame, handler)
-            action = frame.action if isinstance(frame, Call) else ""
             try:
-                await self._send(answer, action)
+                await self._answer(frame, handler)
             except ConnectionClosed:
                 return
 
-    async def _answer(
-        self, frame: Call | Malformed, handler: Callable[[str, Json], Awaitable[Json]]
-    ) -> CallResult | CallError:
+    async def _answer(self, frame: Call | Malformed, handler: Handler) -> None:
         if isinstance(frame, Malformed):
-            return CallError(frame.id, self.dialect.framework_error, frame.why, {})
+            await self._send(CallError(frame.id, self.dialect.framework_error, frame.why, {}), "")
+            return
+        reply = await self._reply(frame, handler)
+        if isinstance(reply, CallError):
+            await self._send(reply, frame.action)
+            return
+        await self._send(CallResult(frame.id, reply.payload), frame.action)
+        if reply.then is not None:
+            reply.then()
+
+    async def _reply(self, call: Call, handler: Handler) -> Reply | CallError:
         try:
-            return CallResult(frame.id, await handler(frame.action, frame.payload))
+            return await handler(call.action, call.payload)
         except WireFault as fault:
-            return CallError(frame.id, self.dialect.error_codes[fault.fault], fault.sentence, {})
+            return CallError(call.id, self.dialect.error_codes[fault.fault], fault.sentence, {})
         except Exception:
-            log.exception("call_failed", station=self.station, action=frame.action)
-            code = self.dialect.error_codes[Fault.INTERNAL]
-            return CallError(frame.id, code, "an internal error occurred", {})
+            # One broken message must not end the station's line; the fault says little outside, all in the log.
+            log.exception("call_failed", station=self.station, action=call.action)
+            return CallError(call.id, self.dialect.error_codes[Fault.INTERNAL], "an internal error occurred", {})
 
     async def _send(self, frame: Call | CallResult | CallError, action: str) -> None:
         self._journal.note(self.station, OUT, frame, action)

@@ -60,7 +60,7 @@ class Orders:
                 session.add(row)
             return [order_of(row) for row in rows]
 
-    def has_waiting(self) -> bool:
+    def any_waiting(self) -> bool:
         """Whether any command waits."""
         with self._store.reading() as session:
             return session.exec(select(CommandRow.id).where(CommandRow.state == "waiting").limit(1)).first() is not None

@@ -197,11 +197,8 @@ def _network(payload: Json) -> Answer:
     priority = values.get(PRIORITY)
     if not priority:
         return Answer(Outcome.REJECTED, "the station does not tell its NetworkConfigurationPriority")
-    facts = {"priority": priority}
-    if active := values.get(ACTIVE):
-        facts["active"] = active
-    if COUNTRY in values and not values[COUNTRY]:
-        facts["country"] = "missing"
+    facts = {"priority": priority, "active": values.get(ACTIVE, "")}
+    facts["country"] = "missing" if values.get(COUNTRY) == "" else "settled"
     return Answer(Outcome.ACCEPTED, "Accepted", facts)
 
 

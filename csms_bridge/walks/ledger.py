@@ -96,6 +96,8 @@ class Ledger:
 
         None when the station has no active walk. The floor is raised in the same transaction.
         """
+        if self.under_way(station) is None:
+            return None  # most stations are on no walk: they cost no write
         now = self._clock()
         with self._store.writing() as session:
             row = self._active(session, station)
@@ -109,6 +111,12 @@ class Ledger:
             if Do.BAR_BELOW in acts:
                 self._raise_floor(session, station, before, now)
             return moved, [act for act in acts if act is not Do.BAR_BELOW]
+
+    def under_way(self, station: str) -> WalkUnderWay | None:
+        """The station's active walk."""
+        with self._store.reading() as session:
+            row = self._active(session, station)
+            return None if row is None else under_way_of(row)
 
     def learn(self, station: str, **facts: str) -> None:
         """Note facts of the active walk (see Progress), quietly."""

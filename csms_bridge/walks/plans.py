@@ -113,9 +113,9 @@ def switch_16(leg: SecurityProfile) -> tuple[Step, ...]:
     )
 
 
-def choose_slot(leg: SecurityProfile) -> Step:
+def read_slots(leg: SecurityProfile) -> tuple[Step, ...]:
     """2.x B09.FR.06: at least two slots; the one in use is never written."""
-    return Step("read the connection slots", Do.READ_NETWORK, Until.ACCEPTED, leg)
+    return (Step("read the connection slots", Do.READ_NETWORK, Until.ACCEPTED, leg),)
 
 
 def use_slot(leg: SecurityProfile) -> tuple[Step, ...]:
@@ -128,47 +128,34 @@ def use_slot(leg: SecurityProfile) -> tuple[Step, ...]:
 
 def switch_201(leg: SecurityProfile) -> tuple[Step, ...]:
     """2.0.1 A05: SetNetworkProfile, the priority, Reset."""
-    return (
-        choose_slot(leg),
-        Step("write the connection slot", Do.WRITE_SLOT, Until.ACCEPTED, leg),
-        *use_slot(leg),
-    )
+    return (Step("write the connection slot", Do.WRITE_SLOT, Until.ACCEPTED, leg), *use_slot(leg))
 
 
 def switch_21(leg: SecurityProfile) -> tuple[Step, ...]:
     """2.1 B09.FR.20-34: the slot's variables; SetNetworkProfile where the station has no such variables."""
-    return (
-        choose_slot(leg),
-        Step(
-            "take the slot out of use",
-            Do.FREE_SLOT,
-            Until.ACCEPTED,
-            leg,
-            needed=Needed.IF_SLOT_LISTED,
-            tolerate=ANY_REFUSAL,
-        ),
-        Step(
-            "write the connection slot",
-            Do.WRITE_SLOT_VARIABLES,
-            Until.ACCEPTED,
-            leg,
-            otherwise=Do.WRITE_SLOT,
-        ),
-        *use_slot(leg),
+    free = Step(
+        "take the slot out of use",
+        Do.FREE_SLOT,
+        Until.ACCEPTED,
+        leg,
+        needed=Needed.IF_SLOT_LISTED,
+        tolerate=ANY_REFUSAL,
     )
+    write = Step("write the connection slot", Do.WRITE_SLOT_VARIABLES, Until.ACCEPTED, leg, otherwise=Do.WRITE_SLOT)
+    return (free, write, *use_slot(leg))
 
 
 SWITCH = {OcppVersion.V16: switch_16, OcppVersion.V201: switch_201, OcppVersion.V21: switch_21}
 
 
 def _leg(version: OcppVersion, leg: SecurityProfile) -> tuple[Step, ...]:
-    switch = SWITCH[version]
+    first = () if version is OcppVersion.V16 else read_slots(leg)
+    switch = (*SWITCH[version](leg), *arrival(leg))
     if leg is BASIC:
-        first_password = Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1)
-        return (first_password, *switch(leg), *arrival(leg))
+        return (Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1), *switch)
     if leg is TLS:
-        return (*root(leg), *switch(leg), *arrival(leg), *password(leg))
-    return (*certificate(), *switch(leg), *arrival(leg))
+        return (*first, *root(leg), *switch, *password(leg))
+    return (*first, *certificate(), *switch)
 
 
 def plan(version: OcppVersion, start: SecurityProfile, goal: SecurityProfile) -> Walk:

@@ -1,0 +1,229 @@
+"""The door to the OCPP side: pages, REST routes, the command line and the OCPP endpoint all come through here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from csms_bridge.dialects import DIALECTS
+from csms_bridge.dialects.wire import WireFault
+from csms_bridge.enrolment import Enrolment
+from csms_bridge.errors import CommandRefused, StationRefused
+from csms_bridge.journal import Journal
+from csms_bridge.orders import Orders
+from csms_bridge.password_book import PasswordBook
+from csms_bridge.registry import Registry, StationFilter
+from csms_bridge.safety import objection
+from csms_bridge.session import Desk
+from csms_bridge.settings import BridgeSettings
+from csms_bridge.sightings import Sightings
+from csms_bridge.station import (
+    AddedStation,
+    CommandOrder,
+    JournalEntry,
+    NewStation,
+    Overview,
+    Posture,
+    SecurityEvent,
+    SecurityProfile,
+    Station,
+    TimelineEntry,
+)
+from csms_bridge.timeline import timeline_of
+from csms_bridge.walks.acts import Acts, Address
+from csms_bridge.walks.ledger import Ledger, WalkView
+from pki.audit import AuditTrail
+from pki.authority import Authority
+from pki.clock import Clock, utc_now
+from pki.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What moved since a moment; `until` is the moment to ask from next time."""
+
+    stations: tuple[Station, ...]
+    walks: tuple[WalkView, ...]
+    until: datetime
+
+
+class Fleet:
+    """Stations, walks and commands. `password_key`: 32 bytes for the keyed hash of generated passwords."""
+
+    def __init__(
+        self,
+        store: Store,
+        trail: AuditTrail,
+        authority: Authority,
+        settings: BridgeSettings,
+        *,
+        password_key: bytes,
+        organisation: str,
+        hostname: str,
+        node: str = "main",
+        clock: Clock = utc_now,
+    ) -> None:
+        self._store = store
+        self._trail = trail
+        self._settings = settings
+        self._hostname = hostname
+        self._clock = clock
+        passwords = PasswordBook(store, trail, password_key, clock)
+        sightings = Sightings(store, trail, passwords, clock, node)
+        enrolment = Enrolment(store, trail, authority, clock)
+        address = Address(organisation, settings.country, self._public_url(settings.ocpp_port, settings.ocpp_tls_port))
+        acts = Acts(authority, enrolment, passwords, address)
+        self._registry = Registry(store, trail, passwords, clock)
+        self._ledger = Ledger(store, trail, clock)
+        self._orders = Orders(store, trail, clock)
+        self.journal = Journal(store, clock)
+        self.desk = Desk(sightings, passwords, enrolment, self._ledger, self._orders, acts, settings, clock)
+
+    # --- stations
+
+    def add_station(self, new: NewStation, by: str) -> AddedStation:
+        """Register a station. Raises StationExists."""
+        return self._registry.add([new], by)[0]
+
+    def import_stations(self, stations: Sequence[NewStation], by: str) -> list[AddedStation]:
+        """Register all of them or none. Raises StationExists."""
+        return self._registry.add(stations, by)
+
+    def stations(
+        self,
+        *,
+        search: str = "",
+        profile: int | None = None,
+        held: bool | None = None,
+        online: bool | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Station]:
+        """Stations by id, from `after` on."""
+        return self._registry.search(StationFilter(search, profile, held, online), after, limit)
+
+    def station(self, station: str) -> Station:
+        """One station. Raises UnknownStation."""
+        return self._registry.station(station)
+
+    def remove_station(self, station: str, by: str, reason: str) -> None:
+        """Forget a station; its audit records stay. Raises UnknownStation, StationRefused while it is online."""
+        if self._registry.station(station).online:
+            raise StationRefused("id", f"station {station!r} is connected; revoke its certificate or wait")
+        self._registry.remove(station, by, reason)
+
+    def permit_profile(self, station: str, profile: int, by: str, reason: str) -> Station:
+        """Allow profile 2 again for a station that reached 3. Raises UnknownStation, StationRefused."""
+        return self._registry.permit(station, _profile(profile), by, reason)
+
+    def posture(self, station: str) -> Posture:
+        """What was observed of a station. Raises UnknownStation."""
+        return self._registry.posture(station)
+
+    def messages(self, station: str, *, before: int | None = None, limit: int = 100) -> list[JournalEntry]:
+        """A station's OCPP messages without their secrets, newest first. Raises UnknownStation."""
+        self._registry.station(station)
+        return self.journal.read(station, before, limit)
+
+    def timeline(self, station: str, limit: int = 200) -> list[TimelineEntry]:
+        """A station's story, newest first. Raises UnknownStation."""
+        posture = self._registry.posture(station)
+        with self._store.reading() as session:
+            records = self._trail.records(session, kind="station", thing=station, limit=limit, newest_first=True)
+        return timeline_of(records, posture.admissions)[:limit]
+
+    def overview(self) -> Overview:
+        """The fleet in numbers."""
+        return self._registry.overview()
+
+    def security_events(
+        self, *, station: str | None = None, before: int | None = None, limit: int = 100
+    ) -> list[SecurityEvent]:
+        """Security events, newest first."""
+        return self.desk.sightings.security_events(station, before, limit)
+
+    # --- walks
+
+    def start_walk(self, station: str, to: int, by: str) -> WalkView:
+        """Begin to walk a station up to profile `to`. Raises UnknownStation, WalkRefused."""
+        return self._ledger.start(station, to, self.desk.acts.first_facts(), by)
+
+    def walk(self, walk: str) -> WalkView:
+        """One walk. Raises UnknownWalk."""
+        return self._ledger.walk(walk)
+
+    def walks(
+        self, *, station: str | None = None, state: str | None = None, after: str | None = None, limit: int = 100
+    ) -> list[WalkView]:
+        """Walks, newest first."""
+        return self._ledger.search(station=station, state=state, after=after, limit=limit)
+
+    def current_walk(self, station: str) -> WalkView | None:
+        """The station's walk under way, else its last one."""
+        return self._ledger.current(station)
+
+    def hold_walk(self, walk: str, reason: str, by: str) -> WalkView:
+        """Put a running walk on hold. Raises UnknownWalk, WalkRefused."""
+        return self._ledger.hold(walk, reason, by)
+
+    def resume_walk(self, walk: str, by: str) -> WalkView:
+        """Let a held walk go on. Raises UnknownWalk, WalkRefused."""
+        return self._ledger.resume(walk, by)
+
+    def cancel_walk(self, walk: str, reason: str, by: str) -> WalkView:
+        """End a walk; the station stays on the profile it is on. Raises UnknownWalk, WalkRefused."""
+        return self._ledger.cancel(walk, reason, by)
+
+    # --- commands
+
+    def order_command(
+        self, station: str, action: str, payload: Mapping[str, object], by: str, *, force: bool = False
+    ) -> CommandOrder:
+        """Have a message sent to a station that is connected.
+
+        The payload must fit the schema of the station's version. What could strand a station or weaken it is
+        refused unless `force`, which is for laboratories and needs an administrator.
+        Raises UnknownStation, CommandRefused.
+        """
+        target = self._registry.station(station)
+        if not target.online or target.ocpp_version is None:
+            raise CommandRefused(
+                f"station {station!r} is not connected", "commands are sent to connected stations only"
+            )
+        dialect = DIALECTS[target.ocpp_version]
+        try:
+            dialect.check_call(action, dict(payload))
+        except WireFault as fault:
+            raise CommandRefused(f"{action} breaks the schema of OCPP {dialect.version}: {fault.sentence}") from None
+        if not force and (why := objection(action, payload)):
+            raise CommandRefused(f"{action} is not sent: {why}", "an administrator may send it with force")
+        return self._orders.place(station, action, payload, by, reason="forced" if force else "")
+
+    def command_order(self, command: int) -> CommandOrder:
+        """One command and its answer. Raises UnknownCommand."""
+        return self._orders.order(command)
+
+    # --- for the live pages
+
+    def changes(self, since: datetime, limit: int = 200) -> Changes:
+        """Stations and walks that changed after `since`, for the live stream."""
+        stations = self._registry.changed_since(since, limit)
+        walks = self._ledger.changed_since(since, limit)
+        moments = [station.updated_at for station in stations] + [walk.updated_at for walk in walks]
+        return Changes(tuple(stations), tuple(walks), max(moments, default=since))
+
+    def tell_ports(self, main: int | None, tls: int | None) -> None:
+        """The ports as bound: 2.x stations are sent there for profiles 2 and 3."""
+        self.desk.acts.move_to(self._public_url(main, tls))
+
+    def _public_url(self, main: int | None, tls: int | None) -> str:
+        if self._settings.ocpp_public_url:
+            return self._settings.ocpp_public_url
+        host = f"[{self._hostname}]" if ":" in self._hostname else self._hostname
+        return f"wss://{host}:{main if main is not None else tls}/ocpp"
+
+
+def _profile(number: int) -> SecurityProfile:
+    try:
+        return SecurityProfile(number)
+    except ValueError:
+        raise StationRefused("profile", f"there is no security profile {number}") from None

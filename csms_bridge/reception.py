@@ -1,0 +1,136 @@
+"""The HTTP upgrade: facts are gathered here, `admission` decides, and every decision is recorded."""
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import MultipleValuesError
+from websockets.http11 import Request, Response
+
+from csms_bridge.admission import (
+    Admitted,
+    BasicCredentials,
+    Peer,
+    PresentedCertificate,
+    Refused,
+    Registered,
+    Verdict,
+    decide,
+    identity_of,
+    read_basic,
+)
+from csms_bridge.password_book import KnownPassword, PasswordBook
+from csms_bridge.sightings import Line, Sightings
+from csms_bridge.throttle import Throttle
+from pki.authority import Authority
+from pki.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """An admitted peer: who it is, what it proved, and the id of the password it used."""
+
+    identity: str
+    serial: str
+    admitted: Admitted
+    password: str | None
+    line: Line
+
+
+class Reception:
+    """Answers upgrade requests."""
+
+    def __init__(
+        self, sightings: Sightings, passwords: PasswordBook, authority: Authority, throttle: Throttle, clock: Clock
+    ) -> None:
+        self._sightings = sightings
+        self._passwords = passwords
+        self._authority = authority
+        self._throttle = throttle
+        self._clock = clock
+
+    async def receive(self, connection: ServerConnection, request: Request) -> Welcome | Response:
+        """A Welcome, or the HTTP answer that turns the peer away."""
+        line = line_of(connection)
+        identity = identity_of(request.path)
+        if identity is None:
+            return refusal(connection, Refused(400, "no identity"))
+        if self._throttle.must_wait(line.address, identity, self._clock()):
+            return refusal(connection, Refused(429, "too many refusals"))
+        certificate = connection.transport.get_extra_info("ssl_object")
+        der = certificate.getpeercert(binary_form=True) if certificate is not None else None
+        outcome = await asyncio.to_thread(self._judge, identity, line, request, der)
+        if isinstance(outcome, Refused):
+            self._throttle.failed(line.address, identity, self._clock())
+            return refusal(connection, outcome)
+        self._throttle.succeeded(line.address, identity)
+        return outcome
+
+    def _judge(self, identity: str, line: Line, request: Request, der: bytes | None) -> Welcome | Refused:
+        known = self._sightings.registered(identity)
+        if known is None:
+            verdict: Verdict = Refused(404, "no such station is registered")
+            self._sightings.judged(identity, False, line, verdict)
+            return Refused(404, verdict.reason)
+        station, passwords = known
+        try:
+            basic = read_basic(_single(request, "Authorization"))
+            offered = tuple(
+                name.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for name in value.split(",")
+            )
+        except (ValueError, MultipleValuesError) as error:
+            refused = Refused(400, str(error))
+            self._sightings.judged(identity, True, line, refused)
+            return refused
+        used = self._matching(station, basic, passwords)
+        peer = Peer(
+            identity=identity,
+            tls=line.tls_version is not None,
+            offered=offered,
+            basic_present=basic is not None,
+            password_fits=None if basic is None else used is not None,
+            certificate=None if der is None else self._presented(der),
+        )
+        verdict = decide(peer, station)
+        self._sightings.judged(identity, True, line, verdict)
+        if isinstance(verdict, Refused):
+            return verdict
+        return Welcome(identity, station.serial, verdict, used, line)
+
+    def _matching(
+        self, station: Registered, basic: BasicCredentials | None, passwords: list[KnownPassword]
+    ) -> str | None:
+        password = basic.password_for(station.id) if basic else None
+        return None if password is None else self._passwords.matching(station.id, password, passwords)
+
+    def _presented(self, der: bytes) -> PresentedCertificate:
+        record = self._authority.identify(der)
+        if record is None:
+            return PresentedCertificate("", None, "", "unknown", "")
+        return PresentedCertificate(
+            record.serial, record.station, record.common_name, str(record.state), record.profile
+        )
+
+
+def line_of(connection: ServerConnection) -> Line:
+    """Where a connection comes from and what protects it."""
+    address = str((connection.remote_address or ("",))[0])
+    tls = connection.transport.get_extra_info("ssl_object")
+    if tls is None:
+        return Line(address)
+    cipher = tls.cipher()
+    return Line(address, tls.version(), cipher[0] if cipher else None)
+
+
+def refusal(connection: ServerConnection, refused: Refused) -> Response:
+    """The HTTP answer: the status, and nothing that would help an impostor."""
+    response = connection.respond(refused.status, HTTPStatus(refused.status).phrase + "\n")
+    if refused.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
+    return response
+
+
+def _single(request: Request, name: str) -> str | None:
+    """A header's one value, None without it. Raises MultipleValuesError when it is repeated."""
+    return request.headers.get(name)

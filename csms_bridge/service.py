@@ -1,0 +1,169 @@
+"""The OCPP side as a running thing: listener, sessions, and the clockwork that keeps walks and certificates moving."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+
+import structlog
+
+from csms_bridge.admission import SUBPROTOCOLS, outranks
+from csms_bridge.dialects import DIALECTS
+from csms_bridge.errors import UnknownStation
+from csms_bridge.fleet import Fleet
+from csms_bridge.link import Limits, Link
+from csms_bridge.listener import Listener, StationConnection
+from csms_bridge.reception import Reception, Welcome
+from csms_bridge.session import Arrival, Session
+from csms_bridge.throttle import Throttle
+from csms_bridge.tls import server_context
+from pki.authority import Authority
+from pki.certificates import Certificate
+
+log = structlog.get_logger(__name__)
+
+RENEWAL_CHECK = timedelta(minutes=1)
+
+Work = Callable[[], Coroutine[None, None, None]]
+
+
+class Bridge:
+    """Start it in a running event loop; `ports` is known after `start`."""
+
+    def __init__(self, fleet: Fleet, authority: Authority) -> None:
+        self._fleet = fleet
+        self._authority = authority
+        self._sessions: dict[str, Session] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._context: ssl.SSLContext | None = None
+        self._serials: tuple[str, ...] = ()
+        self._looked = fleet.desk.clock()
+        desk = fleet.desk
+        throttle = Throttle(desk.settings.failures_per_minute)
+        reception = Reception(desk.sightings, desk.passwords, authority, throttle, desk.clock)
+        self._listener = Listener(desk.settings, reception, self._tls_context, self._serve)
+
+    @property
+    def ports(self) -> tuple[int | None, int | None]:
+        """The main port and the TLS-only port, as bound."""
+        return self._listener.main_port, self._listener.tls_port
+
+    async def start(self) -> None:
+        """Take up service. Raises OSError when a port is taken."""
+        await asyncio.to_thread(self._fleet.desk.sightings.forget_connections)
+        await self._renew_server_certificates()
+        await self._listener.start()
+        self._fleet.tell_ports(*self.ports)
+        self._loop = asyncio.get_running_loop()
+        self._authority.when_revoked(self._revoked)
+        tick = self._fleet.desk.settings.tick
+        self._every(tick, self._tick)
+        self._every(timedelta(seconds=1), self._write_journal)
+        self._every(RENEWAL_CHECK, self._renew_server_certificates)
+
+    async def stop(self) -> None:
+        """Close every line and write what is left to write."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listener.stop()
+        await self._write_journal()
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._context is None:
+            raise RuntimeError("the bridge has not started")
+        return self._context
+
+    async def _renew_server_certificates(self) -> None:
+        credentials = await asyncio.to_thread(self._authority.server_credentials)
+        serials = tuple(credential.serial for credential in credentials)
+        if serials != self._serials:
+            anchors = await asyncio.to_thread(self._authority.trust_anchors)
+            self._context = await asyncio.to_thread(server_context, credentials, anchors)
+            self._serials = serials
+            log.info("server_certificates_in_use", serials=serials)
+
+    async def _serve(self, connection: StationConnection, welcome: Welcome) -> None:
+        """An admitted station's connection; a second one takes over when its proof is at least equal."""
+        station = welcome.identity
+        holder = self._sessions.get(station)
+        if holder is not None and not outranks(welcome.admitted.profile, holder.arrival.admitted.profile):
+            await connection.close(1008, "already connected")
+            return
+        version = SUBPROTOCOLS[welcome.admitted.subprotocol]
+        desk = self._fleet.desk
+        try:
+            at = await asyncio.to_thread(
+                desk.sightings.connected, station, welcome.admitted, version, welcome.password, welcome.line
+            )
+        except UnknownStation:
+            await connection.close(1008, "not registered")
+            return
+        limits = Limits(desk.settings.call_timeout.total_seconds(), desk.settings.unanswered_limit)
+        link = Link(station, connection, DIALECTS[version], self._fleet.journal, limits)
+        session = Session(link, Arrival(welcome.serial, welcome.admitted, welcome.password, at), desk)
+        replaced, self._sessions[station] = self._sessions.get(station), session
+        if replaced is not None:
+            replaced.replaced = True
+            closing = asyncio.create_task(replaced.link.close(1000, "replaced by a newer connection"))
+            closing.add_done_callback(lambda task: task.exception())
+        log.info("station_connected", station=station, profile=int(welcome.admitted.profile), version=version)
+        try:
+            await session.run()
+        finally:
+            if self._sessions.get(station) is session:
+                del self._sessions[station]
+            log.info("station_disconnected", station=station)
+
+    async def _tick(self) -> None:
+        """Find out what is due for the stations that are connected here."""
+        await self._drop_revoked_elsewhere()
+        for station in await asyncio.to_thread(self._due):
+            if session := self._sessions.get(station):
+                session.nudge()
+        here = set(self._sessions)
+        if here and await asyncio.to_thread(self._fleet.desk.orders.any_waiting):
+            for order in await asyncio.to_thread(self._fleet.desk.orders.claim, here):
+                if session := self._sessions.get(order.station):
+                    session.carry_out(order)
+                else:
+                    await asyncio.to_thread(self._fleet.desk.orders.finish, order, None, "the station just left")
+
+    def _due(self) -> set[str]:
+        desk = self._fleet.desk
+        return {*desk.ledger.running_stations(), *desk.enrolment.waiting_stations()}
+
+    async def _write_journal(self) -> None:
+        heard = self._fleet.journal.take_heard()
+        await asyncio.to_thread(self._fleet.journal.flush)
+        if heard:
+            await asyncio.to_thread(self._fleet.desk.sightings.heard, heard)
+
+    async def _drop_revoked_elsewhere(self) -> None:
+        """Revocations by other processes: another node, or a command on the data folder."""
+        since, self._looked = self._looked, self._fleet.desk.clock()
+        for certificate in await asyncio.to_thread(self._authority.revoked_since, since):
+            self._drop_revoked(certificate)
+
+    def _revoked(self, certificate: Certificate) -> None:
+        """Called by the authority, in any thread: the live line of a revoked certificate is closed at once."""
+        self._loop.call_soon_threadsafe(self._drop_revoked, certificate)
+
+    def _drop_revoked(self, certificate: Certificate) -> None:
+        for session in self._sessions.values():
+            if session.arrival.admitted.certificate_serial == certificate.serial:
+                task = asyncio.ensure_future(session.drop(f"its certificate {certificate.serial} was revoked"))
+                task.add_done_callback(lambda done: done.exception())
+
+    def _every(self, period: timedelta, work: Work) -> None:
+        self._tasks.append(asyncio.create_task(_repeat(period, work)))
+
+
+async def _repeat(period: timedelta, work: Work) -> None:
+    """Do `work` again and again; a fault in one round is logged and the next round comes."""
+    while True:
+        await asyncio.sleep(period.total_seconds())
+        try:
+            await work()
+        except Exception:
+            log.exception("round_failed", work=work.__name__)

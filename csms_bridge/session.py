@@ -1,0 +1,313 @@
+"""One connected station at work: its calls answered, its walk moved, its certificates and commands delivered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+
+from csms_bridge import commands as c
+from csms_bridge import events as e
+from csms_bridge.admission import Admitted
+from csms_bridge.commands import Answer, Outcome
+from csms_bridge.dialects.wire import Fault, House, Request, WireFault
+from csms_bridge.enrolment import Delivery, Enrolment
+from csms_bridge.errors import StationSilent
+from csms_bridge.frames import CallError, Json
+from csms_bridge.link import POLICY_VIOLATION, Link, Reply
+from csms_bridge.orders import Orders
+from csms_bridge.password_book import PasswordBook
+from csms_bridge.settings import BridgeSettings
+from csms_bridge.sightings import Sightings
+from csms_bridge.station import CommandOrder, OcppVersion, SecurityProfile
+from csms_bridge.walks import machine
+from csms_bridge.walks.acts import Acts, Prepared
+from csms_bridge.walks.ledger import Ledger, WalkUnderWay
+from csms_bridge.walks.steps import (
+    Answered,
+    Connected,
+    Disconnected,
+    Do,
+    Issued,
+    Pace,
+    Progress,
+    RequestRefused,
+    Seen,
+    Tick,
+    Unanswered,
+)
+from pki.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything a session works with: the same for all stations of a process."""
+
+    sightings: Sightings
+    passwords: PasswordBook
+    enrolment: Enrolment
+    ledger: Ledger
+    orders: Orders
+    acts: Acts
+    settings: BridgeSettings
+    clock: Clock
+
+    @property
+    def pace(self) -> Pace:
+        """The walks' patience, from the settings."""
+        settings = self.settings
+        return Pace(settings.walk_settle, settings.walk_grace, silence=settings.call_timeout * 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How the station came in."""
+
+    serial: str
+    admitted: Admitted
+    password: str | None
+    at: datetime
+
+
+class Session:
+    """A station's connection, from the open WebSocket to its end."""
+
+    def __init__(self, link: Link, arrival: Arrival, desk: Desk) -> None:
+        self.link = link
+        self.arrival = arrival
+        self.replaced = False
+        self._desk = desk
+        self._booted = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._acting = False
+
+    @property
+    def station(self) -> str:
+        """The identity."""
+        return self.link.station
+
+    async def run(self) -> None:
+        """Serve the line until it closes."""
+        self._booted = await asyncio.to_thread(self._desk.sightings.has_booted, self.station)
+        self._spawn(self._greet())
+        try:
+            await self.link.serve(self._answer)
+        finally:
+            await self._wind_up()
+
+    def nudge(self) -> None:
+        """There may be something to do: move the walk, sign what waits."""
+        self._spawn(self._sign_waiting())
+
+    def carry_out(self, order: CommandOrder) -> None:
+        """Send a command that somebody ordered."""
+        self._spawn(self._carry_out(order))
+
+    async def drop(self, reason: str) -> None:
+        """Close the line for a reason of ours."""
+        await asyncio.to_thread(self._desk.sightings.closed_by_us, self.station, reason)
+        await self.link.close(POLICY_VIOLATION, reason[:100])
+
+    async def _greet(self) -> None:
+        admitted = self.arrival.admitted
+        if admitted.certificate_serial:
+            await asyncio.to_thread(self._desk.enrolment.seen_in_use, self.station, admitted.certificate_serial)
+        await self._feed(Connected(admitted.profile, admitted.certificate_serial, self.arrival.password))
+        await self._sign_waiting()
+        for delivery in await asyncio.to_thread(self._desk.enrolment.undelivered, self.station):
+            await self._deliver_unless_walking(delivery)
+
+    async def _wind_up(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not self.replaced:
+            await asyncio.to_thread(self._desk.sightings.disconnected, self.station, self.arrival.at)
+            await self._feed(Disconnected())
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            # A fault in one piece of work must not end the station's line; its record stays for the next try.
+            log.exception("station_work_failed", station=self.station)
+
+    # --- the station's calls
+
+    async def _answer(self, action: str, payload: Json) -> Reply:
+        dialect = self.link.dialect
+        dialect.check_call(action, payload)
+        event = dialect.event(action, payload)
+        if not self._booted and not isinstance(event, e.Booted) and dialect.version is not OcppVersion.V16:
+            raise WireFault(Fault.SECURITY, "a BootNotification must be accepted first")  # B01.FR.10
+        match event:
+            case e.Booted():
+                return await self._boot(event, action, payload)
+            case e.CertificateAsked():
+                return await self._certificate_asked(event)
+            case e.SecurityEventTold():
+                await asyncio.to_thread(self._desk.sightings.security_event, self.station, event)
+            case e.TransactionBegan(transaction):
+                number = await asyncio.to_thread(self._desk.sightings.transaction_began, self.station, transaction)
+                return self._standing(action, payload, number)
+            case e.TransactionEnded(transaction):
+                await asyncio.to_thread(self._desk.sightings.transaction_ended, self.station, transaction)
+        return self._standing(action, payload)
+
+    def _standing(self, action: str, payload: Json, transaction: int = 0) -> Reply:
+        settings = self._desk.settings
+        interval = int(settings.heartbeat.total_seconds())
+        house = House(self._desk.clock(), interval, settings.authorize, transaction)
+        response = self.link.dialect.response(action, payload, house)
+        try:
+            self.link.dialect.check_answer(action, response)
+        except WireFault:
+            # A message that only we may send: recognised, and not taken (OCPP-J 1.6 §4.2.3 NotSupported).
+            raise WireFault(Fault.NOT_SUPPORTED, f"{action} is not for a CSMS to answer") from None
+        return Reply(response)
+
+    async def _boot(self, boot: e.Booted, action: str, payload: Json) -> Reply:
+        """BootNotification. On profile 3 the serial must be the certificate's CN (B01.FR.11/.12; 1.6 by policy)."""
+        reply = self._standing(action, payload)
+        on_certificate = self.arrival.admitted.profile is SecurityProfile.MUTUAL_TLS
+        if on_certificate and boot.serials and self.arrival.serial not in boot.serials:
+            reason = "the serial number in the BootNotification is not the certificate's"
+            rejected = {**reply.payload, "status": "Rejected"}
+            return Reply(rejected, then=lambda: self._spawn(self.drop(reason)))
+        await asyncio.to_thread(self._desk.sightings.booted, self.station, boot)
+        self._booted = True
+        return Reply(reply.payload, then=self.nudge)
+
+    async def _certificate_asked(self, asked: e.CertificateAsked) -> Reply:
+        """Answered at once; signing begins when the answer is on its way (A02.FR.11/.12)."""
+        profile = self.arrival.admitted.profile
+        receipt = await asyncio.to_thread(self._desk.enrolment.ask, self.station, asked, profile)
+        response = self.link.dialect.certificate_response(receipt.accepted, receipt.reason)
+        if receipt.accepted:
+            return Reply(response, then=lambda: self._spawn(self._sign_waiting()))
+        return Reply(response, then=lambda: self._spawn(self._feed(RequestRefused(receipt.reason))))
+
+    # --- certificates
+
+    async def _sign_waiting(self) -> None:
+        for result in await asyncio.to_thread(self._desk.enrolment.sign_waiting, self.station):
+            if isinstance(result, Delivery):
+                await self._feed(Issued(result.serial, result.root))
+                await self._deliver_unless_walking(result)
+            else:
+                await self._feed(RequestRefused(result.reason))
+        await self._move_walk()
+
+    async def _deliver_unless_walking(self, delivery: Delivery) -> None:
+        if not await asyncio.to_thread(self._walk_takes):
+            await asyncio.to_thread(self._desk.enrolment.sent, delivery)
+            prepared = Prepared(self._desk.acts.delivery(delivery), delivery=delivery)
+            await self._settle(prepared, await self._ask(prepared.command))
+
+    def _walk_takes(self) -> bool:
+        under_way = self._desk.ledger.under_way(self.station)
+        return under_way is not None and machine.takes_certificate(under_way.walk, under_way.at)
+
+    # --- the walk
+
+    async def _move_walk(self) -> None:
+        """One tick: lets time pass for the walk, and asks the next thing when the station is ready for it."""
+        if not self._acting:
+            await self._feed(Tick(ready=await self._is_ready()))
+
+    async def _is_ready(self) -> bool:
+        if self.replaced or not self._booted:
+            return False
+        # A station that restarted speaks first: give it the time before anything is asked of it.
+        if self._desk.clock() - self.arrival.at < min(self._desk.settings.walk_settle, timedelta(seconds=2)):
+            return False
+        return not await asyncio.to_thread(self._desk.sightings.is_charging, self.station)
+
+    async def _feed(self, seen: Seen) -> None:
+        """Tell the walk; store its progress; then do what it asks."""
+        result = await asyncio.to_thread(self._desk.ledger.apply, self.station, self._advance(seen))
+        if result is None:
+            return
+        under_way, acts = result
+        for act in acts:
+            self._acting = True
+            self._spawn(self._perform(under_way, act))
+
+    def _advance(self, seen: Seen) -> Callable[[WalkUnderWay, datetime], tuple[Progress, list[Do]]]:
+        def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, list[Do]]:
+            after, acts = machine.advance(under_way.walk, under_way.at, seen, now, self._desk.pace)
+            return after, list(acts)
+
+        return change
+
+    async def _perform(self, under_way: WalkUnderWay, act: Do) -> None:
+        index = under_way.at.index
+        try:
+            answer = await self._send_act(under_way, act)
+        finally:
+            self._acting = False
+        await self._feed(Unanswered(index) if answer is None else Answered(index, answer))
+        await self._move_walk()
+
+    async def _send_act(self, under_way: WalkUnderWay, act: Do) -> Answer | None:
+        prepared = await asyncio.to_thread(self._desk.acts.prepare, under_way, act)
+        if prepared.password:
+            await asyncio.to_thread(self._desk.ledger.learn, self.station, password=prepared.password)
+        answer = await self._ask(prepared.command)
+        await self._settle(prepared, answer)
+        return answer
+
+    async def _settle(self, prepared: Prepared, answer: Answer | None) -> None:
+        """Write down what an answer means for a password or a certificate; silence means nothing yet."""
+        if answer is None:
+            return
+        accepted = answer.outcome is Outcome.ACCEPTED
+        if prepared.password and accepted:
+            await asyncio.to_thread(self._desk.passwords.accepted, self.station, prepared.password)
+        elif prepared.password and answer.outcome is not Outcome.REBOOT_REQUIRED:
+            await asyncio.to_thread(self._desk.passwords.refused, self.station, prepared.password)
+        if prepared.delivery and accepted:
+            await asyncio.to_thread(self._desk.enrolment.taken, prepared.delivery)
+        elif prepared.delivery:
+            await asyncio.to_thread(self._desk.enrolment.rejected, prepared.delivery, answer.words)
+
+    async def _ask(self, command: c.Command) -> Answer | None:
+        """Send a command and read its answer; None when there was none."""
+        dialect = self.link.dialect
+        try:
+            request = dialect.request(command)
+            result = await self.link.call(request)
+        except StationSilent:
+            return None
+        except LookupError as error:
+            return Answer(Outcome.NOT_SUPPORTED, str(error))
+        if isinstance(result, CallError):
+            return dialect.error(result.code, result.description)
+        try:
+            dialect.check_answer(request.action, result.payload)
+        except WireFault as fault:
+            return Answer(Outcome.FAILED, f"an answer that breaks the schema: {fault.sentence}")
+        return dialect.answer(command, result.payload)
+
+    # --- commands of people and scripts
+
+    async def _carry_out(self, order: CommandOrder) -> None:
+        try:
+            result = await self.link.call(Request(order.action, order.payload))
+        except StationSilent as silent:
+            await asyncio.to_thread(self._desk.orders.finish, order, None, silent.sentence)
+            return
+        if isinstance(result, CallError):
+            error = f"{result.code}: {result.description}".rstrip(": ")
+            await asyncio.to_thread(self._desk.orders.finish, order, result.details, error)
+            return
+        await asyncio.to_thread(self._desk.orders.finish, order, result.payload)

@@ -1,0 +1,69 @@
+"""A station's story in lines, from its audit records and its refused connections."""
+
+from collections.abc import Iterable
+
+from csms_bridge.acts import FleetAct
+from csms_bridge.station import AdmissionRecord, TimelineEntry
+from pki.audit import AuditRecord
+
+_PLAIN = {
+    FleetAct.STATION_ADDED: "registered",
+    FleetAct.STATION_REMOVED: "removed",
+    FleetAct.STATION_SEEN: "seen on profile {profile}",
+    FleetAct.STATION_REFUSED: "refused",
+    FleetAct.STATION_BOOTED: "booted: {vendor} {model} {firmware}",
+    FleetAct.STATION_CLOSED: "connection closed by us",
+    FleetAct.FLOOR_RAISED: "profiles below {profile} refused from here on",
+    FleetAct.FLOOR_PERMITTED: "profile {profile} permitted again",
+    FleetAct.PASSWORD_OFFERED: "new password made",
+    FleetAct.PASSWORD_CHANGED: "password changed; the old one is refused",
+    FleetAct.PASSWORD_KEPT: "new password not taken; the old one stays",
+    FleetAct.CERTIFICATE_ASKED: "asked for a certificate",
+    FleetAct.CERTIFICATE_ASK_REFUSED: "certificate request refused",
+    FleetAct.CERTIFICATE_SENT: "certificate {serial} sent",
+    FleetAct.CERTIFICATE_TAKEN: "certificate {serial} accepted by the station",
+    FleetAct.CERTIFICATE_TURNED_DOWN: "certificate {serial} rejected by the station",
+    FleetAct.CERTIFICATE_SEEN: "certificate {serial} seen in use",
+    FleetAct.SECURITY_EVENT: "security event {type} {tech_info}",
+    FleetAct.COMMAND_ORDERED: "command {action} ordered",
+    FleetAct.COMMAND_ANSWERED: "command {action} {state}",
+    FleetAct.WALK_STARTED: "walk {walk} started: {from} → {to}",
+    FleetAct.WALK_STEP: "{step}: {state} {note}",
+    FleetAct.WALK_DONE: "walk {walk} done",
+    FleetAct.WALK_HELD: "walk {walk} on hold",
+    FleetAct.WALK_RESUMED: "walk {walk} goes on",
+    FleetAct.WALK_CANCELLED: "walk {walk} cancelled",
+}
+
+
+def timeline_of(records: Iterable[AuditRecord], admissions: Iterable[AdmissionRecord]) -> list[TimelineEntry]:
+    """Newest first. Admitted reconnects are left to the posture; they would drown the rest."""
+    told = [_line(record) for record in records]
+    knocks = [
+        TimelineEntry(one.at, "admitted", f"connected from {one.address}: {one.reason}", "station")
+        for one in admissions
+        if one.admitted
+    ]
+    return sorted([*told, *knocks], key=lambda entry: entry.at, reverse=True)
+
+
+def _line(record: AuditRecord) -> TimelineEntry:
+    text = _words(record)
+    if record.reason and record.reason not in text:
+        text = f"{text} — {record.reason}"
+    return TimelineEntry(record.at, record.act, text, record.by)
+
+
+def _words(record: AuditRecord) -> str:
+    try:
+        pattern = _PLAIN[FleetAct(record.act)]
+    except ValueError:
+        return record.act
+    return " ".join(pattern.format_map(_Details(record.details)).split())
+
+
+class _Details(dict[str, object]):
+    """Details with an empty text for what an older record does not have."""
+
+    def __missing__(self, name: str) -> str:
+        return ""

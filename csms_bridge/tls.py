@@ -1,0 +1,56 @@
+"""The TLS side of the endpoint: versions, suites, both server certificates, and a verifier that leaves time to us.
+
+The four suites are those every CSMS must offer (OCPP 2.0.1 A00.FR.318/.421; 1.6 white paper ed. 3 A00.FR.317/.421),
+which is why there are two server certificates. A client certificate is asked for and not demanded: one address
+serves profiles 2 and 3. Chain and possession of the key are checked here; validity in time, revocation and
+identity are admission's, where the reason can be recorded (ADR 0002).
+"""
+
+import ssl
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.authority import ServerCredential
+
+SUITES = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "AES128-GCM-SHA256",
+    "AES256-GCM-SHA384",
+)
+# X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which the ssl module has no name for.
+NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
+
+
+def server_context(credentials: Sequence[ServerCredential], anchors: Sequence[x509.Certificate]) -> ssl.SSLContext:
+    """A context with every credential (one per key family), trusting `anchors` for client certificates."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(":".join(SUITES) + ":@SECLEVEL=2")
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    # Every connection proves its certificate anew: a resumed session would skip that.
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    for credential in credentials:
+        _load(context, credential)
+    context.load_verify_locations(cadata="".join(pem_of(anchor) for anchor in anchors))
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.verify_flags |= NO_CHECK_TIME
+    return context
+
+
+def pem_of(certificate: x509.Certificate) -> str:
+    """One PEM block."""
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def _load(context: ssl.SSLContext, credential: ServerCredential) -> None:
+    # The ssl module reads a chain from a file only; it holds nothing secret. The key's file is encrypted.
+    with tempfile.TemporaryDirectory() as folder:
+        chain = Path(folder) / "chain.pem"
+        chain.write_text(credential.chain_pem)
+        context.load_cert_chain(chain, credential.key_path, credential.key_password.text)

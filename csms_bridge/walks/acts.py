@@ -1,0 +1,108 @@
+"""From a step's act to the command that is sent: certificates, slots and secrets are filled in here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from csms_bridge import commands as c
+from csms_bridge.enrolment import Delivery, Enrolment
+from csms_bridge.password_book import PasswordBook
+from csms_bridge.station import SecurityProfile
+from csms_bridge.walks.ledger import WalkUnderWay
+from csms_bridge.walks.steps import Do
+from pki.authority import Authority
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A command ready to be sent, and the record that its answer belongs to."""
+
+    command: c.Command
+    password: str | None = None
+    delivery: Delivery | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What stations are told about us: the operator's name, its country, and where profiles 2 and 3 are met."""
+
+    organisation: str
+    country: str
+    url: str
+
+
+class Acts:
+    """Prepares commands; whatever must be stored before sending is stored here."""
+
+    def __init__(self, authority: Authority, enrolment: Enrolment, passwords: PasswordBook, address: Address) -> None:
+        self._authority = authority
+        self._enrolment = enrolment
+        self._passwords = passwords
+        self._address = address
+
+    def move_to(self, url: str) -> None:
+        """Stations are sent to this address from now on."""
+        self._address = replace(self._address, url=url)
+
+    def first_facts(self) -> Mapping[str, str]:
+        """The facts a walk begins with: the root that stations are to trust for the CSMS."""
+        root = self._authority.operator_root("ec")
+        return {"csms_root": root.name, "csms_root_serial": root.serial}
+
+    def prepare(self, under_way: WalkUnderWay, act: Do) -> Prepared:
+        """The command for `act` at this point of the walk."""
+        facts, leg = under_way.at.facts, under_way.walk.steps[under_way.at.index].leg
+        match act:
+            case Do.SET_PASSWORD:
+                id_, password = self._passwords.offer(under_way.station)
+                return Prepared(c.SetPassword(password), password=id_)
+            case Do.DELIVER | Do.DELIVER_WITH_ROOT:
+                return self._deliver(under_way.station, facts, with_root=act is Do.DELIVER_WITH_ROOT)
+        return Prepared(self._command(act, facts, leg))
+
+    def delivery(self, delivery: Delivery) -> c.DeliverCertificate:
+        """The command that delivers a certificate outside a walk."""
+        return c.DeliverCertificate(delivery.chain, delivery.request_id)
+
+    def _command(self, act: Do, facts: Mapping[str, str], leg: SecurityProfile) -> c.Command:
+        match act:
+            case Do.INSTALL_ROOT:
+                return c.InstallRoot(self._root_pem(facts["csms_root"]))
+            case Do.INSTALL_ISSUER_ROOT:
+                return c.InstallRoot(self._root_pem(facts["issuer_root"]))
+            case Do.LIST_ROOTS:
+                return c.ListRoots()
+            case Do.NAME_OPERATOR:
+                country = self._address.country if facts.get("country") == "missing" else None
+                return c.NameOperator(self._address.organisation, country)
+            case Do.TRIGGER_CSR:
+                return c.TriggerCertificateRequest()
+            case Do.RAISE_PROFILE:
+                return c.RaiseProfile(leg)
+            case Do.READ_NETWORK:
+                return c.ReadNetwork()
+            case Do.FREE_SLOT:
+                return c.PreferSlots(tuple(slot for slot in _listed(facts) if slot != int(facts["slot"])))
+            case Do.WRITE_SLOT:
+                return c.WriteSlot(int(facts["slot"]), self._address.url, leg)
+            case Do.WRITE_SLOT_VARIABLES:
+                return c.WriteSlotVariables(int(facts["slot"]), self._address.url, leg)
+            case Do.PREFER_SLOT:
+                return c.PreferSlots((int(facts["slot"]), int(facts["used"])))
+            case Do.RESTART:
+                return c.Restart()
+        raise LookupError(f"{act} is not a message")
+
+    def _deliver(self, station: str, facts: Mapping[str, str], *, with_root: bool) -> Prepared:
+        delivery = self._enrolment.newest_delivery(station, facts["issued"].split()[-1])
+        if delivery is None:
+            raise LookupError(f"certificate {facts['issued']} was not asked for by {station}")
+        self._enrolment.sent(delivery)
+        chain = delivery.chain + (self._root_pem(delivery.root) if with_root else "")
+        return Prepared(c.DeliverCertificate(chain, delivery.request_id), delivery=delivery)
+
+    def _root_pem(self, name: str) -> str:
+        return self._authority.authority(name).certificate_pem
+
+
+def _listed(facts: Mapping[str, str]) -> list[int]:
+    return [int(part) for part in facts.get("priority", "").split(",") if part.strip().isdigit()]
