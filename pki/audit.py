@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import insert, select, update
-from sqlmodel import Session, col
+from sqlalchemy import bindparam, insert, select, update
+from sqlmodel import Session, SQLModel, col
 
 from pki.store import hold_lock
 from pki.tables import AuditHeadRow, AuditRow
@@ -123,8 +123,7 @@ class AuditTrail:
             "details": _canonical(details or {}),
         }
         mac = self._record_mac(fields, head.mac)
-        inserted = session.execute(insert(AuditRow).values(**fields, mac=mac).returning(col(AuditRow.id)))
-        record_id = inserted.scalar_one()
+        record_id = session.connection().execute(_ADD_RECORD, {**fields, "mac": mac}).scalar_one()
         self._move_head(session, head.sequence + 1, mac)
         return _record_of(record_id, fields)
 
@@ -162,16 +161,15 @@ class AuditTrail:
         return [_record_of(row.id or 0, _fields_of(row)) for row in session.execute(query).scalars()]
 
     def _head(self, session: Session) -> "_Head":
-        query = select(AuditHeadRow.sequence, AuditHeadRow.mac).where(col(AuditHeadRow.writer) == self.writer)  # type: ignore[call-overload]
-        found = session.execute(query).one_or_none()
-        return _Head(found[0], found[1]) if found else _Head(0, "")
+        found = session.connection().execute(_HEAD, {"of": self.writer}).one_or_none()
+        return _Head(found.sequence, found.mac) if found else _Head(0, "")
 
     def _move_head(self, session: Session, sequence: int, mac: str) -> None:
         moved = {"sequence": sequence, "mac": mac, "seal": self._seal(self.writer, sequence, mac)}
         if sequence == 1:
-            session.execute(insert(AuditHeadRow).values(writer=self.writer, **moved))
-            return
-        session.execute(update(AuditHeadRow).where(col(AuditHeadRow.writer) == self.writer).values(**moved))
+            session.connection().execute(_ADD_HEAD, {"writer": self.writer, **moved})
+        else:
+            session.connection().execute(_MOVE_HEAD, {"of": self.writer, **moved})
 
     def _record_mac(self, fields: Mapping[str, Any], previous: str) -> str:
         text = _canonical({**fields, "at": fields["at"].isoformat(), "previous": previous})
@@ -207,6 +205,19 @@ class AuditTrail:
         elif (head.sequence, head.mac) != (last.sequence, last.mac):
             sentence = f"the chain ends at record {last.sequence}, but {head.sequence} were written"
             yield Finding(Damage.END_REMOVED, writer, last.sequence + 1, sentence)
+
+
+# Made once: every act in the service writes a record, and building statements costs more than running them.
+_records = SQLModel.metadata.tables[str(AuditRow.__tablename__)]
+_heads = SQLModel.metadata.tables[str(AuditHeadRow.__tablename__)]
+_ADD_RECORD = insert(_records).returning(_records.c.id)
+_HEAD = select(_heads.c.sequence, _heads.c.mac).where(_heads.c.writer == bindparam("of"))
+_ADD_HEAD = insert(_heads)
+_MOVE_HEAD = (
+    update(_heads)
+    .where(_heads.c.writer == bindparam("of"))
+    .values(sequence=bindparam("sequence"), mac=bindparam("mac"), seal=bindparam("seal"))
+)
 
 
 @dataclass(frozen=True, slots=True)
