@@ -1,0 +1,334 @@
+"""What goes over the wire: one pydantic model per noun, with the function that makes it from the domain object.
+
+Times are RFC 3339 in UTC, serial numbers and digests lower-case hex, signatures base64, certificates PEM.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from csms_bridge.station import AddedStation, Overview
+from pki.audit import Finding
+from pki.authority import AuthorityInfo
+
+Item = TypeVar("Item")
+
+
+class Out(BaseModel):
+    """Base of everything we answer; the fields have the domain object's names."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    @classmethod
+    def of(cls, thing: object) -> Self:
+        """The wire's shape of a domain object."""
+        return cls.model_validate(thing)
+
+
+class In(BaseModel):
+    """Base of everything we are asked: a misspelt key is an error, not a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Page(Out, Generic[Item]):
+    """One page of a list. `next` is the `after` of the next page, null on the last one."""
+
+    items: list[Item]
+    next: str | None
+
+
+class StationOut(Out):
+    """A station. `profile` is what was observed last, null if it was never seen; `hold` is null or the reason."""
+
+    id: str
+    serial: str
+    ocpp_version: str | None
+    profile: int | None
+    floor: int
+    wanted_profile: int
+    online: bool
+    charging: bool
+    hold: str | None
+    last_seen: datetime | None
+    connected_at: datetime | None
+    vendor: str
+    model: str
+    firmware: str
+    site: str
+    tags: list[str]
+    updated_at: datetime
+
+
+class AddedStationOut(StationOut):
+    """A station just registered; `password` is there once, when it was made here."""
+
+    password: str | None
+
+    @classmethod
+    def made(cls, added: AddedStation) -> Self:
+        """A station just registered, with the password that was made for it."""
+        password = added.password.text() if added.password else None
+        return cls(**StationOut.of(added.station).model_dump(), password=password)
+
+
+class AdmissionOut(Out):
+    """One decision about one connection."""
+
+    at: datetime
+    address: str
+    tls: bool
+    admitted: bool
+    profile: int | None
+    reason: str
+
+
+class PostureOut(Out):
+    """What was observed of a station at its last connection, beside what is wanted."""
+
+    station: StationOut
+    transport: str | None
+    tls_version: str | None
+    cipher: str | None
+    certificate_serial: str | None
+    address: str | None
+    proof: str | None
+    boot_serial: str | None
+    boot_reason: str | None
+    booted_at: datetime | None
+    admissions: list[AdmissionOut]
+
+
+class MessageOut(Out):
+    """One OCPP message, its secrets taken out."""
+
+    id: int
+    station: str
+    at: datetime
+    direction: str
+    kind: str
+    action: str
+    payload: Any
+    error: str
+
+
+class TimelineEntryOut(Out):
+    """One line of a station's story."""
+
+    at: datetime
+    what: str
+    text: str
+    by: str
+
+
+class CommandOut(Out):
+    """A message for a station: `state` is waiting, sent, answered or failed; `answer` is the station's payload."""
+
+    id: int
+    station: str
+    action: str
+    payload: dict[str, Any]
+    state: str
+    answer: Any
+    error: str
+    by: str
+    created_at: datetime
+
+
+class StepOut(Out):
+    """One step of a walk; `at` is when its state last changed, null while pending."""
+
+    name: str
+    state: str
+    at: datetime | None
+    note: str
+
+
+class WalkOut(Out):
+    """A walk of one station from one security profile to a higher one."""
+
+    id: str
+    station: str
+    from_profile: int
+    to_profile: int
+    state: str
+    reason: str
+    steps: list[StepOut]
+    created_at: datetime
+    updated_at: datetime
+
+
+class OverviewOut(Out):
+    """The fleet in numbers. `by_profile` has the keys "0" to "3" and "never seen"."""
+
+    total: int
+    online: int
+    held: int
+    walks_running: int
+    by_profile: dict[str, int]
+
+    @classmethod
+    def made(cls, overview: Overview) -> Self:
+        """The overview, with JSON's text keys."""
+        seen = {str(number): overview.by_profile.get(number, 0) for number in range(4)}
+        return cls(
+            total=overview.total,
+            online=overview.online,
+            held=overview.held,
+            walks_running=overview.walks_running,
+            by_profile={"never seen": overview.by_profile.get(None, 0), **seen},
+        )
+
+
+class CertificateOut(Out):
+    """A certificate that we issued. `chain_pem` is the leaf and its issuing authorities, without the root."""
+
+    serial: str
+    subject: str
+    common_name: str
+    station: str | None
+    authority: str
+    profile: str
+    not_before: datetime
+    not_after: datetime
+    state: str
+    revoked_at: datetime | None
+    reason: str | None
+    pem: str
+    chain_pem: str
+
+
+class AuthorityOut(Out):
+    """A root or an issuing authority. `chain_pem` leads from it to its root, the root included."""
+
+    name: str
+    kind: str
+    hierarchy: str
+    purpose: str
+    subject: str
+    algorithm: str
+    not_before: datetime
+    not_after: datetime
+    parent: str | None
+    certificate_pem: str
+    chain_pem: str
+
+    @classmethod
+    def made(cls, info: AuthorityInfo, chain_pem: str) -> Self:
+        """An authority with its chain."""
+        return cls(
+            name=info.name,
+            kind=info.kind,
+            hierarchy=info.hierarchy,
+            purpose=info.purpose,
+            subject=info.subject,
+            algorithm=info.algorithm,
+            not_before=info.not_before,
+            not_after=info.not_after,
+            parent=info.parent,
+            certificate_pem=info.certificate_pem,
+            chain_pem=chain_pem,
+        )
+
+
+class FirmwareOut(Out):
+    """A signed firmware image: the signature is base64 over the image, the digest SHA-256 in hex."""
+
+    id: str
+    vendor: str
+    model: str
+    version: str
+    digest: str
+    scheme: str
+    state: str
+    signature: str | None
+    signing_certificate: str | None
+
+
+class SecurityEventOut(Out):
+    """A SecurityEventNotification; `at` is the station's own clock, `received_at` ours."""
+
+    id: int
+    station: str
+    type: str
+    at: datetime
+    received_at: datetime
+    tech_info: str
+
+
+class AuditRecordOut(Out):
+    """One act."""
+
+    id: int
+    writer: str
+    sequence: int
+    at: datetime
+    by: str
+    act: str
+    kind: str
+    thing: str
+    reason: str
+    details: dict[str, Any]
+
+
+class FindingOut(Out):
+    """One place where the audit trail is not what was written."""
+
+    damage: str
+    writer: str
+    sequence: int
+    sentence: str
+
+
+class VerdictOut(Out):
+    """Whether the audit trail is whole."""
+
+    whole: bool
+    findings: list[FindingOut]
+
+    @classmethod
+    def made(cls, findings: Sequence[Finding]) -> Self:
+        """The verdict that follows from the findings."""
+        return cls(whole=not findings, findings=[FindingOut.of(finding) for finding in findings])
+
+
+class UserOut(Out):
+    """A person who may sign in."""
+
+    name: str
+    role: str
+    created_at: datetime
+    last_sign_in: datetime | None
+    disabled_at: datetime | None
+
+
+class NewUserOut(UserOut):
+    """A new user, with the password this once."""
+
+    password: str
+
+
+class TokenOut(Out):
+    """An API token, without its text."""
+
+    id: str
+    name: str
+    role: str
+    created_by: str
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewTokenOut(TokenOut):
+    """A new token, with its text this once."""
+
+    token: str
+
+
+class ReasonIn(In):
+    """Why a one-way act is done."""
+
+    reason: str = Field(min_length=1, max_length=500)

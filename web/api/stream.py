@@ -1,0 +1,112 @@
+"""/api/v1/stream: what changes in the fleet, as server-sent events (WHATWG HTML §9.2).
+
+event: stations          data: [station, …]        event: walks          data: [walk, …]
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from csms_bridge.fleet import Changes
+from web.api.asked import Doors
+from web.api.shapes import Out, StationOut, WalkOut
+from web.auth import Needs, principal_of
+from web.errors import NotSignedIn
+from web.permissions import Permission, Principal
+from web.service import Service
+
+router = APIRouter(tags=["stream"])
+_PAUSE = 0.5  # seconds between two looks
+_QUIET = timedelta(seconds=15)  # proxies close a connection that says nothing
+_RECHECK = timedelta(seconds=60)  # a revoked token must not listen on for ever
+# Changes are stamped before they are committed, so each look reaches back a little and drops what it has sent.
+_OVERLAP = timedelta(seconds=5)
+_LIMIT = 500  # of one look; the rest comes with the next
+
+
+@router.get("/stream", response_class=StreamingResponse)
+async def stream(
+    doors: Doors, request: Request, _caller: Principal = Depends(Needs(Permission.STATIONS_READ))
+) -> StreamingResponse:
+    """Stations and walks as they change, from now on. Reconnecting clients read the lists again first."""
+    return StreamingResponse(
+        _events(doors, request),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(doors: Service, request: Request) -> AsyncIterator[str]:
+    sent = SentAlready()
+    said = checked = since = doors.clock()
+    yield "retry: 2000\n\n"
+    while not request.app.state.stopping.is_set():
+        looked = doors.clock()
+        changes = await run_in_threadpool(doors.fleet.changes, since, _LIMIT)
+        for text in sent.fresh(changes):
+            said = looked
+            yield text
+        since = next_look(changes, looked)
+        if looked - said > _QUIET:
+            said = looked
+            yield ": still here\n\n"
+        if looked - checked > _RECHECK:
+            checked = looked
+            if not await run_in_threadpool(_still_allowed, doors, request):
+                return
+        await asyncio.sleep(_PAUSE)
+
+
+def next_look(changes: Changes, looked: datetime) -> datetime:
+    """From when on to look next: a full answer may have left something out after its last item."""
+    full = [things for things in (changes.stations, changes.walks) if len(things) >= _LIMIT]
+    if full:
+        return min(things[-1].updated_at for things in full)
+    return looked - _OVERLAP
+
+
+def _still_allowed(doors: Service, request: Request) -> bool:
+    try:
+        return principal_of(request, doors.accounts).may(Permission.STATIONS_READ)
+    except NotSignedIn:
+        return False
+
+
+class SentAlready:
+    """Remembers which version of which thing went out, since two looks overlap."""
+
+    def __init__(self) -> None:
+        self._versions: dict[tuple[str, str], datetime] = {}
+
+    def fresh(self, changes: Changes) -> list[str]:
+        """The events for what has not been sent in this version."""
+        stations = [one for one in changes.stations if self._is_new("station", one.id, one.updated_at)]
+        walks = [one for one in changes.walks if self._is_new("walk", one.id, one.updated_at)]
+        events = []
+        if stations:
+            events.append(event("stations", [StationOut.of(one) for one in stations]))
+        if walks:
+            events.append(event("walks", [WalkOut.of(one) for one in walks]))
+        return events
+
+    def _is_new(self, kind: str, name: str, version: datetime) -> bool:
+        if self._versions.get((kind, name)) == version:
+            return False
+        if len(self._versions) > 20 * _LIMIT:
+            self._forget_before(version - 2 * _OVERLAP)
+        self._versions[kind, name] = version
+        return True
+
+    def _forget_before(self, moment: datetime) -> None:
+        self._versions = {key: version for key, version in self._versions.items() if version >= moment}
+
+
+def event(name: str, things: Sequence[Out]) -> str:
+    """One server-sent event with a JSON list in a single data line."""
+    data = json.dumps([thing.model_dump(mode="json") for thing in things], separators=(",", ":"))
+    return f"event: {name}\ndata: {data}\n\n"

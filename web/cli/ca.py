@@ -1,0 +1,42 @@
+"""voltward ca: the authorities and their certificates."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from web.cli.client import Data, segment, service
+from web.cli.files import write_text
+from web.cli.output import Json, say, show_json, show_list, show_text, wants_json
+
+app = typer.Typer(help="Look at the authorities and export their certificates.", no_args_is_help=True)
+
+_COLUMNS = ("name", "kind", "hierarchy", "purpose", "algorithm", "parent", "not_after")
+
+
+@app.command("list")
+def list_authorities(data: Data = None, _json: Json = False) -> None:
+    """List roots and issuing authorities."""
+    with service(data) as client:
+        show_list(client.get("authorities"), _COLUMNS)
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `voltward ca list` names it.")],
+    chain: Annotated[bool, typer.Option("--chain", help="Up to the root, the root included.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there.")] = None,
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Print an authority's certificate (PEM)."""
+    with service(data) as client:
+        found = client.get(f"authorities/{segment(name)}")
+    pem = found["chain_pem"] if chain else found["certificate_pem"]
+    if out is not None:
+        write_text(out, pem)
+        say(f"wrote {out}")
+    if wants_json():
+        show_json(found)
+    elif out is None:
+        show_text(pem)

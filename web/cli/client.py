@@ -1,0 +1,139 @@
+"""The service as a command sees it: a running one over HTTP, or the same application in this process.
+
+With `--data DIR` the folder is opened and the very same routes answer, so a command is one thin edge in both cases.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import httpx
+import typer
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from web.app import make_app
+from web.auth import as_principal
+from web.cli.failures import FAILED, CommandFailed, of_problem
+from web.data_folder import open_folder
+from web.permissions import FOLDER_OPERATOR
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Work on this data folder directly instead of calling the service at VOLTWARD_URL.",
+    ),
+]
+
+
+class ServiceClient:
+    """Calls the API and hands JSON back. Raises CommandFailed for every refusal and failure."""
+
+    def __init__(self, request: Callable[..., httpx.Response]) -> None:
+        self._request = request
+
+    def get(self, path: str, **query: object) -> Any:
+        """GET under /api/v1; queries that are None are left out."""
+        return self._call("GET", path, params={k: _spell(v) for k, v in query.items() if v is not None})
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """POST JSON under /api/v1."""
+        return self._call("POST", path, json=body if body is not None else {})
+
+    def every(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
+        """All items of a list, page by page."""
+        after = None
+        while True:
+            found = self.get(path, after=after, limit=1000, **query)
+            yield from found["items"]
+            after = found["next"]
+            if after is None:
+                return
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        answer = self._request(method, f"/api/v1/{path}", **arguments)
+        if answer.status_code == 204:
+            return None
+        content = _read(answer)
+        if answer.is_success:
+            return content
+        raise of_problem(answer.status_code, content)
+
+
+def segment(text: str) -> str:
+    """A name as one segment of a path."""
+    return quote(text, safe="")
+
+
+@contextmanager
+def service(data: Path | None) -> Iterator[ServiceClient]:
+    """The running service of VOLTWARD_URL, or the one over a data folder."""
+    with _folder(data) if data is not None else _remote() as client:
+        yield client
+
+
+@contextmanager
+def _remote() -> Iterator[ServiceClient]:
+    base = os.environ.get("VOLTWARD_URL") or DEFAULT_URL
+    token = os.environ.get("VOLTWARD_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        client = httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT)
+    except (httpx.InvalidURL, UnicodeEncodeError) as fault:
+        raise CommandFailed(f"VOLTWARD_URL or VOLTWARD_TOKEN is not usable: {fault}") from None
+
+    def request(method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            return client.request(method, path, **arguments)
+        except httpx.TimeoutException:
+            raise CommandFailed(f"the service at {base} did not answer in time") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as fault:
+            hint = "Start it with `voltward serve`, or set VOLTWARD_URL to where it runs."
+            raise CommandFailed(f"cannot reach the service at {base}: {fault}", hint) from None
+
+    with client:
+        yield ServiceClient(request)
+
+
+@contextmanager
+def _folder(data: Path) -> Iterator[ServiceClient]:
+    opened = open_folder(data)
+    try:
+        transport = httpx.ASGITransport(_as_operator(make_app(opened)), raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url="http://voltward", timeout=_TIMEOUT)
+        with asyncio.Runner() as runner:
+
+            def request(method: str, path: str, **arguments: Any) -> httpx.Response:
+                return runner.run(client.request(method, path, **arguments))
+
+            yield ServiceClient(request)
+            runner.run(client.aclose())
+    finally:
+        opened.close()
+
+
+def _as_operator(app: ASGIApp) -> ASGIApp:
+    async def with_principal(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(as_principal(FOLDER_OPERATOR, scope), receive, send)
+
+    return with_principal
+
+
+def _read(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        sentence = f"the service answered {answer.status_code} without JSON"
+        raise CommandFailed(sentence, "Is VOLTWARD_URL the address of Voltward's console?", FAILED) from None
+
+
+def _spell(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,34 @@
+"""Files that a command was told to read or write, with errors in the caller's terms."""
+
+from pathlib import Path
+
+from web.cli.failures import WrongUse
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content. Raises WrongUse."""
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise WrongUse(f"cannot read {path}: {fault.strerror}") from None
+
+
+def read_text(path: Path) -> str:
+    """A file's content as text. Raises WrongUse."""
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise WrongUse(f"{path} is not text; PEM is expected") from None
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file. Raises WrongUse."""
+    try:
+        path.write_bytes(content)
+    except OSError as fault:
+        raise WrongUse(f"cannot write {path}: {fault.strerror}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file. Raises WrongUse."""
+    write_bytes(path, text.encode())

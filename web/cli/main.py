@@ -1,0 +1,96 @@
+"""`voltward`: the commands joined together, and the one place where a failure becomes an exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import typer
+
+from web.cli import audit, ca, cert, firmware, init, serve, simulate, station, token, user, walk
+from web.cli.failures import FAILED, REFUSED, CommandFailed, of_domain
+from web.cli.output import Json, forget_wishes, show_text
+from web.problems import DOMAIN_ERRORS
+
+app = typer.Typer(
+    name="voltward",
+    help="Security and PKI for fleets of EV charging stations that speak OCPP.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("serve")(serve.serve)
+app.command("simulate")(simulate.simulate)
+for noun, group in {
+    "station": station.app,
+    "walk": walk.app,
+    "cert": cert.app,
+    "ca": ca.app,
+    "firmware": firmware.app,
+    "token": token.app,
+    "user": user.app,
+    "audit": audit.app,
+}.items():
+    app.add_typer(group, name=noun)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        show_text(f"voltward {version('voltward')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    _json: Json = False,
+    _version: bool = typer.Option(False, "--version", help="Print the version.", callback=_show_version, is_eager=True),
+) -> None:
+    """What comes before the command."""
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: ends the process with 0, 1 (failed) or 2 (wrong use, refused input)."""
+    sys.exit(exit_code_of(arguments))
+
+
+def exit_code_of(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and say how it ended. Nothing but its exit code and its words leave it."""
+    forget_wishes()
+    try:
+        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except CommandFailed as failure:
+        return _fail(failure)
+    except DOMAIN_ERRORS as error:
+        return _fail(of_domain(error))
+    except typer.TyperException as wrong:
+        return _fail(CommandFailed(_words(wrong), "See: voltward --help", REFUSED))
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail(CommandFailed("interrupted"))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+        return FAILED
+    except Exception as fault:
+        return _fail(_unknown(fault))
+
+
+def _words(wrong: typer.TyperException) -> str:
+    describe = getattr(wrong, "format_message", None)
+    return (str(describe()) if describe else str(wrong)).rstrip(".")
+
+
+def _unknown(fault: Exception) -> CommandFailed:
+    if os.environ.get("VOLTWARD_DEBUG") == "1":
+        traceback.print_exception(fault)
+    hint = "Set VOLTWARD_DEBUG=1 and repeat to see where; please report it."
+    return CommandFailed(f"unexpected fault: {type(fault).__name__}: {fault}", hint)
+
+
+def _fail(failure: CommandFailed) -> int:
+    sys.stderr.write(f"error: {failure.sentence}\n")
+    if failure.hint:
+        sys.stderr.write(f"hint: {failure.hint}\n")
+    return failure.exit_code

@@ -1,0 +1,19 @@
+"""voltward serve: the service itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from web.serve import Role, serve_folder
+
+
+def serve(
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The data folder.")],
+    roles: Annotated[
+        list[Role] | None,
+        typer.Option("--roles", help="What this process does: all, bridge, web, worker; repeatable."),
+    ] = None,
+) -> None:
+    """Serve console, API and stations until SIGTERM or Ctrl-C."""
+    serve_folder(data, frozenset(roles or [Role.ALL]))

@@ -1,0 +1,192 @@
+"""The data folder: settings, keys and (unless PostgreSQL is used) the database, in one place.
+
+    DIR/voltward.toml        what the operator decided
+    DIR/keys/                encrypted keys (pki.keystore)
+    DIR/voltward.db          SQLite, unless VOLTWARD_DATABASE_URL names a PostgreSQL database
+
+A folder is made whole or not at all: it grows under a passing name beside its place and is moved there at the end.
+"""
+
+import getpass
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from pki.keystore import KeyStore
+from pki.secret_text import Secret
+from pki.store import Store
+from web.errors import FolderMissing, FolderNewer, FolderTaken, PassphraseMissing, SettingsWrong
+from web.permissions import FOLDER_OPERATOR, Role
+from web.schema import SchemaState, drop_everything, migrate, schema_state
+from web.service import Service, put_together
+from web.settings import TOML_NAME, Settings, WebSettings, read_settings
+
+_KEYS = "keys"
+_DATABASE = "voltward.db"
+FIRST_ADMIN = "admin"
+
+AskPassphrase = Callable[[str], Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class NewFolder:
+    """What `make_folder` made: shown once, never again."""
+
+    folder: Path
+    admin: str
+    password: Secret
+    roots: Mapping[str, str]
+    """Name of each root certificate → PEM."""
+
+
+def make_folder(
+    folder: Path, organisation: str, hostnames: Sequence[str], environment: Mapping[str, str] = os.environ
+) -> NewFolder:
+    """A new data folder with database, hierarchy and first admin.
+
+    Raises FolderTaken, SettingsWrong, PassphraseMissing, OSError; then nothing of it is left behind.
+    """
+    folder = folder.absolute()
+    _refuse_taken(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    passing = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
+    passing.mkdir(mode=0o700)
+    try:
+        made = _fill(passing, organisation, hostnames, environment)
+        passing.rename(folder)  # fails when somebody put something there in the meantime
+    except BaseException:
+        shutil.rmtree(passing)
+        raise
+    return NewFolder(folder, made.admin, made.password, made.roots)
+
+
+def open_folder(folder: Path, environment: Mapping[str, str] = os.environ, *, migrating: bool = False) -> Service:
+    """The service over an existing data folder; `migrating` brings an older database up to date first.
+
+    Raises FolderMissing, FolderNewer, SettingsWrong, PassphraseMissing, WrongPassphrase, KeyStoreMissing.
+    """
+    folder = folder.absolute()
+    if not (folder / TOML_NAME).is_file():
+        raise FolderMissing(f"{folder} is not a data folder of Voltward")
+    settings = read_settings(folder, environment)
+    keys = KeyStore.open(folder / _KEYS, read_passphrase(settings.web, repeat=False))
+    store = _connect(folder, settings)
+    try:
+        _bring_up_to_date(store, migrating=migrating)
+        return put_together(folder, settings, store, keys)
+    except BaseException:
+        store.close()
+        raise
+
+
+def read_passphrase(web: WebSettings, *, repeat: bool) -> Secret:
+    """From the settings, else from a person at the terminal. Raises PassphraseMissing, SettingsWrong."""
+    if web.passphrase is not None:
+        return _not_empty(web.passphrase.get_secret_value())
+    if web.passphrase_file is not None:
+        return _not_empty(_read_passphrase_file(web.passphrase_file))
+    if not sys.stdin.isatty():
+        raise PassphraseMissing("there is no passphrase for the keys")
+    first = getpass.getpass("Passphrase for the keys: ")
+    if repeat and getpass.getpass("The same passphrase again: ") != first:
+        raise PassphraseMissing("the two passphrases are not the same", "Try again.")
+    return _not_empty(first)
+
+
+def _not_empty(text: str) -> Secret:
+    if not text:
+        raise PassphraseMissing("the passphrase is empty")
+    return Secret.of(text)
+
+
+def _read_passphrase_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsWrong("VOLTWARD_PASSPHRASE_FILE", f"cannot read {path}: {_why(fault)}") from None
+
+
+def _refuse_taken(folder: Path) -> None:
+    if (folder / TOML_NAME).exists():
+        raise FolderTaken(f"{folder} is a data folder already")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FolderTaken(f"{folder} is not an empty folder")
+
+
+def _fill(folder: Path, organisation: str, hostnames: Sequence[str], environment: Mapping[str, str]) -> NewFolder:
+    _write_toml(folder / TOML_NAME, organisation, hostnames)
+    settings = read_settings(folder, environment)
+    keys = KeyStore.create(folder / _KEYS, read_passphrase(settings.web, repeat=True))
+    store = _connect(folder, settings)
+    try:
+        return _furnish(folder, settings, store, keys)
+    finally:
+        store.close()
+
+
+def _furnish(folder: Path, settings: Settings, store: Store, keys: KeyStore) -> NewFolder:
+    if schema_state(store) is not SchemaState.EMPTY:
+        raise FolderTaken("the database holds a Voltward installation already", "Name an empty database.")
+    try:
+        migrate(store)
+        service = put_together(folder, settings, store, keys)
+        service.authority.establish(FOLDER_OPERATOR.name)
+        user, password = service.accounts.add_user(FIRST_ADMIN, Role.ADMIN, FOLDER_OPERATOR.name)
+    except BaseException:
+        with suppress(DBAPIError):
+            drop_everything(store)
+        raise
+    roots = {one.name: one.certificate_pem for one in service.authority.authorities() if one.kind == "root"}
+    return NewFolder(folder, user.name, password, roots)
+
+
+def _write_toml(path: Path, organisation: str, hostnames: Sequence[str]) -> None:
+    lines = ["# Settings of this Voltward installation; VOLTWARD_* in the environment wins over them."]
+    # A JSON string is a TOML basic string as well; what is unprintable the settings refuse.
+    lines.append(f"organisation = {json.dumps(organisation, ensure_ascii=False)}")
+    if hostnames:
+        lines.append(f"hostnames = {json.dumps(list(hostnames), ensure_ascii=False)}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _connect(folder: Path, settings: Settings) -> Store:
+    url = settings.web.database_url or f"sqlite:///{folder / _DATABASE}"
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    try:
+        store = Store(url)
+    except (ArgumentError, NoSuchModuleError, ValueError) as fault:
+        raise SettingsWrong("VOLTWARD_DATABASE_URL", f"is not a database address: {fault}") from None
+    try:
+        schema_state(store)
+    except DBAPIError as fault:
+        store.close()
+        raise SettingsWrong("VOLTWARD_DATABASE_URL", f"the database does not answer: {_why(fault)}") from None
+    return store
+
+
+def _bring_up_to_date(store: Store, *, migrating: bool) -> None:
+    state = schema_state(store)
+    if state is SchemaState.NEWER:
+        raise FolderNewer("this data folder was written by a newer version of Voltward")
+    if state is SchemaState.CURRENT:
+        return
+    if not migrating:
+        raise FolderMissing(
+            "the database of this data folder is older than this version of Voltward",
+            "Start `voltward serve` on it once: that brings it up to date.",
+        )
+    migrate(store)
+
+
+def _why(fault: Exception) -> str:
+    original = getattr(fault, "orig", None) or fault
+    return getattr(original, "strerror", None) or str(original).splitlines()[0]

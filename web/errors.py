@@ -1,0 +1,143 @@
+"""What can go wrong above the two doors, split by who must act.
+
+    WebError
+    ├── SettingsWrong, PassphraseMissing, PortInUse          the operator, before anything runs
+    ├── FolderMissing, FolderTaken, FolderNewer              the operator: the data folder
+    ├── RequestRefused                                       the caller: an argument that cannot be right
+    ├── NotSignedIn, NotAllowed, TooManyTries                the caller: who they are, what they may do
+    ├── UnknownUser, UnknownToken, UserExists                the caller: accounts
+    └── KeyReused, StillUnderWay                             the caller: an Idempotency-Key used twice
+
+Every one has a `sentence` (what is wrong, fit for a person) and a `hint` (what to do, possibly empty).
+"""
+
+
+class WebError(Exception):
+    """The root of the tree. `sentence` says what is wrong, `hint` what to do about it."""
+
+    hint = ""
+
+    def __init__(self, sentence: str, hint: str | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        if hint is not None:
+            self.hint = hint
+
+
+class SettingsWrong(WebError):
+    """A setting that does not exist, or a value that it cannot have. `name` is spelt as the operator did."""
+
+    def __init__(self, name: str, why: str, hint: str | None = None) -> None:
+        super().__init__(f"setting {name}: {why}", hint)
+        self.name = name
+
+
+class PassphraseMissing(WebError):
+    """There is no passphrase, and nobody at a terminal to ask."""
+
+    hint = "Set VOLTWARD_PASSPHRASE, or VOLTWARD_PASSPHRASE_FILE to a file that holds it."
+
+
+class PortInUse(WebError):
+    """Another program listens there already."""
+
+    def __init__(self, port: int, setting: str) -> None:
+        super().__init__(
+            f"port {port} is in use",
+            f"Stop the program that listens there, or set {setting} to another port.",
+        )
+        self.port = port
+
+
+class AddressRefused(WebError):
+    """The service cannot listen on the address it was told to."""
+
+
+class FolderMissing(WebError):
+    """This is no data folder."""
+
+    hint = "Make one with: voltward init --data DIR --organisation NAME"
+
+
+class FolderTaken(WebError):
+    """Something is there already; `init` never writes over it."""
+
+    hint = "Choose another folder; a data folder is never written over."
+
+
+class FolderNewer(WebError):
+    """The database was written by a newer Voltward than this one."""
+
+    hint = "Run the version of Voltward that last served this data folder, or a newer one."
+
+
+class RequestRefused(WebError):
+    """An argument that cannot be right; `field` names it as the caller spelt it."""
+
+    def __init__(self, field: str, sentence: str, hint: str | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.field = field
+
+
+class NotSignedIn(WebError):
+    """No credentials, or credentials that are good for nothing (any more)."""
+
+    hint = "Send a token as `Authorization: Bearer vw_…`; make one with: voltward token create"
+
+
+class NotAllowed(WebError):
+    """The caller is known and may not do this. `permission` is the one that is missing."""
+
+    def __init__(self, permission: str, role: str) -> None:
+        super().__init__(f"the role {role!r} does not have the permission {permission!r}")
+        self.permission = permission
+
+
+class FormForged(WebError):
+    """A form that did not come from our own page in this session (cross-site request forgery)."""
+
+    hint = "Go back, load the page again and repeat."
+
+
+class TooManyTries(WebError):
+    """Too many wrong passwords; `wait` is how many seconds to stay away."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"too many failed attempts: try again in {wait} seconds")
+        self.wait = wait
+
+
+class UnknownUser(WebError):
+    """No user has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no user {name!r}", "List them with: voltward user list")
+        self.name = name
+
+
+class UnknownToken(WebError):
+    """No API token has this id."""
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__(f"there is no token {token_id!r}", "List them with: voltward token list")
+        self.token_id = token_id
+
+
+class UserExists(WebError):
+    """The name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a user {name!r} already")
+        self.name = name
+
+
+class KeyReused(WebError):
+    """An Idempotency-Key that came before with another request."""
+
+    hint = "Use a fresh key for each new request, and the same key only to repeat one."
+
+
+class StillUnderWay(WebError):
+    """An Idempotency-Key whose first request has not been answered yet."""
+
+    hint = "Wait a moment and repeat the request with the same key."

@@ -1,0 +1,79 @@
+"""Who may do what: one list of permissions, one list of roles, one table between them.
+
+Every API route and every page names its permission from this list; the pages hide what it would refuse.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from web.errors import NotAllowed
+
+
+class Permission(StrEnum):
+    """One thing that can be allowed."""
+
+    STATIONS_READ = "stations:read"
+    STATIONS_CHANGE = "stations:change"
+    STATIONS_REMOVE = "stations:remove"
+    STATIONS_COMMAND = "stations:command"
+    STATIONS_FORCE = "stations:force"
+    WALKS_READ = "walks:read"
+    WALKS_CHANGE = "walks:change"
+    CERTIFICATES_READ = "certificates:read"
+    CERTIFICATES_ISSUE = "certificates:issue"
+    CERTIFICATES_REVOKE = "certificates:revoke"
+    AUTHORITIES_READ = "authorities:read"
+    FIRMWARE_READ = "firmware:read"
+    FIRMWARE_SIGN = "firmware:sign"
+    EVENTS_READ = "events:read"
+    AUDIT_READ = "audit:read"
+    USERS_READ = "users:read"
+    USERS_CHANGE = "users:change"
+    TOKENS_READ = "tokens:read"
+    TOKENS_CHANGE = "tokens:change"
+
+
+class Role(StrEnum):
+    """What a person or a token is for."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    CI = "ci"
+
+
+_READING = frozenset(permission for permission in Permission if permission.endswith(":read"))
+_ACCOUNTS = frozenset(
+    {Permission.USERS_READ, Permission.USERS_CHANGE, Permission.TOKENS_READ, Permission.TOKENS_CHANGE}
+)
+
+ALLOWED: Mapping[Role, frozenset[Permission]] = {
+    Role.ADMIN: frozenset(Permission),
+    # Laboratory use (force) and accounts are for admins; an operator runs the fleet.
+    Role.OPERATOR: frozenset(Permission) - _ACCOUNTS - {Permission.STATIONS_FORCE},
+    Role.AUDITOR: _READING,
+    # A build server signs images and fetches roots; it neither sees nor touches stations.
+    Role.CI: frozenset({Permission.FIRMWARE_READ, Permission.FIRMWARE_SIGN, Permission.AUTHORITIES_READ}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acts: `name` stands in the audit trail (`user:admin`, `token:ci`, `operator`)."""
+
+    name: str
+    role: Role
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the role has the permission."""
+        return permission in ALLOWED[self.role]
+
+    def require(self, permission: Permission) -> None:
+        """Raises NotAllowed."""
+        if not self.may(permission):
+            raise NotAllowed(permission.value, self.role.value)
+
+
+# Whoever reads the data folder and knows its passphrase holds everything there is; no account stands above that.
+FOLDER_OPERATOR = Principal("operator", Role.ADMIN)

@@ -1,0 +1,159 @@
+"""Errors as RFC 9457 problem documents: the one place where a domain error becomes an HTTP answer.
+
+`type` is `urn:voltward:problem:` and the error's name in kebab-case; `detail` is its sentence, `hint` says what to
+do. An unknown fault says nothing outside but the name of its log entry.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from csms_bridge import errors as bridge
+from pki import errors as pki
+from web import errors as web
+
+MEDIA_TYPE = "application/problem+json"
+_LOG = structlog.get_logger(__name__)
+
+# The nearest class in an error's ancestry decides.
+STATUS: Mapping[type[Exception], int] = {
+    pki.PkiError: 500,
+    pki.CsrRejected: 422,
+    pki.OrderRefused: 422,
+    pki.FirmwareRefused: 422,
+    pki.RevocationRefused: 409,
+    pki.IssuerEndsTooSoon: 409,
+    pki.SignerUnavailable: 503,
+    pki.UnknownCertificate: 404,
+    pki.UnknownAuthority: 404,
+    pki.UnknownFirmware: 404,
+    pki.AlreadyRevoked: 409,
+    pki.NotHeld: 409,
+    bridge.BridgeError: 409,
+    bridge.UnknownStation: 404,
+    bridge.UnknownWalk: 404,
+    bridge.UnknownCommand: 404,
+    bridge.StationExists: 409,
+    bridge.StationRefused: 422,
+    bridge.WalkRefused: 409,
+    bridge.CommandRefused: 409,
+    bridge.StationSilent: 504,
+    web.WebError: 500,
+    web.RequestRefused: 422,
+    web.NotSignedIn: 401,
+    web.NotAllowed: 403,
+    web.FormForged: 403,
+    web.TooManyTries: 429,
+    web.UnknownUser: 404,
+    web.UnknownToken: 404,
+    web.UserExists: 409,
+    web.KeyReused: 422,
+    web.StillUnderWay: 409,
+}
+DOMAIN_ERRORS = (pki.PkiError, bridge.BridgeError, web.WebError)
+_SHOWN_FIELDS = ("field", "code", "clause", "row", "why", "findings")
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status for a domain error."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def problem_of(error: Exception) -> dict[str, Any]:
+    """A domain error as the members of a problem document."""
+    kind = _kebab(type(error).__name__)
+    shown = {name: getattr(error, name) for name in _SHOWN_FIELDS if getattr(error, name, None)}
+    members = {
+        "type": f"urn:voltward:problem:{kind}",
+        "title": kind.replace("-", " "),
+        "status": status_of(error),
+        "detail": getattr(error, "sentence", str(error)),
+        "hint": getattr(error, "hint", ""),
+        **shown,
+    }
+    return {name: value for name, value in members.items() if value != ""}
+
+
+def answer(problem: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A problem document as a response."""
+    return JSONResponse(
+        dict(problem), status_code=problem["status"], media_type=MEDIA_TYPE, headers=dict(headers or {})
+    )
+
+
+def answer_error(error: Exception) -> JSONResponse:
+    """A domain error as a response, with the headers its status calls for."""
+    headers = {}
+    if isinstance(error, web.NotSignedIn):
+        headers["WWW-Authenticate"] = 'Bearer realm="voltward"'  # RFC 9110 §11.6.1
+    if isinstance(error, web.TooManyTries):
+        headers["Retry-After"] = str(error.wait)
+    return answer(problem_of(error), headers)
+
+
+def validation_problem(error: RequestValidationError) -> dict[str, Any]:
+    """What pydantic found in a request, field by field, without the values (they may be secrets)."""
+    errors = [
+        {"field": _field(found["loc"]), "why": found["msg"].removeprefix("Value error, ")} for found in error.errors()
+    ]
+    return {
+        "type": "urn:voltward:problem:request-refused",
+        "title": "request refused",
+        "status": 422,
+        "detail": "; ".join(f"{one['field']}: {one['why']}" for one in errors),
+        "errors": errors,
+    }
+
+
+def http_problem(error: HTTPException) -> dict[str, Any]:
+    """An error of the framework: no such route, wrong method, unreadable body."""
+    title = {404: "not found", 405: "method not allowed"}.get(error.status_code, "request refused")
+    return {"type": "about:blank", "title": title, "status": error.status_code, "detail": str(error.detail)}
+
+
+def unknown_fault(request: Request, error: Exception) -> dict[str, Any]:
+    """Everything goes to the log, under an id that the answer names."""
+    incident = secrets.token_hex(4)
+    path = request.url.path
+    _LOG.error("request-failed", incident=incident, method=request.method, path=path, exc_info=error)
+    return {
+        "type": "urn:voltward:problem:internal",
+        "title": "internal error",
+        "status": 500,
+        "detail": f"the request failed for a reason that is in the service's log as incident {incident}",
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make the app answer every error with a problem document."""
+    for kind in DOMAIN_ERRORS:
+        app.add_exception_handler(kind, lambda _request, error: answer_error(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _refuse_request(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(validation_problem(error))
+
+    @app.exception_handler(HTTPException)
+    async def _refuse_http(_request: Request, error: HTTPException) -> JSONResponse:
+        return answer(http_problem(error), error.headers)
+
+    @app.exception_handler(Exception)
+    async def _fail(request: Request, error: Exception) -> JSONResponse:
+        return answer(unknown_fault(request, error))
+
+
+def _field(place: tuple[int | str, ...]) -> str:
+    """`('body', 'rows', 3, 'id')` → `rows.3.id`."""
+    parts = [str(part) for part in place[1:]] or [str(part) for part in place]
+    return ".".join(parts)
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()

@@ -1,0 +1,217 @@
+"""The service as one process: stations' endpoint, console and API, and the housekeeping, in one event loop."""
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from csms_bridge.service import Bridge
+from web.acts import ConsoleAct
+from web.app import make_app
+from web.data_folder import open_folder
+from web.errors import AddressRefused, PortInUse
+from web.housekeeping import keep_house
+from web.logs import set_up_logs
+from web.service import Service
+
+_LOG = structlog.get_logger(__name__)
+_GRACE = 3  # seconds that running requests get when the service stops
+
+
+class Role(StrEnum):
+    """What a process does; one process does all of it unless told otherwise."""
+
+    ALL = "all"
+    BRIDGE = "bridge"
+    WEB = "web"
+    WORKER = "worker"
+
+
+def serve_folder(folder: Path, roles: frozenset[Role]) -> None:
+    """Serve a data folder until SIGTERM or SIGINT. Raises PortInUse, AddressRefused and what `open_folder` raises."""
+    service = open_folder(folder, migrating=True)
+    try:
+        set_up_logs(service.settings.web.log_level)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(service, roles))
+    finally:
+        service.close()
+
+
+async def serve(service: Service, roles: frozenset[Role]) -> None:
+    """Serve until a signal comes. Raises PortInUse, AddressRefused; then nothing keeps running."""
+    stop = asyncio.Event()
+    with _stopping_signals(stop):
+        await serve_until(service, roles, stop)
+
+
+async def serve_until(
+    service: Service, roles: frozenset[Role], stop: asyncio.Event, ready: asyncio.Event | None = None
+) -> None:
+    """Serve until `stop` is set; `ready` is set once everything listens."""
+    async with contextlib.AsyncExitStack() as running:
+        if roles & {Role.ALL, Role.WEB}:
+            web = running.enter_context(_listening(service))
+        if roles & {Role.ALL, Role.BRIDGE}:
+            await running.enter_async_context(_bridge(service))
+        if roles & {Role.ALL, Role.WORKER}:
+            await running.enter_async_context(_housekeeping(service))
+        if roles & {Role.ALL, Role.WEB}:
+            await running.enter_async_context(_web(service, web))
+        _record(service, ConsoleAct.SERVICE_STARTED, roles)
+        if ready is not None:
+            ready.set()
+        await stop.wait()
+        _LOG.info("stopping")
+        _record(service, ConsoleAct.SERVICE_STOPPED, roles)
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its own signal handlers: one place decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _listening(service: Service) -> Iterator[socket.socket]:
+    """The web port, bound before anything else starts, so that a port in use is found at once."""
+    web = service.settings.web
+    family = socket.AF_INET6 if ":" in web.web_host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((web.web_host, web.web_port))
+            listening.listen(2048)
+        except OSError as fault:
+            raise _unusable(fault, web.web_port, "VOLTWARD_WEB_PORT") from None
+        yield listening
+
+
+@asynccontextmanager
+async def _web(service: Service, listening: socket.socket) -> AsyncIterator[None]:
+    app = make_app(service)
+    server = _Uvicorn(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+            ws="none",
+        )
+    )
+    task = asyncio.create_task(server.serve([listening]))
+    host, port = listening.getsockname()[:2]
+    _LOG.info("console_open", url=f"http://{host}:{port}")
+    try:
+        yield
+    finally:
+        await _stop_web(app, server, task)
+
+
+async def _stop_web(app: FastAPI, server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    app.state.stopping.set()
+    server.should_exit = True
+    await task
+
+
+@asynccontextmanager
+async def _bridge(service: Service) -> AsyncIterator[None]:
+    bridge = Bridge(service.fleet, service.authority)
+    settings = service.settings.bridge
+    try:
+        await bridge.start()
+    except OSError as fault:
+        await bridge.stop()
+        port, setting = _culprit(settings.ocpp_port, settings.ocpp_tls_port, settings.ocpp_host)
+        raise _unusable(fault, port, setting) from None
+    main, tls = bridge.ports
+    _LOG.info("stations_welcome", port=main, tls_port=tls)
+    try:
+        yield
+    finally:
+        await bridge.stop()
+
+
+@asynccontextmanager
+async def _housekeeping(service: Service) -> AsyncIterator[None]:
+    task = asyncio.create_task(keep_house(service))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _culprit(main: int | None, tls: int | None, host: str) -> tuple[int, str]:
+    """Which of the two OCPP ports could not be bound."""
+    if main and _is_taken(host, main):
+        return main, "VOLTWARD_OCPP_PORT"
+    return tls or main or 0, "VOLTWARD_OCPP_TLS_PORT" if tls else "VOLTWARD_OCPP_PORT"
+
+
+def _is_taken(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def _unusable(fault: OSError, port: int, setting: str) -> Exception:
+    if fault.errno == errno.EADDRINUSE:
+        return PortInUse(port, setting)
+    if fault.errno == errno.EACCES:
+        hint = f"Ports below 1024 need privileges; set {setting} to a higher one."
+        return AddressRefused(f"this user may not listen on port {port}", hint)
+    return AddressRefused(f"cannot listen on port {port}: {fault.strerror or fault}", "Check the host setting.")
+
+
+@contextlib.contextmanager
+def _stopping_signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _record(service: Service, act: ConsoleAct, roles: frozenset[Role]) -> None:
+    names = sorted(role.value for role in roles)
+    with service.store.writing() as session:
+        service.trail.record(
+            session,
+            act,
+            by="service",
+            kind="service",
+            thing=service.settings.web.node,
+            details={"roles": names},
+            now=service.clock(),
+        )
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for every platform; asyncio's own loop serves as well
+        return None
+    factory: type[asyncio.AbstractEventLoop] = uvloop.Loop
+    return factory

@@ -1,0 +1,55 @@
+"""The three rooms put together over one data folder: what the pages, the API and the command line work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from csms_bridge.fleet import Fleet
+from pki.audit import AuditTrail
+from pki.authority import Authority
+from pki.clock import utc_now
+from pki.keystore import KeyStore
+from pki.store import Store
+from web.accounts import Accounts
+from web.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An opened data folder and the doors into it."""
+
+    folder: Path
+    settings: Settings
+    store: Store
+    keys: KeyStore
+    trail: AuditTrail
+    authority: Authority
+    fleet: Fleet
+    accounts: Accounts
+    clock: Callable[[], datetime]
+
+    def close(self) -> None:
+        """Let the database go. The service may not be used afterwards."""
+        self.store.close()
+
+
+def put_together(
+    folder: Path, settings: Settings, store: Store, keys: KeyStore, clock: Callable[[], datetime] = utc_now
+) -> Service:
+    """Build the doors over an open database and key store."""
+    trail = AuditTrail(keys.secret("audit"), settings.web.node)
+    authority = Authority(store, keys, trail, settings.pki, clock)
+    fleet = Fleet(
+        store,
+        trail,
+        authority,
+        settings.bridge,
+        password_key=keys.secret("station passwords"),
+        organisation=settings.pki.organisation,
+        hostname=settings.pki.hostnames[0],
+        node=settings.web.node,
+        clock=clock,
+    )
+    accounts = Accounts(store, trail, settings.web.session_lifetime, clock)
+    return Service(folder, settings, store, keys, trail, authority, fleet, accounts, clock)

@@ -1,0 +1,155 @@
+"""The settings of the whole service: one object, a section per room, made at start and passed down.
+
+Names are flat for the operator: `VOLTWARD_OCPP_PORT` in the environment, `ocpp_port` in the data folder's
+voltward.toml; the environment wins over the file, the file over the defaults. A name that is no setting is an
+error, because a misspelt one would otherwise silently leave the default in force.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from csms_bridge.settings import BridgeSettings
+from pki.settings import PkiSettings
+from web.errors import SettingsWrong
+
+PREFIX = "VOLTWARD_"
+TOML_NAME = "voltward.toml"
+# Read by the command line itself: which service to call, and how much to say.
+_NOT_SETTINGS = {"URL", "TOKEN", "DATA", "DEBUG"}
+
+
+class WebSettings(BaseModel):
+    """Console, API, and what belongs to the process as a whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8080, ge=0, le=65535)
+    database_url: str = Field(default="", pattern=r"^(|sqlite:///.*|postgresql(\+psycopg)?://.*)$")
+    """Empty means SQLite in the data folder."""
+    passphrase: SecretStr | None = None
+    passphrase_file: Path | None = None
+    node: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    """Names this process in the audit trail; each node of a larger installation has its own."""
+    session_lifetime: timedelta = timedelta(hours=12)
+    secure_cookies: bool = False
+    """Send the session cookie over https only; switch on where a TLS proxy stands in front."""
+    command_timeout: timedelta = timedelta(seconds=40)
+    """How long POST /stations/{id}/commands waits for the station's answer."""
+    upload_limit: int = Field(default=4 * 1024**3, ge=1024)
+    """Bytes of one uploaded firmware image."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+_SECTIONS: Mapping[str, type[BaseModel]] = {"pki": PkiSettings, "bridge": BridgeSettings, "web": WebSettings}
+
+
+class Settings(BaseModel):
+    """Everything an operator can decide. Frozen; read it with `read_settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pki: PkiSettings
+    bridge: BridgeSettings
+    web: WebSettings
+
+
+def read_settings(folder: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in force for the data folder. Raises SettingsWrong with the name of the culprit."""
+    from_file = _flat_file(folder / TOML_NAME) if folder else {}
+    from_environment = _flat_environment(environment)
+    _refuse_unknown(from_file, _in_file)
+    _refuse_unknown(from_environment, _in_environment)
+    values = from_file | from_environment
+    merged = {section: _known_to(model, values) for section, model in _SECTIONS.items()}
+    _derive(merged)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as wrong:
+        raise _explain(wrong, from_environment) from None
+
+
+def _known_to(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in section.model_fields}
+
+
+def _refuse_unknown(values: Mapping[str, Any], spell: Callable[[str], str]) -> None:
+    for name in values:
+        if not any(name in section.model_fields for section in _SECTIONS.values()):
+            raise SettingsWrong(spell(name), "there is no such setting", _nearest(name, spell))
+
+
+def _in_file(name: str) -> str:
+    return f"{name} in {TOML_NAME}"
+
+
+def _in_environment(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _flat_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in environment.items():
+        bare = name.removeprefix(PREFIX)
+        if bare == name or bare in _NOT_SETTINGS:
+            continue
+        found[bare.lower()] = _parse(bare.lower(), value)
+    return found
+
+
+def _parse(name: str, value: str) -> Any:
+    """Environment variables are text: lists are separated by commas, ports may be `off`."""
+    if name == "hostnames":
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if value == "" and name in {"passphrase", "passphrase_file"}:
+        return None
+    return _off(name, value)
+
+
+def _off(name: str, value: Any) -> Any:
+    return None if name in {"ocpp_port", "ocpp_tls_port"} and value in {"off", ""} else value
+
+
+def _flat_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return {name: _off(name, value) for name, value in tomllib.loads(text).items()}
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise SettingsWrong(str(path), f"is not valid TOML: {fault}") from None
+
+
+def _derive(merged: dict[str, dict[str, Any]]) -> None:
+    """Where nothing was said, certificates point at the address on which this service can be reached."""
+    if "public_url" not in merged["pki"]:
+        host = merged["web"].get("web_host", WebSettings.model_fields["web_host"].default)
+        port = merged["web"].get("web_port", WebSettings.model_fields["web_port"].default)
+        if host in {"0.0.0.0", "::", ""}:  # noqa: S104 -- compared, not bound
+            host = next(iter(merged["pki"].get("hostnames", ())), "localhost")
+        shown = f"[{host}]" if ":" in str(host) else host
+        merged["pki"]["public_url"] = f"http://{shown}:{port}"
+
+
+def _explain(wrong: ValidationError, from_environment: Mapping[str, Any]) -> SettingsWrong:
+    first = wrong.errors(include_url=False, include_context=False, include_input=False)[0]
+    section, *field = [str(part) for part in first["loc"]]
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if not field:
+        return SettingsWrong(f"values of {section}", message)
+    spell = _in_environment if field[0] in from_environment else _in_file
+    return SettingsWrong(spell(field[0]), message)
+
+
+def _nearest(name: str, spell: Callable[[str], str]) -> str:
+    known = [field for section in _SECTIONS.values() for field in section.model_fields]
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {spell(near[0])}?" if near else ""

@@ -1,0 +1,62 @@
+"""The web side's rows. Passwords are argon2id hashes, tokens SHA-256 digests; no secret lies here in clear."""
+
+from datetime import datetime
+
+from sqlalchemy import LargeBinary
+from sqlmodel import Field, SQLModel
+
+from pki.store import UtcDateTime
+
+
+class UserRow(SQLModel, table=True):
+    """A person who may sign in to the console."""
+
+    __tablename__ = "users"
+
+    name: str = Field(primary_key=True)
+    password_hash: str
+    role: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    last_sign_in: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SessionRow(SQLModel, table=True):
+    """One browser that is signed in; the cookie holds the token, we hold its SHA-256 in hex."""
+
+    __tablename__ = "sessions"
+
+    token_sha256: str = Field(primary_key=True)
+    user: str = Field(foreign_key="users.name", index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class TokenRow(SQLModel, table=True):
+    """An API token; whoever made it has seen it once, we hold its SHA-256 in hex."""
+
+    __tablename__ = "api_tokens"
+
+    id: str = Field(primary_key=True)
+    token_sha256: str = Field(unique=True)
+    name: str
+    role: str
+    created_by: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class IdempotencyRow(SQLModel, table=True):
+    """One POST that came with an Idempotency-Key, and its answer once there is one.
+
+    `answer` is sealed (AES-256-GCM): it may hold a password or a token that is shown only once.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    principal: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    request_sha256: str
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    answer: bytes | None = Field(default=None, sa_type=LargeBinary)
