@@ -83,7 +83,7 @@ class Behaviour2x(Behaviour):
         """Before it is accepted a station does no certificate work (B02, B03)."""
         if self.registration == "Rejected":
             return action == "TriggerMessage"
-        return self.registration != "Pending" or action in BEFORE_ACCEPTED
+        return self.registration == "Accepted" or action in BEFORE_ACCEPTED
 
     def _set_network_profile(self, payload: JsonObject) -> Answer:
         """Fill a slot; it is used after the next Reset if the priority lists it (B09)."""

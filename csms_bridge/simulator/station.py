@@ -223,6 +223,8 @@ class SimulatedStation:
         self._link = link
         self.run_soon(self._session(link))
         try:
+            if self._stopping.is_set():  # asked to stop while it was dialling
+                await close(self.config, link.socket)
             code = await link.serve()
         finally:
             self._link = None

@@ -6,6 +6,7 @@ logs whole messages, it swallows CALLERROR, and its 2.1 class leaves an unknown 
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from typing import Any, Protocol, cast
 
 from ocpp import v16, v21, v201
 from ocpp.charge_point import ChargePoint as BaseChargePoint
+from ocpp.exceptions import OCPPError
 from ocpp.messages import (
     Call,
     CallError,
     CallResult,
     MessageType,
     get_validator,
+    unpack,
 )
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -92,6 +95,7 @@ class Link(BaseChargePoint):  # type: ignore[misc]
         self.socket = socket
         self._host = host
         self._asked: str | None = None
+        self._settled = asyncio.Event()
 
     async def serve(self) -> int:
         """Read until the connection ends; returns its close code, 1006 when there was no close frame."""
@@ -123,8 +127,25 @@ class Link(BaseChargePoint):  # type: ignore[misc]
             raise CallFailed(problem.code, f"the answer to {action} breaks its schema") from problem
         return cast("JsonObject", response.payload)
 
+    async def route_message(self, raw_msg: str | bytes) -> None:
+        """Take one frame. Nothing further is read until an awaited answer has been acted upon.
+
+        So a command that follows the BootNotification answer at once meets a station that knows it was
+        accepted. Frames that are no OCPP, and answers nobody waits for, are dropped.
+        """
+        try:
+            message = unpack(raw_msg)
+        except OCPPError:
+            return
+        if isinstance(message, Call):
+            await self._handle_call(message)
+        elif message.unique_id == self._asked:
+            self._response_queue.put_nowait(message)
+            await self._settled.wait()
+
     async def _exchange(self, message: Call) -> CallResult | CallError:
         self._asked = message.unique_id
+        self._settled.clear()
         try:
             await self._send(message.to_json())
             return await self._get_specific_response(message.unique_id, self._response_timeout)
@@ -132,6 +153,7 @@ class Link(BaseChargePoint):  # type: ignore[misc]
             raise ConnectionLost(f"no answer to {message.action}") from error
         finally:
             self._asked = None
+            self._settled.set()
 
     async def _handle_call(self, msg: Call) -> None:
         """Answer one CALL; in place of `ocpp`'s own routing."""
