@@ -79,6 +79,13 @@ class RaiseProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class ListSlots:
+    """Report which connection slots you have (2.x B08 GetReport); the list follows as an event."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReadNetwork:
     """Which connection slots are there, in which order, and which is in use? (2.x B09).
 
@@ -125,6 +132,7 @@ Command = (
     | NameOperator
     | SetPassword
     | RaiseProfile
+    | ListSlots
     | ReadNetwork
     | WriteSlot
     | WriteSlotVariables

@@ -16,10 +16,9 @@ from csms_bridge.events import CertificateAsked
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow, StationRow
 from pki.audit import AuditTrail
-from pki.authority import Authority
+from pki.authority import Authority, CertificateState, Order
 from pki.clock import Clock
 from pki.errors import CsrRejected, PkiError, SignerUnavailable, UnknownCertificate
-from pki.orders import Order
 from pki.store import Store
 
 

@@ -48,10 +48,17 @@ class TransactionEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotsReported:
+    """NotifyReport about NetworkConfigurationPriority: the connection slots there are, comma-separated."""
+
+    slots: str
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Anything else a station says that we only acknowledge."""
 
     action: str
 
 
-Event = Booted | CertificateAsked | SecurityEventTold | TransactionBegan | TransactionEnded | Told
+Event = Booted | CertificateAsked | SecurityEventTold | TransactionBegan | TransactionEnded | SlotsReported | Told

@@ -121,13 +121,15 @@ class Bridge:
         for station in await asyncio.to_thread(self._due):
             if session := self._sessions.get(station):
                 session.nudge()
-        here = set(self._sessions)
-        if here and await asyncio.to_thread(self._fleet.desk.orders.any_waiting):
-            for order in await asyncio.to_thread(self._fleet.desk.orders.claim, here):
-                if session := self._sessions.get(order.station):
-                    session.carry_out(order)
-                else:
-                    await asyncio.to_thread(self._fleet.desk.orders.finish, order, None, "the station just left")
+        if await asyncio.to_thread(self._fleet.desk.orders.any_waiting):
+            await self._send_orders()
+
+    async def _send_orders(self) -> None:
+        for order in await asyncio.to_thread(self._fleet.desk.orders.claim, set(self._sessions)):
+            if session := self._sessions.get(order.station):
+                session.carry_out(order)
+            else:
+                await asyncio.to_thread(self._fleet.desk.orders.finish, order, None, "the station just left")
 
     def _due(self) -> set[str]:
         desk = self._fleet.desk

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
 
@@ -27,6 +26,7 @@ from csms_bridge.walks.acts import Acts, Prepared
 from csms_bridge.walks.ledger import Ledger, WalkUnderWay
 from csms_bridge.walks.steps import (
     Answered,
+    Complained,
     Connected,
     Disconnected,
     Do,
@@ -35,6 +35,7 @@ from csms_bridge.walks.steps import (
     Progress,
     RequestRefused,
     Seen,
+    SlotsTold,
     Tick,
     Unanswered,
 )
@@ -42,7 +43,8 @@ from pki.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
+COMPLAINTS = ("InvalidCentralSystemCertificate", "InvalidCsms", "InvalidCharg", "InvalidTLS", "Discarded")
+"""How the security events begin that tell why a profile or a certificate did not suit the station (A04)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,12 @@ class Session:
                 return await self._certificate_asked(event)
             case e.SecurityEventTold():
                 await asyncio.to_thread(self._desk.sightings.security_event, self.station, event)
+                if event.type.replace(" ", "").startswith(COMPLAINTS):
+                    await self._feed(Complained(f"{event.type}: {event.tech_info}".rstrip(": ")))
+            case e.SlotsReported(slots):
+                return Reply(
+                    self._standing(action, payload).payload, then=lambda: self._spawn(self._feed(SlotsTold(slots)))
+                )
             case e.TransactionBegan(transaction):
                 number = await asyncio.to_thread(self._desk.sightings.transaction_began, self.station, transaction)
                 return self._standing(action, payload, number)

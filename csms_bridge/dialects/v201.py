@@ -85,6 +85,8 @@ class V201(Dialect):
                 return variables.write(settings)
             case c.SetPassword(password):
                 return variables.write([Setting(PASSWORD, password.text())])
+            case c.ListSlots(request_id):
+                return variables.report(PRIORITY, request_id)
             case c.ReadNetwork():
                 return variables.read([PRIORITY, ACTIVE, COUNTRY])
             case c.WriteSlot():
@@ -126,6 +128,9 @@ class V201(Dialect):
                 return e.SecurityEventTold(text_of(payload, "type"), at, text_of(payload, "techInfo"))
             case "TransactionEvent":
                 return _transaction(payload)
+            case "NotifyReport":
+                slots = variables.values_list(payload, PRIORITY)
+                return e.SlotsReported(slots) if slots else e.Told(action)
         return e.Told(action)
 
     def response(self, action: str, payload: Json, house: House) -> Json:

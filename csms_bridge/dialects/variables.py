@@ -48,6 +48,20 @@ def read(variables: Sequence[Variable]) -> Request:
     return Request("GetVariables", {"getVariableData": [_address(variable) for variable in variables]})
 
 
+def report(variable: Variable, request_id: int) -> Request:
+    """A GetReport request for one variable."""
+    return Request("GetReport", {"requestId": request_id, "componentVariable": [_address(variable)]})
+
+
+def values_list(payload: Json, variable: Variable) -> str:
+    """The valuesList of a variable in a NotifyReport; empty when the report does not hold it."""
+    for entry in _entries(payload, "reportData"):
+        if isinstance(entry, dict) and _variable(entry) == variable:
+            characteristics = entry.get("variableCharacteristics")
+            return str(characteristics.get("valuesList", "")) if isinstance(characteristics, dict) else ""
+    return ""
+
+
 def read_written(payload: Json) -> Answer:
     """The answer to a SetVariables request: the worst entry decides, and its words are kept."""
     entries = [entry for entry in _entries(payload, "setVariableResult") if isinstance(entry, dict)]

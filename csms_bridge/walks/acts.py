@@ -1,5 +1,6 @@
 """From a step's act to the command that is sent: certificates, slots and secrets are filled in here."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -8,6 +9,7 @@ from csms_bridge.enrolment import Delivery, Enrolment
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.station import SecurityProfile
 from csms_bridge.walks.ledger import WalkUnderWay
+from csms_bridge.walks.machine import slot_numbers
 from csms_bridge.walks.steps import Do
 from pki.authority import Authority
 
@@ -78,10 +80,13 @@ class Acts:
                 return c.TriggerCertificateRequest()
             case Do.RAISE_PROFILE:
                 return c.RaiseProfile(leg)
+            case Do.LIST_SLOTS:
+                return c.ListSlots(secrets.randbelow(2**31))
             case Do.READ_NETWORK:
                 return c.ReadNetwork()
             case Do.FREE_SLOT:
-                return c.PreferSlots(tuple(slot for slot in _listed(facts) if slot != int(facts["slot"])))
+                kept = [slot for slot in slot_numbers(facts["priority"]) if slot != int(facts["slot"])]
+                return c.PreferSlots(tuple(kept))
             case Do.WRITE_SLOT:
                 return c.WriteSlot(int(facts["slot"]), self._address.url, leg)
             case Do.WRITE_SLOT_VARIABLES:
@@ -102,7 +107,3 @@ class Acts:
 
     def _root_pem(self, name: str) -> str:
         return self._authority.authority(name).certificate_pem
-
-
-def _listed(facts: Mapping[str, str]) -> list[int]:
-    return [int(part) for part in facts.get("priority", "").split(",") if part.strip().isdigit()]

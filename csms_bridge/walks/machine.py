@@ -12,6 +12,7 @@ from csms_bridge.commands import Answer, Outcome
 from csms_bridge.station import SecurityProfile
 from csms_bridge.walks.steps import (
     Answered,
+    Complained,
     Connected,
     Disconnected,
     Do,
@@ -22,6 +23,7 @@ from csms_bridge.walks.steps import (
     Progress,
     RequestRefused,
     Seen,
+    SlotsTold,
     Step,
     StepState,
     StepView,
@@ -37,7 +39,7 @@ OPERATOR = "operator"
 UNDER_WAY = (StepState.SENT, StepState.WAITING)
 CERTIFICATE_ACTS = (Do.TRIGGER_CSR, Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 OF_THE_STEP = frozenset({"alternative", "again"})
-OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back"})
+OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back", "complaint"})
 
 
 def begin(walk: Walk, now: datetime, facts: Mapping[str, str]) -> Progress:
@@ -64,7 +66,9 @@ def takes_certificate(walk: Walk, at: Progress) -> bool:
 
 
 def hold(at: Progress, reason: str, now: datetime, by: str = "") -> Progress:
-    """Stop here, with the reason an operator reads."""
+    """Stop here, with the reason an operator reads; what the station complained of lately is part of it."""
+    if complaint := at.facts.get("complaint"):
+        reason = f"{reason}; it reported {complaint}"
     held = _learn(_mark(at, StepState.HELD, now, reason), held_by=by)
     return replace(held, outcome=WalkState.HELD, reason=reason)
 
@@ -79,11 +83,21 @@ def resume(walk: Walk, at: Progress, now: datetime) -> Progress:
     return replace(cleared, views=views, index=first, moved=now, tries=0, outcome=WalkState.RUNNING, reason="")
 
 
-def choose_slot(priority: str, active: str | None) -> tuple[int, int]:
-    """The slot to write and the slot in use, from a NetworkConfigurationPriority like "1,2" (B09.FR.06)."""
-    listed = [int(part) for part in priority.split(",") if part.strip().isdigit()]
-    used = int(active) if active and active.isdigit() and int(active) > 0 else next(iter(listed), 1)
-    return next(slot for slot in (1, 2, 3) if slot != used), used
+def choose_slot(priority: str, active: str, slots: str) -> tuple[int, int]:
+    """The slot to write and the slot in use (B09.FR.06).
+
+    `priority` is NetworkConfigurationPriority like "1,2", `active` ActiveNetworkProfile or empty, `slots` the
+    valuesList of the priority or empty; without it slots 1 to 3 are taken to exist.
+    """
+    listed, known = slot_numbers(priority), slot_numbers(slots)
+    used = next(iter(slot_numbers(active) or listed), 1)
+    return next(slot for slot in (*known, 1, 2, 3) if slot != used), used
+
+
+def slot_numbers(text: str) -> list[int]:
+    """The positive numbers of a comma-separated list."""
+    numbers = (part.strip() for part in text.split(","))
+    return [int(number) for number in numbers if number.isdigit() and int(number) > 0]
 
 
 def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> Progress:
@@ -100,6 +114,10 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
             return _unanswered(step, at, now, pace)
         case Issued():
             return _issued(step, at, seen, now)
+        case Complained(words):
+            return _learn(at, complaint=words)
+        case SlotsTold(slots) if step.until is Until.SLOTS_TOLD:
+            return _next(_learn(at, slots=slots), StepState.DONE, now, f"slots {slots}")
         case RequestRefused(reason) if step.until is Until.ISSUED:
             return hold(at, f"the authority refused the station's certificate request: {reason}", now)
         case Tick():
@@ -134,9 +152,10 @@ def _connected(walk: Walk, at: Progress, seen: Connected, now: datetime) -> Prog
     step = walk.steps[at.index]
     if step.do is Do.DELIVER and seen.certificate and seen.certificate in _issued_serials(at):
         return _next(at, StepState.DONE, now, "seen in use")
+    at = _learn(at, back=now.isoformat()) if seen.profile < step.leg else at
     if at.state is StepState.WAITING and step.settles:
         return _next(at, StepState.DONE, now, at.views[at.index].note)
-    return _learn(at, back=now.isoformat()) if seen.profile < step.leg else at
+    return at
 
 
 def _arrival(walk: Walk, at: Progress, seen: Seen) -> int | None:
@@ -189,7 +208,7 @@ def _accepted(step: Step, at: Progress, answer: Answer, now: datetime) -> Progre
     if step.do is Do.INSTALL_ROOT:
         at = _learn(at, root_accepted="yes")
     if step.do is Do.READ_NETWORK:
-        slot, used = choose_slot(at.facts["priority"], at.facts.get("active"))
+        slot, used = choose_slot(at.facts["priority"], at.facts["active"], at.facts.get("slots", ""))
         at = _learn(at, slot=str(slot), used=str(used))
     if step.until is Until.ROOT_LISTED:
         return _root_listed(step, at, now)
@@ -246,7 +265,11 @@ def _time_went_by(step: Step, at: Progress, now: datetime, pace: Pace) -> Progre
         return _next(at, StepState.DONE, now, at.views[at.index].note) if over else at
     if step.until is Until.SEEN and _has_been_back(at, now) >= pace.grace:
         return hold(at, f"{step.name}: the station came back on a lower profile; it fell back", now)
-    return hold(at, f"{step.name}: {step.late}", now) if waited >= step.within else at
+    if waited < step.within:
+        return at
+    if step.optional:
+        return _next(at, StepState.SKIPPED, now, step.late)
+    return hold(at, f"{step.name}: {step.late}", now)
 
 
 def _has_been_back(at: Progress, now: datetime) -> timedelta:
@@ -261,7 +284,7 @@ def _is_needed(step: Step, at: Progress) -> bool:
         case Needed.IF_OTHER_ROOT:
             return at.facts.get("issuer_root") != at.facts.get("csms_root")
         case Needed.IF_SLOT_LISTED:
-            return at.facts.get("slot") in [part.strip() for part in at.facts.get("priority", "").split(",")]
+            return int(at.facts["slot"]) in slot_numbers(at.facts["priority"])
     return True
 
 

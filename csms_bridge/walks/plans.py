@@ -115,7 +115,20 @@ def switch_16(leg: SecurityProfile) -> tuple[Step, ...]:
 
 def read_slots(leg: SecurityProfile) -> tuple[Step, ...]:
     """2.x B09.FR.06: at least two slots; the one in use is never written."""
-    return (Step("read the connection slots", Do.READ_NETWORK, Until.ACCEPTED, leg),)
+    return (
+        Step(
+            "list the connection slots",
+            Do.LIST_SLOTS,
+            Until.SLOTS_TOLD,
+            leg,
+            within=timedelta(seconds=20),
+            late="the station did not report its slots",
+            tolerate=ANY_REFUSAL,
+            optional=True,
+            lost=Lost.GO_ON,
+        ),
+        Step("read the connection slots", Do.READ_NETWORK, Until.ACCEPTED, leg),
+    )
 
 
 def use_slot(leg: SecurityProfile) -> tuple[Step, ...]:

@@ -21,6 +21,7 @@ class Do(StrEnum):
     DELIVER_WITH_ROOT = "deliver the certificate with its root"
     SET_PASSWORD = "set a new password"  # noqa: S105 -- the name of an action
     RAISE_PROFILE = "raise the security profile"
+    LIST_SLOTS = "list the connection slots"
     READ_NETWORK = "read the connection slots"
     FREE_SLOT = "take the slot out of use"
     WRITE_SLOT = "write the connection slot"
@@ -36,6 +37,7 @@ class Until(StrEnum):
 
     ACCEPTED = "the station accepted it"
     ROOT_LISTED = "the station lists the root"
+    SLOTS_TOLD = "the station reported its slots"
     ISSUED = "a certificate was issued for its request"
     SEEN = "the station was seen on the profile"
     PASSWORD_SEEN = "the station was seen with the new password"  # noqa: S105 -- the name of a condition
@@ -86,6 +88,8 @@ class Step:
     """Refusals after which the walk goes on."""
     tries: int = 1
     """How often a refusal is answered by asking again."""
+    optional: bool = False
+    """Being late is no reason to hold: the walk goes on without."""
     lost: Lost = Lost.ASK_AGAIN
 
 
@@ -144,9 +148,9 @@ class Progress:
 
     `facts` holds what was learned, as text: `csms_root` and `csms_root_serial` (the root this walk installs),
     `roots` (serials the station listed), `root_accepted`, `issued` (serials of certificates, newest last) and
-    `issuer_root` (the root above the newest), `priority`, `active`, `slot`, `used`, `country`, `password` (id
+    `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`, `used`, `country`, `password` (id
     of the password last offered), `held_by`; and about the step at hand `dropped`, `reboot`, `back` (since when
-    the station is back on a lower profile), `alternative`, `again`.
+    the station is back on a lower profile), `complaint`, `alternative`, `again`.
     """
 
     views: tuple[StepView, ...]
@@ -208,10 +212,24 @@ class RequestRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotsTold:
+    """The station reported which connection slots it has: comma-separated numbers."""
+
+    slots: str
+
+
+@dataclass(frozen=True, slots=True)
+class Complained:
+    """The station reported that a certificate or its TLS did not suit it."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time went by. `ready`: the station is there, has booted, and nobody is charging."""
 
     ready: bool
 
 
-Seen = Connected | Disconnected | Answered | Unanswered | Issued | RequestRefused | Tick
+Seen = Connected | Disconnected | Answered | Unanswered | Issued | RequestRefused | SlotsTold | Complained | Tick
