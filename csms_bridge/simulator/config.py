@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -168,7 +168,7 @@ class StationConfig:
     version: OcppVersion = "1.6"
     profile: int = 1
     """OCPP's own number: 0 nothing, 1 Basic, 2 Basic over TLS, 3 mutual TLS."""
-    password: bytes | None = None
+    password: bytes | None = field(default=None, repr=False)
     """The Basic password as raw bytes (1.6: what AuthorizationKey decodes to; 2.x: UTF-8 text)."""
     organisation: str | None = None
     """CpoName or OrganizationName; goes to O of the CSR."""
