@@ -59,7 +59,7 @@ def _read(der: bytes) -> CertificateRequest:
     information = request["certification_request_info"]
     public_key = _public_key(information["subject_pk_info"])
     _check_possession(request, public_key)
-    version = information["version"].native
+    version = int.from_bytes(information["version"].contents, "big") + 1  # v1 is written as 0, RFC 2986 §4.1
     return CertificateRequest(
         der=der,
         public_key=public_key,
@@ -67,7 +67,7 @@ def _read(der: bytes) -> CertificateRequest:
         common_name=_only(information["subject"], "common_name"),
         organisation=_only(information["subject"], "organization_name"),
         spki_sha256=spki_sha256(public_key),
-        oddities=() if version == "v1" else (f"version {version}",),
+        oddities=() if version == 1 else (f"version {version}",),
     )
 
 
