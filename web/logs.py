@@ -6,6 +6,7 @@ held to warnings.
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
@@ -13,8 +14,9 @@ import structlog
 _TALKATIVE = ("ocpp", "websockets", "uvicorn.access", "httpx", "httpcore", "asyncio", "alembic")
 
 
-def set_up_logs(level: str) -> None:
-    """Send our events and the libraries' warnings to standard error."""
+def set_up_logs(level: str, stream: TextIO | None = None) -> None:
+    """Send our events and the libraries' warnings to `stream`, standard error unless told otherwise."""
+    stream = stream or sys.stderr
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -28,11 +30,11 @@ def set_up_logs(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(number),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=processors,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(stream)],
         )
     )
     root = logging.getLogger()
@@ -42,7 +44,7 @@ def set_up_logs(level: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _renderer() -> structlog.typing.Processor:
-    if sys.stderr.isatty():
+def _renderer(stream: TextIO) -> structlog.typing.Processor:
+    if stream.isatty():
         return structlog.dev.ConsoleRenderer()
     return structlog.processors.JSONRenderer()

@@ -50,7 +50,7 @@ def serve_folder(folder: Path, roles: frozenset[Role]) -> None:
 async def serve(service: Service, roles: frozenset[Role]) -> None:
     """Serve until a signal comes. Raises PortInUse, AddressRefused; then nothing keeps running."""
     stop = asyncio.Event()
-    with _stopping_signals(stop):
+    with stopping_signals(stop):
         await serve_until(service, roles, stop)
 
 
@@ -183,7 +183,8 @@ def _unusable(fault: OSError, port: int, setting: str) -> Exception:
 
 
 @contextlib.contextmanager
-def _stopping_signals(stop: asyncio.Event) -> Iterator[None]:
+def stopping_signals(stop: asyncio.Event) -> Iterator[None]:
+    """While the block lasts, SIGTERM and SIGINT set `stop`."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import typer
 
-from web.cli import audit, ca, cert, firmware, init, serve, simulate, station, token, user, walk
+from web.cli import audit, ca, cert, demo, firmware, init, serve, simulate, station, token, user, walk
 from web.cli.failures import FAILED, REFUSED, CommandFailed, of_domain
 from web.cli.output import Json, forget_wishes, show_text
 from web.problems import DOMAIN_ERRORS
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 for noun, group in {
     "station": station.app,
@@ -60,14 +61,15 @@ def exit_code_of(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and say how it ended. Nothing but its exit code and its words leave it."""
     forget_wishes()
     try:
-        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        given = list(arguments) if arguments is not None else None
+        code = app(args=given, prog_name="voltward", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except CommandFailed as failure:
         return _fail(failure)
     except DOMAIN_ERRORS as error:
         return _fail(of_domain(error))
     except typer.TyperException as wrong:
-        return _fail(CommandFailed(_words(wrong), "See: voltward --help", REFUSED))
+        return _fail(CommandFailed(_words(wrong), f"See: {_path(wrong)} --help", REFUSED))
     except (typer.Abort, KeyboardInterrupt):
         return _fail(CommandFailed("interrupted"))
     except BrokenPipeError:
@@ -80,6 +82,11 @@ def exit_code_of(arguments: Sequence[str] | None = None) -> int:
 def _words(wrong: typer.TyperException) -> str:
     describe = getattr(wrong, "format_message", None)
     return (str(describe()) if describe else str(wrong)).rstrip(".")
+
+
+def _path(wrong: typer.TyperException) -> str:
+    context = getattr(wrong, "ctx", None)
+    return context.command_path if context is not None else "voltward"
 
 
 def _unknown(fault: Exception) -> CommandFailed:
