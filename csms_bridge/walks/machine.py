@@ -39,7 +39,7 @@ OPERATOR = "operator"
 UNDER_WAY = (StepState.SENT, StepState.WAITING)
 CERTIFICATE_ACTS = (Do.TRIGGER_CSR, Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 OF_THE_STEP = frozenset({"alternative", "again"})
-OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back", "complaint"})
+OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back", "back_on", "complaint"})
 
 
 def begin(walk: Walk, now: datetime, facts: Mapping[str, str]) -> Progress:
@@ -152,7 +152,8 @@ def _connected(walk: Walk, at: Progress, seen: Connected, now: datetime) -> Prog
     step = walk.steps[at.index]
     if step.do is Do.DELIVER and seen.certificate and seen.certificate in _issued_serials(at):
         return _next(at, StepState.DONE, now, "seen in use")
-    at = _learn(at, back=now.isoformat()) if seen.profile < step.leg else at
+    if seen.profile < step.leg:
+        at = _learn(at, back=now.isoformat(), back_on=str(int(seen.profile)))
     if at.state is StepState.WAITING and step.settles:
         return _next(at, StepState.DONE, now, at.views[at.index].note)
     return at
@@ -264,7 +265,8 @@ def _time_went_by(step: Step, at: Progress, now: datetime, pace: Pace) -> Progre
         over = waited >= pace.settle * step.settles
         return _next(at, StepState.DONE, now, at.views[at.index].note) if over else at
     if step.until is Until.SEEN and _has_been_back(at, now) >= pace.grace:
-        return hold(at, f"{step.name}: the station came back on a lower profile; it fell back", now)
+        words = f"it fell back: seen again on profile {at.facts['back_on']} when {step.leg:d} was expected"
+        return hold(at, words, now)
     if waited < step.within:
         return at
     if step.optional:
