@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +32,8 @@ from web.settings import TOML_NAME, Settings, WebSettings, read_settings
 _KEYS = "keys"
 _DATABASE = "voltward.db"
 FIRST_ADMIN = "admin"
-
-AskPassphrase = Callable[[str], Secret]
+# Without a name of its own the service can be tried from the machine it runs on, by name and by address.
+_THIS_MACHINE = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ def make_folder(
     """
     folder = folder.absolute()
     _refuse_taken(folder)
+    hostnames = hostnames or _THIS_MACHINE
     folder.parent.mkdir(parents=True, exist_ok=True)
     passing = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
     passing.mkdir(mode=0o700)
@@ -152,8 +153,7 @@ def _write_toml(path: Path, organisation: str, hostnames: Sequence[str]) -> None
     lines = ["# Settings of this Voltward installation; VOLTWARD_* in the environment wins over them."]
     # A JSON string is a TOML basic string as well; what is unprintable the settings refuse.
     lines.append(f"organisation = {json.dumps(organisation, ensure_ascii=False)}")
-    if hostnames:
-        lines.append(f"hostnames = {json.dumps(list(hostnames), ensure_ascii=False)}")
+    lines.append(f"hostnames = {json.dumps(list(hostnames), ensure_ascii=False)}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
