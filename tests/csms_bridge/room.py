@@ -1,0 +1,113 @@
+"""The OCPP side's parts on one real SQLite database, with a clock that goes only when told."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from csms_bridge.admission import Admitted
+from csms_bridge.enrolment import Enrolment
+from csms_bridge.journal import Journal
+from csms_bridge.orders import Orders
+from csms_bridge.password_book import PasswordBook
+from csms_bridge.registry import Registry
+from csms_bridge.sightings import Line, Sightings
+from csms_bridge.station import AddedStation, NewStation, OcppVersion, SecurityProfile
+from csms_bridge.walks.acts import Acts, Address
+from csms_bridge.walks.ledger import Ledger
+from pki.audit import AuditRecord, AuditTrail
+from pki.authority import Authority
+from pki.keystore import KeyStore
+from pki.secret_text import Secret
+from pki.settings import PkiSettings
+from pki.store import Store
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+PASSPHRASE = Secret.of("correct horse")
+PASSWORD_KEY = bytes(range(32))
+PLAIN_LINE = Line("192.0.2.7")
+TLS_LINE = Line("192.0.2.7", "TLSv1.3", "TLS_AES_128_GCM_SHA256")
+SUBPROTOCOL = {OcppVersion.V16: "ocpp1.6", OcppVersion.V201: "ocpp2.0.1", OcppVersion.V21: "ocpp2.1"}
+
+
+@dataclass
+class SetClock:
+    """A clock that goes only when told."""
+
+    now: datetime = field(default=NOON)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+class Room:
+    """Every part of the OCPP side that keeps something in the database."""
+
+    def __init__(self, store: Store, clock: SetClock) -> None:
+        self.store = store
+        self.clock = clock
+        self.trail = AuditTrail(b"a key for the audit trail of tests", "test")
+        self.passwords = PasswordBook(store, self.trail, PASSWORD_KEY, clock)
+        self.sightings = Sightings(store, self.trail, self.passwords, clock, "this-node")
+        self.registry = Registry(store, self.trail, self.passwords, clock)
+        self.ledger = Ledger(store, self.trail, clock)
+        self.orders = Orders(store, self.trail, clock)
+        self.journal = Journal(store, clock)
+
+    def add(
+        self,
+        station: str = "CS-1",
+        serial: str = "",
+        profile: SecurityProfile = SecurityProfile.BASIC,
+        version: OcppVersion | None = OcppVersion.V16,
+        **more: object,
+    ) -> AddedStation:
+        """Register a station; its serial number is `SN-` and the end of its identity unless one is given."""
+        new = NewStation(station, serial or f"SN-{station[3:]}", version, profile, **more)
+        return self.registry.add([new], "user:anna")[0]
+
+    def connect(
+        self,
+        station: str = "CS-1",
+        profile: SecurityProfile = SecurityProfile.BASIC,
+        *,
+        certificate: str | None = None,
+        password: str | None = None,
+        version: OcppVersion = OcppVersion.V16,
+        line: Line | None = None,
+    ) -> datetime:
+        """Note a connection that was admitted."""
+        line = line or (TLS_LINE if profile >= SecurityProfile.TLS_BASIC else PLAIN_LINE)
+        admitted = Admitted(profile, SUBPROTOCOL[version], certificate)
+        return self.sightings.connected(station, admitted, version, password, line)
+
+    def records(self, thing: str = "CS-1") -> list[AuditRecord]:
+        """Everything on the audit trail about a station, oldest first."""
+        with self.store.reading() as session:
+            return self.trail.records(session, kind="station", thing=thing, limit=10_000)
+
+    def acts(self, thing: str = "CS-1") -> list[str]:
+        """The acts on the audit trail about a station, oldest first."""
+        return [record.act for record in self.records(thing)]
+
+
+class SigningRoom(Room):
+    """A room with a real authority beneath it."""
+
+    def __init__(self, folder: Path, clock: SetClock) -> None:
+        super().__init__(Store(f"sqlite:///{folder}/voltward.db"), clock)
+        self.folder = folder
+        self.keys = KeyStore.open(folder / "keys", PASSPHRASE)
+        settings = PkiSettings(organisation="Acme Charging", hostnames=("csms.example",))
+        self.authority = Authority(self.store, self.keys, self.trail, settings, clock)
+        self.enrolment = Enrolment(self.store, self.trail, self.authority, clock)
+        address = Address("Acme Charging", "NL", "wss://csms.example:8887/ocpp")
+        self.walk_acts = Acts(self.authority, self.enrolment, self.passwords, address)
+
+
+def pem_blocks(text: str) -> list[str]:
+    """The certificates of a chain, one PEM block each."""
+    return re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", text, re.DOTALL)
