@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pki.audit import AuditTrail, PkiAct
+from pki.errors import SignerUnavailable
 from pki.hierarchy import AuthorityKind, HierarchyName
 from pki.issuance import Warrant
 from pki.issuing_desk import IssuingDesk
@@ -90,9 +91,12 @@ class Ceremony:
             return dict(zip((plan.name for plan in plans), pool.map(self._signer, plans), strict=True))
 
     def _signer(self, plan: AuthorityPlan) -> Signer:
-        if self._keys.holds(plan.name):
-            return self._keys.signer(plan.name)
-        return self._keys.make_signer(plan.name, plan.algorithm)
+        if not self._keys.holds(plan.name):
+            return self._keys.make_signer(plan.name, plan.algorithm)
+        signer = self._keys.signer(plan.name)
+        if signer.algorithm is not plan.algorithm:
+            raise SignerUnavailable(plan.name, f"it is {signer.algorithm}, the plan asks for {plan.algorithm}")
+        return signer
 
     def _certificates(self, plans: Sequence[AuthorityPlan], signers: dict[str, Signer], now: datetime) -> list[Plan]:
         profiles = profiles_of(self._settings)
