@@ -81,7 +81,8 @@ class CertificateDesk:
 
     async def _delivered_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._delivered.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._delivered.wait()
         except TimeoutError:
             return False
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -113,7 +113,8 @@ class SimulatedStation:
                 link = LINKS[self.config.version](self.config.identity, socket, self, self.config.answer_within)
                 await self._rest(await self._live(link))
         finally:
-            await _end(self._short_tasks | self._long_tasks)
+            await _end(self._short_tasks)
+            await _end(self._long_tasks)
             self._finished.set()
 
     async def stop(self) -> None:
@@ -255,12 +256,14 @@ class SimulatedStation:
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     def _start(self, work: Coroutine[Any, Any, None], group: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._guard(work))
         group.add(task)
         task.add_done_callback(group.discard)
+        task.add_done_callback(lambda _: work.close())  # for a task cancelled before it began
         return task
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
@@ -273,13 +276,14 @@ class SimulatedStation:
             log.exception("station-task-failed", station=self.config.identity)
 
 
-async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks and wait for them."""
-    own = asyncio.current_task()
-    ending = [task for task in tasks if task is not own]
-    for task in ending:
-        task.cancel()
-    await asyncio.gather(*ending, return_exceptions=True)
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks, also those that they still begin, and wait for them."""
+    while tasks:
+        ending = tuple(tasks)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        tasks.difference_update(ending)
 
 
 def _status_of(payload: JsonObject) -> str | None:

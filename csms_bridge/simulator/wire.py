@@ -148,12 +148,20 @@ class Link(BaseChargePoint):  # type: ignore[misc]
         self._settled.clear()
         try:
             await self._send(message.to_json())
-            return await self._get_specific_response(message.unique_id, self._response_timeout)
+            # Not `wait_for`: until Python 3.12 it may swallow a cancellation.
+            async with asyncio.timeout(self._response_timeout):
+                return await self._answer_to(message.unique_id)
         except (ConnectionClosed, TimeoutError) as error:
             raise ConnectionLost(f"no answer to {message.action}") from error
         finally:
             self._asked = None
             self._settled.set()
+
+    async def _answer_to(self, number: str) -> CallResult | CallError:
+        while True:
+            response = await self._response_queue.get()
+            if response.unique_id == number:
+                return response
 
     async def _handle_call(self, msg: Call) -> None:
         """Answer one CALL; in place of `ocpp`'s own routing."""

@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
-from csms_bridge.simulator.config import Fault, StationConfig
+from csms_bridge.simulator.config import Fault, OcppVersion, StationConfig
+from csms_bridge.simulator.crowd import run_crowd
 from csms_bridge.simulator.events import (
+    Booted,
     CertificateDiscarded,
     CertificateInstalled,
+    Disconnected,
     FellBack,
     Refused,
+    StationEvent,
 )
 from csms_bridge.simulator.station import SimulatedStation
 from tests.csms_bridge.simulator.small_csms import CommandError, SmallCsms, Visit
@@ -25,7 +29,7 @@ from tests.csms_bridge.simulator.throwaway_authority import ThrowawayAuthority, 
 pytestmark = pytest.mark.end_to_end
 
 PASSWORD = b"sixteen-or-more!"
-VERSIONS = ("1.6", "2.0.1", "2.1")
+VERSIONS: tuple[OcppVersion, ...] = ("1.6", "2.0.1", "2.1")
 
 
 @pytest.fixture(scope="module")
@@ -377,3 +381,104 @@ async def test_base_report_lists_the_slots(csms: SmallCsms) -> None:
         assert not any(
             "value" in row["variableAttribute"][0] for row in rows if row["variable"]["name"] == "BasicAuthPassword"
         )
+
+
+async def test_no_answer_acts_and_stays(csms: SmallCsms) -> None:
+    async with running(csms, Fault.NO_ANSWER) as station:
+        await station.until(lambda it: it.registered)
+        with pytest.raises(TimeoutError):
+            await csms.ask("ChangeConfiguration", {"key": "CpoName", "value": "Another"}, within=0.2)
+        answer = await csms.ask("GetConfiguration", {"key": ["CpoName"]})
+        assert answer["configurationKey"][0]["value"] == "Another"
+        assert len(csms.visits) == 1
+
+
+async def lose(csms: SmallCsms, action: str, payload: dict[str, Any]) -> None:
+    """Send a command whose answer is dropped, and wait until the station is back."""
+    before = len(csms.visits)
+    with pytest.raises(TimeoutError):
+        await csms.ask(action, payload, within=0.1)
+    await csms.until(lambda: len(csms.visits) > before)
+
+
+async def test_is_raised_though_the_first_answer_of_each_kind_is_lost(csms: SmallCsms) -> None:
+    root = {"certificateType": "CentralSystemRootCertificate", "certificate": csms.authority.root_pem}
+    async with running(csms, Fault.DROP_ANSWER) as station:
+        await station.until(lambda it: it.registered)
+        await lose(csms, "InstallCertificate", root)
+        await lose(csms, "ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"})
+        before = len(csms.visits)
+        await trigger_certificate(csms, "1.6")
+        await csms.until(lambda: len(csms.visits) > before)
+        assert seen(station, CertificateInstalled)
+        await lose(csms, "ChangeConfiguration", {"key": "SecurityProfile", "value": "3"})
+        await station.until(lambda it: it.connected and it.profile == 3)
+
+
+async def test_foreign_certificate_does_not_get_in(csms: SmallCsms) -> None:
+    roots = (csms.authority.root_pem,)
+    async with running(csms, Fault.FOREIGN_CERTIFICATE, profile=3, roots=roots) as station:
+        await station.until(lambda it: seen(it, Refused) or seen(it, Disconnected))
+        assert not csms.visits
+
+
+async def test_abrupt_close_sends_no_close_frame(csms: SmallCsms) -> None:
+    async with running(csms, Fault.ABRUPT_CLOSE) as station:
+        await station.until(lambda it: it.registered)
+        await csms.ask("Reset", {"type": "Hard"})
+        await station.until(lambda it: seen(it, Disconnected))
+        (ended,) = [event for event in station.history if isinstance(event, Disconnected)]
+        assert ended.code == 1006
+
+
+async def test_malformed_and_unknown_messages_do_not_end_the_connection(csms: SmallCsms) -> None:
+    async with running(csms, version="2.1") as station:
+        await station.until(lambda it: it.registered)
+        with pytest.raises(CommandError, match="NotImplemented"):
+            await csms.ask("NoSuchAction", {})
+        with pytest.raises(CommandError, match="NotImplemented"):
+            await csms.ask("ClearCache", {})
+        with pytest.raises(CommandError, match="OccurrenceConstraintViolation"):
+            await csms.ask("Reset", {})
+        await csms.send("this is no OCPP")
+        assert await csms.ask("TriggerMessage", {"requestedMessage": "Heartbeat"}) == {"status": "Accepted"}
+        assert len(csms.visits) == 1
+
+
+async def test_unreachable_csms_is_tried_without_end() -> None:
+    config = StationConfig(
+        identity="CS-001", serial="SN-001", url="ws://127.0.0.1:1/ocpp", password=PASSWORD, back_off=0.001
+    )
+    station = SimulatedStation(config)
+    task = asyncio.create_task(station.run())
+    await station.until(lambda it: len(it.history) >= 5)
+    await station.stop()
+    await task
+    assert {type(event) for event in station.history} == {Refused}
+
+
+async def test_crowd_ends_on_cancel(csms: SmallCsms) -> None:
+    greeted: set[str] = set()
+    configs = [
+        StationConfig(
+            identity=f"CS-{number}",
+            serial=f"SN-{number}",
+            url=csms.url(),
+            version=VERSIONS[number % 3],
+            password=PASSWORD,
+        )
+        for number in range(30)
+    ]
+    everybody = asyncio.Event()
+
+    def note(event: StationEvent) -> None:
+        if isinstance(event, Booted):
+            greeted.add(event.identity)
+        if len(greeted) == len(configs):
+            everybody.set()
+
+    crowd = asyncio.create_task(run_crowd(configs, on_event=note, ramp_per_second=1000))
+    await asyncio.wait_for(everybody.wait(), 10)
+    crowd.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await crowd

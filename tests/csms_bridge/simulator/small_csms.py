@@ -147,7 +147,7 @@ class SmallCsms:
 
     async def _deliver(self, payload: Json) -> None:
         more = {"requestId": payload["requestId"]} if "requestId" in payload else {}
-        with suppress(ConnectionClosed, ConnectionError):
+        with suppress(ConnectionClosed, TimeoutError):
             await self.ask("CertificateSigned", {"certificateChain": self.chain_for(payload["csr"]), **more})
 
     async def ask(self, action: str, payload: Json, within: float = 5.0) -> Json:
@@ -162,6 +162,11 @@ class SmallCsms:
             raise CommandError(message[2])
         result: Json = message[2]
         return result
+
+    async def send(self, text: str) -> None:
+        """Send any text to the station that is connected."""
+        assert self._session
+        await self._session.send(text)
 
     async def until(self, predicate: Callable[[], bool], within: float = 5.0) -> None:
         async with asyncio.timeout(within):
