@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -251,15 +252,21 @@ class Accounts:
                 session.add(row)
 
 
+# Each hash takes 64 MiB: people who try passwords must not be able to take all the memory.
+_HASHING = BoundedSemaphore(2)
+
+
 def _hash(password: Secret) -> str:
     if len(password.reveal) < SHORTEST_PASSWORD:
         raise RequestRefused("password", f"a password needs at least {SHORTEST_PASSWORD} characters")
-    return _HASHER.hash(password.reveal)
+    with _HASHING:
+        return _HASHER.hash(password.reveal)
 
 
 def _matches(hashed: str, password: Secret) -> bool:
     try:
-        return _HASHER.verify(hashed, password.reveal)
+        with _HASHING:
+            return _HASHER.verify(hashed, password.reveal)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -46,7 +46,7 @@ def make_app(service: Service) -> FastAPI:
     app.include_router(health.router)
     console.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    problems.install(app)
+    problems.install(app, console.error_page)
     app.add_middleware(IdempotentPosts, service=service)
     app.add_middleware(BodyLimit, upload_limit=service.settings.web.upload_limit)
     app.add_middleware(SecurityHeaders)

@@ -18,12 +18,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pki.keystore import KeyStore
 from pki.secret_text import Secret
+from pki.settings import PkiSettings
 from pki.store import Store
-from web.errors import FolderMissing, FolderNewer, FolderTaken, PassphraseMissing, SettingsWrong
+from web.errors import FolderMissing, FolderNewer, FolderTaken, PassphraseMissing, RequestRefused, SettingsWrong
 from web.permissions import FOLDER_OPERATOR, Role
 from web.schema import SchemaState, drop_everything, migrate, schema_state
 from web.service import Service, put_together
@@ -52,14 +54,13 @@ def make_folder(
 ) -> NewFolder:
     """A new data folder with database, hierarchy and first admin.
 
-    Raises FolderTaken, SettingsWrong, PassphraseMissing, OSError; then nothing of it is left behind.
+    Raises FolderTaken, RequestRefused, SettingsWrong, PassphraseMissing; then nothing of it is left behind.
     """
     folder = folder.absolute()
-    _refuse_taken(folder)
     hostnames = hostnames or _THIS_MACHINE
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    passing = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
-    passing.mkdir(mode=0o700)
+    _refuse_taken(folder)
+    _check_names(organisation, hostnames)
+    passing = _make_beside(folder)
     try:
         made = _fill(passing, organisation, hostnames, environment)
         passing.rename(folder)  # fails when somebody put something there in the meantime
@@ -120,6 +121,25 @@ def _refuse_taken(folder: Path) -> None:
         raise FolderTaken(f"{folder} is a data folder already")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderTaken(f"{folder} is not an empty folder")
+
+
+def _check_names(organisation: str, hostnames: Sequence[str]) -> None:
+    try:
+        PkiSettings(organisation=organisation, hostnames=tuple(hostnames))
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else "organisation"
+        raise RequestRefused(field, f"{field}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _make_beside(folder: Path) -> Path:
+    passing = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        passing.mkdir(mode=0o700)
+    except OSError as fault:
+        raise RequestRefused("data", f"cannot make a folder in {folder.parent}: {fault.strerror}") from None
+    return passing
 
 
 def _fill(folder: Path, organisation: str, hostnames: Sequence[str], environment: Mapping[str, str]) -> NewFolder:

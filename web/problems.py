@@ -6,13 +6,13 @@ do. An unknown fault says nothing outside but the name of its log entry.
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from csms_bridge import errors as bridge
@@ -89,13 +89,18 @@ def answer(problem: Mapping[str, Any], headers: Mapping[str, str] | None = None)
 
 
 def answer_error(error: Exception) -> JSONResponse:
-    """A domain error as a response, with the headers its status calls for."""
+    """A domain error as a response."""
+    return answer(problem_of(error), headers_of(error))
+
+
+def headers_of(error: Exception) -> dict[str, str]:
+    """The headers that an error's status calls for."""
     headers = {}
     if isinstance(error, web.NotSignedIn):
         headers["WWW-Authenticate"] = 'Bearer realm="voltward"'  # RFC 9110 §11.6.1
     if isinstance(error, web.TooManyTries):
         headers["Retry-After"] = str(error.wait)
-    return answer(problem_of(error), headers)
+    return headers
 
 
 def validation_problem(error: RequestValidationError) -> dict[str, Any]:
@@ -131,22 +136,32 @@ def unknown_fault(request: Request, error: Exception) -> dict[str, Any]:
     }
 
 
-def install(app: FastAPI) -> None:
-    """Make the app answer every error with a problem document."""
+Render = Callable[[Request, Mapping[str, Any]], Response | None]
+
+
+def install(app: FastAPI, render_page: Render) -> None:
+    """Make the app answer every error: as a page where `render_page` gives one, else as a problem document."""
+
+    def respond(request: Request, problem: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+        return render_page(request, problem) or answer(problem, headers)
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        return respond(request, problem_of(error), headers_of(error))
+
     for kind in DOMAIN_ERRORS:
-        app.add_exception_handler(kind, lambda _request, error: answer_error(error))
+        app.add_exception_handler(kind, refuse)
 
     @app.exception_handler(RequestValidationError)
-    async def _refuse_request(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(validation_problem(error))
+    async def _refuse_request(request: Request, error: RequestValidationError) -> Response:
+        return respond(request, validation_problem(error))
 
     @app.exception_handler(HTTPException)
-    async def _refuse_http(_request: Request, error: HTTPException) -> JSONResponse:
-        return answer(http_problem(error), error.headers)
+    async def _refuse_http(request: Request, error: HTTPException) -> Response:
+        return respond(request, http_problem(error), error.headers)
 
     @app.exception_handler(Exception)
-    async def _fail(request: Request, error: Exception) -> JSONResponse:
-        return answer(unknown_fault(request, error))
+    async def _fail(request: Request, error: Exception) -> Response:
+        return respond(request, unknown_fault(request, error))
 
 
 def _field(place: tuple[int | str, ...]) -> str:

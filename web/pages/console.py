@@ -1,7 +1,41 @@
 """The console put together."""
 
-from fastapi import FastAPI
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+
+from web.auth import FormGuard
+from web.pages import audit, certificates, overview, sign_in, stations, walks
+from web.pages.rendering import render
+from web.pages.throttle import SignInThrottle
+from web.pages.visitor import SignInFirst, Visitor, visitor_of
+
+_NOT_PAGES = ("/api/", "/pki/", "/static/", "/healthz", "/readyz", "/metrics")
 
 
 def install(app: FastAPI) -> None:
     """Add the pages to the app."""
+    app.state.form_guard = FormGuard(app.state.service.keys.secret("forms"))
+    app.state.sign_in_throttle = SignInThrottle()
+    for module in (sign_in, overview, stations, walks, certificates, audit):
+        app.include_router(module.router)
+
+    @app.exception_handler(SignInFirst)
+    async def _detour(_request: Request, detour: SignInFirst) -> Response:
+        return RedirectResponse(detour.address, status_code=303)
+
+
+def error_page(request: Request, problem: Mapping[str, Any]) -> Response | None:
+    """A problem as a page, when it was a page that was asked for."""
+    if request.url.path.startswith(_NOT_PAGES):
+        return None
+    return render("error.html", _visitor(request), problem["status"], problem=problem)
+
+
+def _visitor(request: Request) -> Visitor | None:
+    try:
+        return visitor_of(request)
+    except SignInFirst:
+        return None

@@ -1,0 +1,204 @@
+"""/stations: the register, and one station with what is true of it and the next safe act."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, Form
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from csms_bridge.errors import BridgeError
+from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
+from pki.secret_text import Secret
+from web.api.asked import Doors
+from web.errors import RequestRefused
+from web.pages.rendering import render
+from web.pages.visitor import Seen, Submitted, Visitor
+from web.pages.walks import Moving
+from web.permissions import Permission
+from web.service import Service
+
+router = APIRouter(prefix="/stations", include_in_schema=False)
+_PAGE = 50
+_MESSAGES = 30
+_CERTIFICATES = 20
+_LINES = 60
+
+
+class Standing(StrEnum):
+    """What the list can be narrowed to."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    HELD = "held"
+
+
+_NARROWED: dict[Standing | None, dict[str, bool]] = {
+    None: {},
+    Standing.ONLINE: {"online": True},
+    Standing.OFFLINE: {"online": False},
+    Standing.HELD: {"held": True},
+}
+Text = Annotated[str, Form(max_length=200)]
+Reason = Annotated[str, Form(min_length=1, max_length=500)]
+
+
+@router.get("")
+def list_stations(
+    doors: Doors,
+    search: str = "",
+    profile: str = "",
+    standing: str = "",
+    after: str | None = None,
+    visitor: Visitor = Depends(Seen(Permission.STATIONS_READ)),
+) -> HTMLResponse:
+    """The register: searched, narrowed, paged."""
+    wanted = SecurityProfile(int(profile)) if profile in {"0", "1", "2", "3"} else None
+    narrowed = Standing(standing) if standing in set(Standing) else None
+    found = doors.fleet.stations(
+        search=search.strip(), profile=wanted, after=after, limit=_PAGE + 1, **_NARROWED[narrowed]
+    )
+    asked = {"search": search, "profile": profile, "standing": standing}
+    following = urlencode({**asked, "after": found[_PAGE - 1].id}) if len(found) > _PAGE else None
+    return render(
+        "stations.html",
+        visitor,
+        stations=found[:_PAGE],
+        next=following,
+        after=after,
+        standings=Standing,
+        search=search,
+        profile=profile,
+        standing=standing,
+    )
+
+
+@router.get("/new")
+def new(visitor: Visitor = Depends(Seen(Permission.STATIONS_CHANGE))) -> HTMLResponse:
+    """The form for a new station."""
+    return _new_form(visitor, {}, "")
+
+
+@router.post("/new")
+def add(
+    doors: Doors,
+    id: Text = "",  # noqa: A002 -- the form's own name for it
+    serial: Text = "",
+    ocpp_version: Text = "",
+    profile: Annotated[int, Form(ge=0, le=3)] = 1,
+    password: Text = "",
+    site: Text = "",
+    visitor: Visitor = Depends(Submitted(Permission.STATIONS_CHANGE)),
+) -> Response:
+    """Register a station; a password that was made here is on the answer's page and nowhere else."""
+    filled = {"id": id, "serial": serial, "ocpp_version": ocpp_version, "profile": profile, "site": site}
+    try:
+        asked = NewStation(
+            id=id.strip(),
+            serial=serial.strip(),
+            ocpp_version=OcppVersion(ocpp_version) if ocpp_version else None,
+            profile=SecurityProfile(profile),
+            password=Secret.of(password) if password else None,
+            site=site.strip(),
+        )
+        added = doors.fleet.add_station(asked, visitor.name)
+    except (BridgeError, ValueError) as refusal:
+        return _new_form(visitor, filled, getattr(refusal, "sentence", str(refusal)), status=422)
+    if added.password is None:
+        return RedirectResponse(_address(added.station.id), status_code=303)
+    return render("station_added.html", visitor, added=added, dial=_dial(doors, added.station.id))
+
+
+@router.get("/{station_id}")
+def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permission.STATIONS_READ))) -> HTMLResponse:
+    """One station: what is true, since when, and the next safe act."""
+    posture = doors.fleet.posture(station_id)
+    walk = doors.fleet.current_walk(station_id)
+    certificates = (
+        doors.authority.certificates(station=station_id, limit=_CERTIFICATES)
+        if visitor.principal.may(Permission.CERTIFICATES_READ)
+        else []
+    )
+    return render(
+        "station.html",
+        visitor,
+        posture=posture,
+        station=posture.station,
+        moving=Moving.of(walk) if walk else None,
+        certificates=certificates,
+        timeline=doors.fleet.timeline(station_id, limit=_LINES),
+        messages=doors.fleet.messages(station_id, limit=_MESSAGES),
+        dial=_dial(doors, station_id),
+    )
+
+
+@router.post("/{station_id}/walk")
+def start_walk(
+    doors: Doors,
+    station_id: str,
+    to: Annotated[int, Form(ge=2, le=3)],
+    visitor: Visitor = Depends(Submitted(Permission.WALKS_CHANGE)),
+) -> Response:
+    """Start a walk."""
+    doors.fleet.start_walk(station_id, to, visitor.name)
+    return RedirectResponse(_address(station_id), status_code=303)
+
+
+@router.post("/{station_id}/permit")
+def permit(
+    doors: Doors,
+    station_id: str,
+    reason: Reason,
+    typed: Text = "",
+    visitor: Visitor = Depends(Submitted(Permission.STATIONS_CHANGE)),
+) -> Response:
+    """Let a station on profile 3 come back on profile 2."""
+    _check_typed(typed, station_id)
+    doors.fleet.permit_profile(station_id, SecurityProfile.TLS_BASIC, visitor.name, reason)
+    return RedirectResponse(_address(station_id), status_code=303)
+
+
+@router.get("/{station_id}/remove")
+def ask_remove(
+    doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permission.STATIONS_REMOVE))
+) -> HTMLResponse:
+    """Ask for the name again, and a reason."""
+    return render("station_remove.html", visitor, station=doors.fleet.station(station_id))
+
+
+@router.post("/{station_id}/remove")
+def remove(
+    doors: Doors,
+    station_id: str,
+    reason: Reason,
+    typed: Text = "",
+    visitor: Visitor = Depends(Submitted(Permission.STATIONS_REMOVE)),
+) -> Response:
+    """Take a station off the register."""
+    _check_typed(typed, station_id)
+    doors.fleet.remove_station(station_id, visitor.name, reason)
+    return RedirectResponse("/stations", status_code=303)
+
+
+def _check_typed(typed: str, name: str) -> None:
+    if typed.strip() != name:
+        raise RequestRefused("typed", f"the name that was typed is not {name!r}", "Nothing was changed.")
+
+
+def _new_form(visitor: Visitor, filled: dict[str, Any], wrong: str, status: int = 200) -> HTMLResponse:
+    return render(
+        "station_new.html", visitor, status, filled=filled, wrong=wrong, versions=[v.value for v in OcppVersion]
+    )
+
+
+def _dial(doors: Service, station_id: str) -> str:
+    """Where the station dials first: the main port, which takes plain connections and TLS."""
+    bridge, host = doors.settings.bridge, doors.settings.pki.hostnames[0]
+    shown = f"[{host}]" if ":" in host else host
+    if bridge.ocpp_port is not None:
+        return f"ws://{shown}:{bridge.ocpp_port}/ocpp/{quote(station_id, safe='')}"
+    return f"wss://{shown}:{bridge.ocpp_tls_port}/ocpp/{quote(station_id, safe='')}"
+
+
+def _address(station_id: str) -> str:
+    return f"/stations/{quote(station_id, safe='')}"
