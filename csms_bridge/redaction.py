@@ -6,7 +6,10 @@ HIDDEN = "•••"
 
 # Names of fields and variables whose value is a secret, in all three versions (reference §3.12-3.14).
 _SECRET_NAME = re.compile(r"password|authorizationkey|^key$|^vpnkey$|^simpin$|^psk$|secret|token$", re.IGNORECASE)
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+# Up to the last @ before the path: some people put one into the password without encoding it.
+_USER_INFO = re.compile(r"(?<=://)[^/?#\s]+@")
+# Where a setting's value stands: 1.6, Set/GetVariables, NotifyReport (inside `variableAttribute`), NotifyEvent.
+_VALUES = ("value", "attributeValue", "actualValue")
 
 
 def redact(payload: object) -> object:
@@ -27,8 +30,16 @@ def redact(payload: object) -> object:
 
 def _redact_object(payload: dict[str, object]) -> dict[str, object]:
     if _SECRET_NAME.search(_named(payload)):
-        return {name: HIDDEN if name in ("value", "attributeValue") else redact(v) for name, v in payload.items()}
+        return {name: _hide_values(name, value) for name, value in payload.items()}
     return {name: HIDDEN if _is_secret(name, value, payload) else redact(value) for name, value in payload.items()}
+
+
+def _hide_values(name: str, value: object) -> object:
+    if name in _VALUES:
+        return HIDDEN
+    if name == "variableAttribute" and isinstance(value, list):
+        return [{n: _hide_values(n, v) for n, v in one.items()} if isinstance(one, dict) else HIDDEN for one in value]
+    return redact(value)
 
 
 def _named(payload: dict[str, object]) -> str:
