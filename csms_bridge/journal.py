@@ -72,12 +72,23 @@ def row_of(station: str, direction: str, frame: Frame, action: str, now: datetim
             kind, payload, error = "error", frame.details, f"{frame.code}: {frame.description}"
         case Malformed():
             kind, error = "broken", frame.why
-    text = json.dumps(redact(payload), ensure_ascii=False)
-    if len(text) > LONGEST_PAYLOAD:
-        text = json.dumps(f"{len(text)} characters, too long to keep")
     return MessageRow(
-        station=station, at=now, direction=direction, kind=kind, action=action[:50], payload=text, error=error[:300]
-    )
+        station=station, at=now, direction=direction, kind=kind, action=_storable(action[:50]),
+        payload=_payload_text(payload), error=_storable(error[:300]),
+    )  # fmt: skip
+
+
+def _payload_text(payload: object) -> str:
+    try:
+        text = json.dumps(redact(payload), ensure_ascii=False)
+    except RecursionError:
+        return json.dumps("nested too deeply to keep")
+    return text if len(text) <= LONGEST_PAYLOAD else json.dumps(f"{len(text)} characters, too long to keep")
+
+
+def _storable(text: str) -> str:
+    """Without NUL characters, which PostgreSQL refuses: one such row would lose the whole second's messages."""
+    return text.replace("\0", "\ufffd")
 
 
 def entry_of(row: MessageRow) -> JournalEntry:
