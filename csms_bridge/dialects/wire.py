@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from typing import ClassVar, cast
 
 from jsonschema import Draft4Validator
@@ -128,10 +128,12 @@ _FAULT_OF = {
 }
 
 
-@cache
+@lru_cache(maxsize=2048)  # bounded, since made-up actions come in here too
 def _validator(kind: int, action: str, version: OcppVersion) -> Draft4Validator | None:
     # The action comes from outside and names a file: anything but letters and digits is no action.
     if not action.isascii() or not action.isalnum() or len(action) > 50:
+        return None
+    if action.endswith("Response"):  # in 1.6 a request's file is called like the action itself
         return None
     try:
         return cast("Draft4Validator", get_validator(kind, action, str(version)))
@@ -164,9 +166,9 @@ def read_time(text: object) -> datetime | None:
     """A station's date-time, with or without milliseconds; a missing offset is taken as UTC."""
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # a clock that was never set may stand before the year 1 in UTC
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def text_of(payload: Mapping[str, object], *names: str) -> str:
