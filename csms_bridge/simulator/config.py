@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 OcppVersion = Literal["1.6", "2.0.1", "2.1"]
 KeyKind = Literal["ec", "rsa"]
 
+LONGEST_NAME = {"serial": 25, "vendor": 20, "model": 20}
+"""Characters that BootNotification has room for in every version."""
+
 
 class Fault(StrEnum):
     """One departure from the good behaviour each. The value is how the command line spells it.
@@ -164,7 +167,7 @@ class StationConfig:
     identity: str
     serial: str
     url: str
-    """`ws://host:port/any/path` or `wss://…`, without the identity."""
+    """`ws://host:port/any/path`, without the identity; for profiles 2 and 3 it is dialled as `wss://`."""
     version: OcppVersion = "1.6"
     profile: int = 1
     """OCPP's own number: 0 nothing, 1 Basic, 2 Basic over TLS, 3 mutual TLS."""
@@ -200,6 +203,9 @@ class StationConfig:
         """Refuse what no station could be. Raises ValueError with the field's name first."""
         if urlsplit(self.url).scheme not in ("ws", "wss"):
             raise ValueError(f"url: must begin with ws:// or wss://, not {self.url!r}")
+        for name in ("serial", "vendor", "model"):
+            if not 0 < len(getattr(self, name)) <= LONGEST_NAME[name]:
+                raise ValueError(f"{name}: must have 1 to {LONGEST_NAME[name]} characters")
         if self.profile not in (0, 1, 2, 3):
             raise ValueError(f"profile: must be 0, 1, 2 or 3, not {self.profile}")
         if not self.identity:

@@ -1,4 +1,8 @@
-"""Many simulated stations in one process."""
+"""Many simulated stations in one process.
+
+A station takes about 40 KiB on plain ws. With TLS it is about 100 KiB under `uvloop` and 350 KiB under the
+standard event loop, which keeps a quarter of a MiB of buffer for each TLS connection.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection
 
@@ -27,6 +28,14 @@ from csms_bridge.simulator.tls import own_context, shared_context
 
 DOUBLINGS = 5
 """Redial waits double this often (RetryBackOffRepeatTimes) and stay there."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An open connection, and what observers are to hear of it."""
+
+    socket: ClientConnection
+    events: list[StationEvent]
 
 
 class Dialler:
@@ -65,7 +74,7 @@ class Dialler:
         spread: float = random.uniform(1.0, 1.2)  # noqa: S311 - no secret
         return self._config.back_off * float(2**doublings) * spread
 
-    async def attempt(self, *, booting: bool) -> ClientConnection | None:
+    async def attempt(self, *, booting: bool) -> Arrival | None:
         """Dial once; None when it did not work."""
         if self._rota is None:
             self._rota = plan(self._config, self._memory, booting=booting)
@@ -75,8 +84,7 @@ class Dialler:
         except DialFailed as failure:
             self._note_failure(rota, route, failure)
             return None
-        self._note_success(route)
-        return socket
+        return Arrival(socket, self._note_success(route))
 
     def _context(self, route: Route) -> ssl.SSLContext | None:
         """Choose roots and certificate for a way; under fall-back a higher profile trusts nobody."""
@@ -128,13 +136,13 @@ class Dialler:
         self._report("DiscardedRenewedClientCertificate", loser.serial)
         return True
 
-    def _note_success(self, route: Route) -> None:
-        """Settle on the way that worked."""
+    def _note_success(self, route: Route) -> list[StationEvent]:
+        """Settle on the way that worked; gives what is to be told once the connection is in place."""
         identity, before = self._config.identity, self._memory.profile
         self._failures = self._certificate_failures = 0
         self._distrust_reported = False
         arrived(self._config, self._memory, route)
         self.start_over()
-        self._emit(Connected(identity, route.profile, route.url, self.client_serial))
-        if route.profile != before:
-            self._emit(ProfileChanged(identity, before, route.profile))
+        connected = Connected(identity, route.profile, route.url, self.client_serial)
+        changed = [ProfileChanged(identity, before, route.profile)] if route.profile != before else []
+        return [connected, *changed]

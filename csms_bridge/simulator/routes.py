@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from csms_bridge.simulator.config import Fault, StationConfig
 from csms_bridge.simulator.memory import Memory
-from csms_bridge.simulator.slots import TLS_PROFILE, NetworkProfile
+from csms_bridge.simulator.slots import TLS_PROFILE, NetworkProfile, url_for
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,7 @@ def basic_header(config: StationConfig, route: Route) -> str | None:
 
 def _route_16(config: StationConfig, memory: Memory, profile: int) -> Route:
     """1.6 has no key for the CSMS address: only the scheme changes (reference, §2.4)."""
-    scheme = "wss" if profile >= TLS_PROFILE else "ws"
-    url = urlunsplit(urlsplit(config.url)._replace(scheme=scheme))
+    url = url_for(config.url, profile)
     return Route(_with_identity(url, config.identity), profile, config.identity, memory.password)
 
 

@@ -108,7 +108,13 @@ def slot_from_connection_data(data: Mapping[str, Any]) -> NetworkProfile:
 
 def factory_slot(url: str, profile: int) -> NetworkProfile:
     """Give the slot a station leaves the factory with."""
-    return NetworkProfile({**SLOT_DEFAULTS, "OcppCsmsUrl": url, "SecurityProfile": str(profile)})
+    address = url_for(url, profile)
+    return NetworkProfile({**SLOT_DEFAULTS, "OcppCsmsUrl": address, "SecurityProfile": str(profile)})
+
+
+def url_for(url: str, profile: int) -> str:
+    """Give the address with the scheme that goes with a profile; host, port and path stay."""
+    return f"{'wss' if profile >= TLS_PROFILE else 'ws'}://{url.partition('://')[2]}"
 
 
 def check_profile(wanted: int, standing: Standing) -> None:

@@ -15,7 +15,7 @@ from csms_bridge.simulator.behaviour_2x import Behaviour2x
 from csms_bridge.simulator.behaviour_16 import Behaviour16
 from csms_bridge.simulator.config import Fault, StationConfig
 from csms_bridge.simulator.dial import close, hang_up
-from csms_bridge.simulator.dialler import Dialler
+from csms_bridge.simulator.dialler import Arrival, Dialler
 from csms_bridge.simulator.events import Answered, Disconnected, StationEvent
 from csms_bridge.simulator.memory import open_memory
 from csms_bridge.simulator.wire import (
@@ -106,12 +106,8 @@ class SimulatedStation:
         self._finished.clear()
         try:
             while not self._stopping.is_set():
-                socket = await self._dialler.attempt(booting=self.boot_reason is not None)
-                if socket is None:
-                    await self._rest(self._dialler.wait)
-                    continue
-                link = LINKS[self.config.version](self.config.identity, socket, self, self.config.answer_within)
-                await self._rest(await self._live(link))
+                arrival = await self._dialler.attempt(booting=self.boot_reason is not None)
+                await self._rest(await self._live(arrival) if arrival else self._dialler.wait)
         finally:
             await _end(self._short_tasks)
             await _end(self._long_tasks)
@@ -219,9 +215,13 @@ class SimulatedStation:
 
     # The connection
 
-    async def _live(self, link: Link) -> float:
+    async def _live(self, arrival: Arrival) -> float:
         """Serve one connection to its end; returns the seconds to wait before dialling again."""
+        config = self.config
+        link = LINKS[config.version](config.identity, arrival.socket, self, config.answer_within)
         self._link = link
+        for event in arrival.events:
+            self.emit(event)
         self.run_soon(self._session(link))
         try:
             if self._stopping.is_set():  # asked to stop while it was dialling

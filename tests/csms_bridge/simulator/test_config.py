@@ -13,6 +13,8 @@ from tests.csms_bridge.simulator.stations import a_config
     [
         ("url", {"url": "http://localhost/ocpp"}),
         ("profile", {"profile": 4}),
+        ("serial", {"serial": "S" * 26}),
+        ("vendor", {"vendor": ""}),
         ("identity", {"identity": ""}),
         ("identity", {"identity": "CS:1"}),
         ("password", {"password": None}),

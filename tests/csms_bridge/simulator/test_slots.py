@@ -82,8 +82,8 @@ def test_downgrade_only_from_3_to_2_and_only_when_allowed() -> None:
 @pytest.mark.parametrize(
     "slot",
     [
-        factory_slot("ws://csms/ocpp", 2),
-        factory_slot("wss://csms/ocpp", 1),
+        TLS.with_value("OcppCsmsUrl", "ws://csms/ocpp"),
+        PLAIN.with_value("OcppCsmsUrl", "wss://csms/ocpp"),
         TLS.with_value("OcppTransport", "SOAP"),
         NetworkProfile.blank(),
         NetworkProfile.blank().with_value("OcppCsmsUrl", "wss://csms/ocpp"),
@@ -99,6 +99,13 @@ def test_slot_may_bring_its_own_password() -> None:
     bare = replace(READY, has_password=False)
     assert reason(check_slot, TLS, bare) is Reason.INVALID_NETWORK_CONF
     check_slot(TLS.with_value("BasicAuthPassword", "sixteen-or-more!"), bare)
+
+
+def test_factory_slot_takes_the_scheme_of_its_profile() -> None:
+    assert [factory_slot("ws://csms:8887/ocpp", profile).url for profile in (1, 2)] == [
+        "ws://csms:8887/ocpp",
+        "wss://csms:8887/ocpp",
+    ]
 
 
 def test_priority_lists_each_slot_once() -> None:
