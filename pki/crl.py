@@ -8,7 +8,7 @@ from asn1crypto import core, crl
 from asn1crypto import x509 as asn1_x509
 from asn1crypto.algos import SignedDigestAlgorithm
 from cryptography import x509
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
 from pki.audit import AuditTrail, PkiAct
@@ -145,10 +145,13 @@ class CrlPublisher:
         return published
 
     def _due(self, now: datetime) -> list[tuple[str, int]]:
-        columns = select(CrlRow).order_by(col(CrlRow.authority), col(CrlRow.shard))
+        """The same rule as `is_due`, for the database, since the lists themselves may be large."""
+        this_update = col(CrlRow.this_update)
+        due = or_(col(CrlRow.dirty), this_update.is_(None), this_update <= now - self._refresh)
+        shards = select(col(CrlRow.authority), col(CrlRow.shard)).where(due)
         with self._store.reading() as session:
-            rows = session.execute(columns).scalars().all()
-        return [(row.authority, row.shard) for row in rows if is_due(row, now, self._refresh)]
+            found = session.execute(shards.order_by(col(CrlRow.authority), col(CrlRow.shard)))
+            return [(authority, shard) for authority, shard in found]
 
     def _publish(self, authority: str, shard: int, now: datetime) -> bytes:
         issuer = self._hierarchy.issuer(authority)

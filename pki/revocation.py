@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from pki.audit import AuditTrail, PkiAct
 from pki.errors import AlreadyRevoked, NotHeld, RevocationRefused, UnknownCertificate
 from pki.profiles import ROOT
-from pki.store import Store
+from pki.store import Store, hold_lock
 from pki.tables import CertificateRow, CrlRow, RevokedRow
 
 log = structlog.get_logger()
@@ -67,7 +67,8 @@ def mark_revoked(
 
     A hold that becomes final keeps its date (X.509 §9.5.2.2). Raises AlreadyRevoked.
     """
-    row = session.get(RevokedRow, what.serial, populate_existing=True, with_for_update=True)
+    hold_lock(session, f"serial:{what.serial}")
+    row = session.get(RevokedRow, what.serial, populate_existing=True)
     if row is None:
         row = RevokedRow(
             serial=what.serial,
@@ -124,7 +125,8 @@ class Revocations:
         """Take a certificate off hold. Raises UnknownCertificate, NotHeld."""
         with self._store.writing() as session:
             row = _certificate(session, serial)
-            revoked = session.get(RevokedRow, serial, populate_existing=True, with_for_update=True)
+            hold_lock(session, f"serial:{serial}")
+            revoked = session.get(RevokedRow, serial, populate_existing=True)
             if revoked is None or revoked.reason != RevocationReason.CERTIFICATE_HOLD:
                 raise NotHeld(serial)
             session.delete(revoked)

@@ -45,6 +45,9 @@ class Store:
         self.engine = _engine(url)
         self._is_sqlite = self.engine.dialect.name == "sqlite"
         self._write_engine = self.engine.execution_options(**{_WRITING: True})
+        # One snapshot for the whole block, else a trail that grows while it is verified looks broken.
+        snapshot = {} if self._is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._read_engine = self.engine.execution_options(**snapshot)
         self._writer = _OneWriter()
 
     @contextmanager
@@ -67,7 +70,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A consistent view for reading. Nothing done in it is kept; what was read stays readable."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._read_engine, expire_on_commit=False) as session:
             yield session
 
     def close(self) -> None:

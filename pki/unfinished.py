@@ -27,6 +27,7 @@ def settle_unfinished(store: Store, trail: AuditTrail, now: datetime, limit: int
         select(IntentRow, SerialRow)
         .join(SerialRow, col(SerialRow.serial) == col(IntentRow.serial))
         .where(*stale)
+        .order_by(col(SerialRow.authority), col(IntentRow.crl_shard))  # shards are locked in one order
         .limit(limit)
     )
     with store.writing() as session:

@@ -68,6 +68,17 @@ def test_reading_keeps_nothing(store: Store) -> None:
         assert serials(session) == []
 
 
+def test_reading_sees_one_moment(store: Store) -> None:
+    """Else a trail that grows while it is verified would look broken."""
+    with store.reading() as session:
+        assert serials(session) == []
+        with store.writing() as other:
+            other.add(credential("01"))
+        assert serials(session) == []
+    with store.reading() as session:
+        assert serials(session) == ["01"]
+
+
 def test_a_nested_write_is_an_error_and_not_a_deadlock(store: Store) -> None:
     with store.writing(), pytest.raises(RuntimeError, match="open in this thread"), store.writing():
         pass
