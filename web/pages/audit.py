@@ -35,4 +35,6 @@ def list_records(
         )
     asked = {"kind": kind, "thing": thing}
     following = urlencode({**asked, "after": found[_PAGE - 1].id}) if len(found) > _PAGE else None
-    return render("audit.html", visitor, records=found[:_PAGE], kinds=_KINDS, next=following, after=after, **asked)
+    return render(
+        "audit.html", visitor, records=found[:_PAGE], kinds=_KINDS, next=following, after=after, kind=kind, thing=thing
+    )

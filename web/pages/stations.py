@@ -22,7 +22,7 @@ router = APIRouter(prefix="/stations", include_in_schema=False)
 _PAGE = 50
 _MESSAGES = 30
 _CERTIFICATES = 20
-_LINES = 60
+_LINES = 25
 
 
 class Standing(StrEnum):

@@ -14,10 +14,13 @@
     told.textContent = " " + text;
   };
 
+  // Nobody's half-typed reason is taken away.
+  const isFilledIn = (region) => region.contains(document.activeElement) && document.activeElement.matches("input, select");
+
   const swap = (fresh) => {
     for (const region of regions()) {
       const next = fresh.getElementById(region.id);
-      if (!next || next.innerHTML === region.innerHTML) continue;
+      if (!next || next.innerHTML === region.innerHTML || isFilledIn(region)) continue;
       for (const open of region.querySelectorAll("details[open][id]")) {
         next.querySelector("#" + CSS.escape(open.id))?.setAttribute("open", "");
       }
