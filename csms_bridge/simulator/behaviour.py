@@ -17,6 +17,8 @@ from csms_bridge.simulator.wire import Answer, CallFailed, CommandRefused, JsonO
 Handler = Callable[[JsonObject], Answer]
 
 USUAL_HEARTBEAT = 300.0
+LONGEST_BOOT_SERIAL = 25
+"""Characters of the serial number in a BootNotification; the field is optional (reference §8.2)."""
 
 
 class Behaviour(ABC):
@@ -37,6 +39,11 @@ class Behaviour(ABC):
     @abstractmethod
     def boot_payload(self, reason: str) -> JsonObject:
         """Give the BootNotification payload."""
+
+    def named_serial(self, field: str) -> JsonObject:
+        """Give the serial number under its field name, or nothing when the field is too short for it."""
+        serial = self.body.config.serial
+        return {field: serial} if len(serial) <= LONGEST_BOOT_SERIAL else {}
 
     @abstractmethod
     async def send_status(self) -> None:

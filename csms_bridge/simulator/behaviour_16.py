@@ -64,8 +64,8 @@ class Behaviour16(Behaviour):
         return {
             "chargePointVendor": config.vendor,
             "chargePointModel": config.model,
-            "chargePointSerialNumber": config.serial,
             "firmwareVersion": config.firmware,
+            **self.named_serial("chargePointSerialNumber"),
         }
 
     async def send_status(self) -> None:

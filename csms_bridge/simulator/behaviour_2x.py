@@ -63,8 +63,8 @@ class Behaviour2x(Behaviour):
         station = {
             "model": config.model,
             "vendorName": config.vendor,
-            "serialNumber": config.serial,
             "firmwareVersion": config.firmware,
+            **self.named_serial("serialNumber"),
         }
         return {"reason": reason, "chargingStation": station}
 

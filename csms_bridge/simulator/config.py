@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 OcppVersion = Literal["1.6", "2.0.1", "2.1"]
 KeyKind = Literal["ec", "rsa"]
 
-LONGEST_NAME = {"serial": 25, "vendor": 20, "model": 20}
-"""Characters that BootNotification has room for in every version."""
+LONGEST_NAME = {"serial": 64, "vendor": 20, "model": 20}
+"""Characters: what a CN holds (X.520), and what every version's BootNotification has room for."""
 
 
 class Fault(StrEnum):
@@ -166,6 +166,7 @@ class StationConfig:
 
     identity: str
     serial: str
+    """Goes to CN of the CSR; a BootNotification names it only when it has room for it (25 characters)."""
     url: str
     """`ws://host:port/any/path`, without the identity; for profiles 2 and 3 it is dialled as `wss://`."""
     version: OcppVersion = "1.6"

@@ -168,6 +168,13 @@ def test_trigger_answers() -> None:
     assert stubborn.answer("ExtendedTriggerMessage", wanted).payload == {"status": "Rejected"}
 
 
+def test_greeting_leaves_out_a_serial_number_it_has_no_room_for() -> None:
+    short, _ = a_station(serial="S" * 25)
+    assert short.boot_payload("PowerUp")["chargePointSerialNumber"] == "S" * 25
+    long, _ = a_station(serial="S" * 26)
+    assert "chargePointSerialNumber" not in long.boot_payload("PowerUp")
+
+
 async def test_reset_greets_again() -> None:
     station, body = a_station()
     answer = station.answer("Reset", {"type": "Hard"})

@@ -13,7 +13,7 @@ from tests.csms_bridge.simulator.stations import a_config
     [
         ("url", {"url": "http://localhost/ocpp"}),
         ("profile", {"profile": 4}),
-        ("serial", {"serial": "S" * 26}),
+        ("serial", {"serial": "S" * 65}),
         ("vendor", {"vendor": ""}),
         ("identity", {"identity": ""}),
         ("identity", {"identity": "CS:1"}),
