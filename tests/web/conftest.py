@@ -1,0 +1,71 @@
+"""A real data folder, made once and copied for each test: real SQLite, real keys, real doors."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pki.keystore import KeyStore, _seal
+from pki.secret_text import Secret
+from web.app import make_app
+from web.data_folder import NewFolder, make_folder, open_folder
+from web.permissions import Role
+from web.service import Service
+
+PASSPHRASE = "a passphrase of the tests"
+ENVIRONMENT = {"VOLTWARD_PASSPHRASE": PASSPHRASE}
+BASE_URL = "http://127.0.0.1:8080"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> NewFolder:
+    """The folder that the others are copied from; RSA keys take seconds to make."""
+    folder = tmp_path_factory.mktemp("template") / "data"
+    made = make_folder(folder, "Test Operator", ["csms.example.org", "localhost"], ENVIRONMENT)
+    _make_cheap(folder / "keys")
+    return made
+
+
+def _make_cheap(keys: Path) -> None:
+    """Seal the root secret with a cheap scrypt: each test opens a folder, and none guards real keys."""
+    passphrase = Secret.of(PASSPHRASE)
+    root_secret = KeyStore.open(keys, passphrase)._root_secret
+    (keys / "root-secret.json").write_bytes(_seal(root_secret, passphrase, 16))
+
+
+@pytest.fixture
+def folder(made: NewFolder, tmp_path: Path) -> Path:
+    """A data folder of one's own."""
+    copy = tmp_path / "data"
+    shutil.copytree(made.folder, copy)
+    return copy
+
+
+@pytest.fixture
+def service(folder: Path) -> Iterator[Service]:
+    """The opened folder."""
+    opened = open_folder(folder, ENVIRONMENT)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+async def anonymous(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """The app in this process, called by nobody in particular."""
+    transport = httpx.ASGITransport(make_app(service), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        yield client
+
+
+@pytest.fixture
+async def api(anonymous: httpx.AsyncClient, service: Service) -> httpx.AsyncClient:
+    """The same, called with an admin's token."""
+    anonymous.headers["Authorization"] = f"Bearer {token(service, Role.ADMIN)}"
+    return anonymous
+
+
+def token(service: Service, role: Role) -> str:
+    """The text of a fresh token."""
+    return service.accounts.make_token(f"test {role}", role, "operator")[1].text()
