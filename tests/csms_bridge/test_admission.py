@@ -1,0 +1,284 @@
+"""May this peer in? Every rule with a peer that passes and one that fails (OCPP 2.0.1 A00, 1.6 white paper ed. 3)."""
+
+from base64 import b64encode
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csms_bridge.admission import (
+    Admitted,
+    BasicCredentials,
+    Peer,
+    PresentedCertificate,
+    Refused,
+    Registered,
+    choose_subprotocol,
+    decide,
+    identity_of,
+    outranks,
+    read_basic,
+)
+from csms_bridge.station import OcppVersion, SecurityProfile
+from pki.secret_text import Secret
+
+NONE, BASIC, TLS, MUTUAL = SecurityProfile
+CERTIFICATE = PresentedCertificate("5eed", "CS-1", "SN-1", "good", "station")
+STATION = Registered("CS-1", "SN-1", OcppVersion.V16, BASIC, has_password=True)
+
+
+def peer(
+    *,
+    tls: bool = False,
+    password: bool | None = None,
+    certificate: PresentedCertificate | None = None,
+    offered: tuple[str, ...] = ("ocpp1.6",),
+) -> Peer:
+    """`password`: whether the one that was sent fits; None when none was sent."""
+    return Peer("CS-1", tls, offered, password is not None, password, certificate)
+
+
+def at(floor: SecurityProfile) -> Registered:
+    return replace(STATION, floor=floor)
+
+
+@pytest.mark.parametrize(
+    ("who", "profile"),
+    [
+        (peer(), NONE),
+        (peer(password=True), BASIC),
+        (peer(tls=True, password=True), TLS),
+        (peer(tls=True, certificate=CERTIFICATE), MUTUAL),
+        (peer(tls=True, certificate=CERTIFICATE, password=True), MUTUAL),
+        (peer(tls=True, certificate=CERTIFICATE, password=False), MUTUAL),
+    ],
+)
+@pytest.mark.parametrize("floor", SecurityProfile)
+def test_admits_at_or_above_the_floor_and_never_below(floor, who, profile):
+    """Stronger than asked is welcome; A05.FR.07 (1.6: A05.FR.09): below what was reached is refused for good."""
+    verdict = decide(who, at(floor))
+    if profile >= floor:
+        serial = "5eed" if profile is MUTUAL else None
+        assert verdict == Admitted(profile, "ocpp1.6", serial)
+    else:
+        assert isinstance(verdict, Refused)
+        assert verdict.status == 401
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("floor", SecurityProfile)
+def test_refuses_a_wrong_password_on_every_profile(tls, floor):
+    """A00.FR.207/.324 (TC_A_02, TC_A_03): also on profile 0, where no password would do."""
+    assert decide(peer(tls=tls, password=False), at(floor)) == Refused(401, "wrong user name or password")
+
+
+@pytest.mark.parametrize(
+    ("tls", "floor", "missing"),
+    [
+        (False, BASIC, "no Basic password"),
+        (True, TLS, "neither client certificate nor Basic password"),
+        (True, NONE, "neither client certificate nor Basic password"),  # TLS without proof is no OCPP profile
+        (True, MUTUAL, "neither client certificate nor Basic password"),
+    ],
+)
+def test_refuses_a_peer_without_proof(tls, floor, missing):
+    assert decide(peer(tls=tls), at(floor)) == Refused(401, missing)
+
+
+BAD_CERTIFICATES = {
+    "of an unknown authority": replace(CERTIFICATE, station=None),
+    "of our own server": replace(CERTIFICATE, profile="server"),
+    "of another station": replace(CERTIFICATE, station="CS-2"),  # A00.FR.427: one certificate per station
+    "with another serial number": replace(CERTIFICATE, common_name="SN-2"),  # A00.FR.405
+    "expired": replace(CERTIFICATE, state="expired"),  # A00.FR.407
+    "revoked": replace(CERTIFICATE, state="revoked"),  # A00.FR.702
+    "on hold": replace(CERTIFICATE, state="held"),
+}
+
+
+@pytest.mark.parametrize("certificate", BAD_CERTIFICATES.values(), ids=BAD_CERTIFICATES)
+@pytest.mark.parametrize("floor", SecurityProfile)
+def test_refuses_a_certificate_that_does_not_prove_the_station(certificate, floor):
+    verdict = decide(peer(tls=True, certificate=certificate), at(floor))
+    assert isinstance(verdict, Refused)
+    assert verdict.status == 401
+    assert "certificate" in verdict.reason
+
+
+@pytest.mark.parametrize("certificate", BAD_CERTIFICATES.values(), ids=BAD_CERTIFICATES)
+def test_a_bad_certificate_with_a_good_password_is_worth_the_password(certificate):
+    """A station on profile 2 may still send an old certificate; on profile 3 that is no way in."""
+    who = peer(tls=True, certificate=certificate, password=True)
+    assert decide(who, at(TLS)) == Admitted(TLS, "ocpp1.6", None)
+    assert isinstance(decide(who, at(MUTUAL)), Refused)
+
+
+@pytest.mark.parametrize("state", ["expired", "revoked", "held"])
+def test_the_reason_on_record_names_the_certificate_and_its_state(state):
+    verdict = decide(peer(tls=True, certificate=replace(CERTIFICATE, state=state)), STATION)
+    assert verdict.reason == f"the client certificate 5eed is {state}"
+
+
+def test_a_prober_learns_nothing_of_subprotocols_before_it_has_proved_itself():
+    """Proof comes first, then the profile, then the subprotocol."""
+    stranger = peer(password=False, offered=())
+    weak = peer(password=True, offered=())
+    assert decide(stranger, STATION).status == 401
+    assert decide(weak, at(TLS)).status == 401
+    assert decide(weak, at(BASIC)).status == 400
+
+
+@pytest.mark.parametrize(("offered", "words"), [((), "none"), (("ocpp0.1", "soap"), "ocpp0.1, soap")])
+def test_refuses_a_peer_without_a_common_subprotocol(offered, words):
+    """TC_B_58, TC_088: an attempt with only an unknown subprotocol is not upgraded."""
+    expected = Refused(400, f"no subprotocol in common: offered {words}")
+    assert decide(peer(password=True, offered=offered), STATION) == expected
+
+
+@pytest.mark.parametrize(
+    ("offered", "registered", "chosen"),
+    [
+        (("ocpp1.6",), None, "ocpp1.6"),
+        (("ocpp0.1", "ocpp2.0.1"), None, "ocpp2.0.1"),  # TC_B_58
+        (("ocpp2.1", "ocpp2.0.1", "ocpp1.6"), None, "ocpp2.1"),  # the station's order counts
+        (("ocpp2.1", "ocpp2.0.1", "ocpp1.6"), OcppVersion.V201, "ocpp2.0.1"),  # else the one on record
+        (("ocpp2.0.1",), OcppVersion.V16, "ocpp2.0.1"),  # its firmware was updated
+        (("ocpp2.0",), OcppVersion.V201, None),
+        (("OCPP1.6",), None, None),
+        ((), OcppVersion.V16, None),
+    ],
+)
+def test_chooses_the_version_on_record_else_the_stations_first(offered, registered, chosen):
+    assert choose_subprotocol(offered, registered) == chosen
+
+
+@pytest.mark.parametrize("newcomer", SecurityProfile)
+@pytest.mark.parametrize("holder", SecurityProfile)
+def test_a_second_connection_takes_over_with_at_least_equal_proof(newcomer, holder):
+    assert outranks(newcomer, holder) is (int(newcomer) >= int(holder))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (Admitted(NONE, "ocpp1.6", None), "no proof asked on profile 0"),
+        (Admitted(BASIC, "ocpp1.6", None), "Basic password over plain transport"),
+        (Admitted(TLS, "ocpp1.6", None), "Basic password over TLS"),
+        (Admitted(MUTUAL, "ocpp1.6", "5eed"), "client certificate 5eed"),
+    ],
+)
+def test_a_verdict_says_what_proved_the_station(verdict, words):
+    assert verdict.reason == words
+
+
+@pytest.mark.parametrize(
+    ("target", "identity"),
+    [
+        ("/CS-1", "CS-1"),
+        ("/ocpp/CS-1", "CS-1"),
+        ("/any/prefix/at/all/CS-1", "CS-1"),
+        ("/ocpp/CS%2D1", "CS-1"),
+        ("/ocpp/A%20B%3AC", "A B:C"),
+        ("/ocpp/CS-1?token=1", "CS-1"),
+        ("/ocpp?tenant=7/CS-1", "CS-1"),  # a prefix with a query: the identity is appended blindly
+        ("/ocpp/CS-1#x", "CS-1"),
+    ],
+)
+def test_reads_the_identity_from_the_last_path_segment(target, identity):
+    """OCPP 2.0.1 Part 4 §3.1.1: the identity, percent-encoded, behind any prefix."""
+    assert identity_of(target) == identity
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/", "/ocpp/", "/ocpp/%", "/ocpp/CS%0A1", "/ocpp/CS%2F1", "/ocpp/%C3%87S", "/ocpp/" + "x" * 49, "/ocpp/CS%001"],
+)
+def test_refuses_a_target_without_an_identity(target):
+    assert identity_of(target) is None
+
+
+def header(pair: bytes, scheme: str = "Basic") -> str:
+    return f"{scheme} {b64encode(pair).decode()}"
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
+def test_reads_credentials_of_the_basic_scheme(scheme):
+    """RFC 7617 §2: the scheme's name has no case."""
+    assert read_basic(header(b"CS-1:secret", scheme)) == BasicCredentials(b"CS-1:secret")
+
+
+def test_no_header_is_no_credentials():
+    assert read_basic(None) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Basic",
+        "Basic !!!",
+        "Basic Q1M",
+        "Bearer Q1MtMTp4",
+        "Basic Q1MtMTp4 trailing",
+        "Basic Ç",
+        header(b"no colon"),
+    ],
+)
+def test_refuses_a_malformed_header(value):
+    with pytest.raises(ValueError, match=r"Authorization|ASCII"):
+        read_basic(value)
+
+
+@pytest.mark.parametrize(
+    ("pair", "password"),
+    [
+        (b"CS-1:secret", b"secret"),
+        (b"CS-1:se:cret", b"se:cret"),  # 2.0.1 passwords may hold a colon
+        (b"CS-1:\x00\xff\xfe", b"\x00\xff\xfe"),  # 1.6 passwords are raw bytes
+        (b"CS-1:", b""),
+    ],
+)
+def test_takes_the_password_behind_the_stations_own_identity(pair, password):
+    """A00.FR.204/.303: the user name is the identity in the URL."""
+    assert BasicCredentials(pair).password_for("CS-1") == Secret(password)
+
+
+@pytest.mark.parametrize("pair", [b"CS-2:secret", b"cs-1:secret", b"CS-11:secret", b":secret", b"CS-1", b" CS-1:x"])
+def test_gives_no_password_for_another_user_name(pair):
+    """TC_A_02."""
+    assert BasicCredentials(pair).password_for("CS-1") is None
+
+
+def test_an_identity_with_a_colon_is_read_whole():
+    """1.6 does not forbid colons in identities."""
+    assert BasicCredentials(b"A:B:secret").password_for("A:B") == Secret(b"secret")
+
+
+def test_credentials_do_not_show_the_password_in_a_refusal():
+    with pytest.raises(ValueError, match="no colon") as refusal:
+        read_basic(header(b"s3cr3t"))
+    assert "s3cr3t" not in str(refusal.value)
+
+
+proofs = st.builds(
+    peer,
+    tls=st.booleans(),
+    password=st.none() | st.booleans(),
+    certificate=st.none() | st.just(CERTIFICATE) | st.sampled_from(list(BAD_CERTIFICATES.values())),
+)
+
+
+@given(proofs, st.sampled_from(list(SecurityProfile)))
+def test_nobody_gets_in_without_what_the_profile_asks_for(who, floor):
+    verdict = decide(who, at(floor))
+    if not isinstance(verdict, Admitted):
+        return
+    assert verdict.profile >= floor
+    asked = {
+        NONE: not who.basic_present and not who.tls,
+        BASIC: who.password_fits and not who.tls,
+        TLS: who.password_fits and who.tls,
+        MUTUAL: who.certificate == CERTIFICATE,
+    }
+    assert asked[verdict.profile]
