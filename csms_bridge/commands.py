@@ -80,9 +80,14 @@ class RaiseProfile:
 
 @dataclass(frozen=True, slots=True)
 class ListSlots:
-    """Report which connection slots you have (2.x B08 GetReport); the list follows as an event."""
+    """Report which connection slots you have; the list follows as an event.
+
+    By GetReport for the one variable (2.x B08), or by a `whole` ConfigurationInventory (B07), which every 2.x
+    station knows.
+    """
 
     request_id: int
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

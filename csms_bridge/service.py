@@ -101,8 +101,9 @@ class Bridge:
             return
         limits = Limits(desk.settings.call_timeout.total_seconds(), desk.settings.unanswered_limit)
         link = Link(station, connection, DIALECTS[version], self._fleet.journal, limits)
-        session = Session(link, Arrival(welcome.serial, welcome.admitted, welcome.password, at), desk)
-        replaced, self._sessions[station] = self._sessions.get(station), session
+        replaced = self._sessions.get(station)
+        session = Session(link, Arrival(welcome.serial, welcome.admitted, welcome.password, at), desk, replaced)
+        self._sessions[station] = session
         if replaced is not None:
             replaced.replaced = True
             closing = asyncio.create_task(replaced.link.close(1000, "replaced by a newer connection"))

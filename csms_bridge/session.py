@@ -1,6 +1,7 @@
 """One connected station at work: its calls answered, its walk moved, its certificates and commands delivered."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -43,6 +44,8 @@ from pki.clock import Clock
 
 log = structlog.get_logger(__name__)
 
+LAST_WORDS = 5.0
+"""Seconds that a replaced line has for what it still holds."""
 COMPLAINTS = ("InvalidCentralSystemCertificate", "InvalidCsms", "InvalidCharg", "InvalidTLS", "Discarded")
 """How the security events begin that tell why a profile or a certificate did not suit the station (A04)."""
 
@@ -80,10 +83,12 @@ class Arrival:
 class Session:
     """A station's connection, from the open WebSocket to its end."""
 
-    def __init__(self, link: Link, arrival: Arrival, desk: Desk) -> None:
+    def __init__(self, link: Link, arrival: Arrival, desk: Desk, predecessor: "Session | None" = None) -> None:
         self.link = link
         self.arrival = arrival
         self.replaced = False
+        self._predecessor = predecessor
+        self.ended = asyncio.Event()
         self._desk = desk
         self._booted = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -117,6 +122,7 @@ class Session:
         await self.link.close(POLICY_VIOLATION, reason[:100])
 
     async def _greet(self) -> None:
+        await self._let_predecessor_end()
         admitted = self.arrival.admitted
         if admitted.certificate_serial:
             await asyncio.to_thread(self._desk.enrolment.seen_in_use, self.station, admitted.certificate_serial)
@@ -125,8 +131,17 @@ class Session:
         for delivery in await asyncio.to_thread(self._desk.enrolment.undelivered, self.station):
             await self._deliver_unless_walking(delivery)
 
+    async def _let_predecessor_end(self) -> None:
+        """Answers that came on the old line are taken in first; what was not answered there never will be."""
+        if self._predecessor is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS):
+                    await self._predecessor.ended.wait()
+            self._predecessor = None
+
     async def _wind_up(self) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.ended.set()
         if not self.replaced:
             await asyncio.to_thread(self._desk.sightings.disconnected, self.station, self.arrival.at)
             await self._feed(Disconnected())
@@ -168,7 +183,7 @@ class Session:
                 number = await asyncio.to_thread(self._desk.sightings.transaction_began, self.station, transaction)
                 return self._standing(action, payload, number)
             case e.TransactionEnded(transaction):
-                await asyncio.to_thread(self._desk.sightings.transaction_ended, self.station, transaction)
+                await asyncio.to_thread(self._desk.sightings.transactionended, self.station, transaction)
         return self._standing(action, payload)
 
     def _standing(self, action: str, payload: Json, transaction: int = 0) -> Reply:

@@ -85,8 +85,10 @@ class V201(Dialect):
                 return variables.write(settings)
             case c.SetPassword(password):
                 return variables.write([Setting(PASSWORD, password.text())])
-            case c.ListSlots(request_id):
+            case c.ListSlots(request_id, whole=False):
                 return variables.report(PRIORITY, request_id)
+            case c.ListSlots(request_id):
+                return payload_of(call.GetBaseReport(request_id, "ConfigurationInventory"))
             case c.ReadNetwork():
                 return variables.read([PRIORITY, ACTIVE, COUNTRY])
             case c.WriteSlot():

@@ -82,6 +82,8 @@ class Acts:
                 return c.RaiseProfile(leg)
             case Do.LIST_SLOTS:
                 return c.ListSlots(secrets.randbelow(2**31))
+            case Do.LIST_ALL:
+                return c.ListSlots(secrets.randbelow(2**31), whole=True)
             case Do.READ_NETWORK:
                 return c.ReadNetwork()
             case Do.FREE_SLOT:

@@ -104,7 +104,7 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
     step = walk.steps[at.index]
     match seen:
         case Connected():
-            return _connected(walk, at, seen, now)
+            return _connected(walk, at, seen, now, pace)
         case Disconnected():
             gone = _forget(at, {"back"})
             return _learn(gone, dropped="yes") if at.state in UNDER_WAY else gone
@@ -145,7 +145,7 @@ def _go_on(walk: Walk, at: Progress, seen: Seen, now: datetime) -> tuple[Progres
     return at, acts
 
 
-def _connected(walk: Walk, at: Progress, seen: Connected, now: datetime) -> Progress:
+def _connected(walk: Walk, at: Progress, seen: Connected, now: datetime, pace: Pace) -> Progress:
     at = _learn(_forget(at, {"back"}), dropped="yes") if at.state in UNDER_WAY else at
     if (index := _arrival(walk, at, seen)) is not None:
         return _jump(at, index, seen, now)
@@ -156,7 +156,8 @@ def _connected(walk: Walk, at: Progress, seen: Connected, now: datetime) -> Prog
         at = _learn(at, back=now.isoformat(), back_on=str(int(seen.profile)))
     if at.state is StepState.WAITING and step.settles:
         return _next(at, StepState.DONE, now, at.views[at.index].note)
-    return at
+    # What was sent went over a line that is gone, perhaps with the process that sent it: no answer will come.
+    return _unanswered(step, at, now, pace) if at.state is StepState.SENT else at
 
 
 def _arrival(walk: Walk, at: Progress, seen: Seen) -> int | None:

@@ -123,6 +123,7 @@ def read_slots(leg: SecurityProfile) -> tuple[Step, ...]:
             leg,
             within=timedelta(seconds=20),
             late="the station did not report its slots",
+            otherwise=Do.LIST_ALL,
             tolerate=ANY_REFUSAL,
             optional=True,
             lost=Lost.GO_ON,

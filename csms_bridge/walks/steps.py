@@ -22,6 +22,7 @@ class Do(StrEnum):
     SET_PASSWORD = "set a new password"  # noqa: S105 -- the name of an action
     RAISE_PROFILE = "raise the security profile"
     LIST_SLOTS = "list the connection slots"
+    LIST_ALL = "list all settings"
     READ_NETWORK = "read the connection slots"
     FREE_SLOT = "take the slot out of use"
     WRITE_SLOT = "write the connection slot"
