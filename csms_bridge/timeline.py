@@ -1,4 +1,4 @@
-"""A station's story in lines, from its audit records and its refused connections."""
+"""A station's story in lines, from its audit records and the connections that were let in."""
 
 from collections.abc import Iterable
 
@@ -37,7 +37,7 @@ _PLAIN = {
 
 
 def timeline_of(records: Iterable[AuditRecord], admissions: Iterable[AdmissionRecord]) -> list[TimelineEntry]:
-    """Newest first. Admitted reconnects are left to the posture; they would drown the rest."""
+    """Newest first. Refused connections of a known station stand in the audit trail already."""
     told = [_line(record) for record in records]
     knocks = [
         TimelineEntry(one.at, "admitted", f"connected from {one.address}: {one.reason}", "station")

@@ -1,0 +1,100 @@
+"""Messages that people want sent: a row each, sent at most once, kept without secrets."""
+
+import json
+
+import pytest
+
+from csms_bridge.errors import UnknownCommand, UnknownStation
+from csms_bridge.redaction import HIDDEN
+from tests.csms_bridge.room import NOON
+
+SECRET = {"key": "VendorPassword", "value": "s3cr3t"}
+
+
+@pytest.fixture
+def orders(room):
+    room.add("CS-1")
+    room.add("CS-2")
+    return room.orders
+
+
+def place(orders, station="CS-1", action="Reset", payload=None):
+    return orders.place(station, action, payload or {"type": "Soft"}, "user:anna", "")
+
+
+def test_a_placed_command_waits(orders):
+    order = place(orders)
+    assert orders.order(order.id) == order
+    assert (order.state, order.answer, order.error, order.by) == ("waiting", None, "", "user:anna")
+    assert (order.station, order.action, order.payload, order.created_at) == ("CS-1", "Reset", {"type": "Soft"}, NOON)
+
+
+def test_a_command_for_a_stranger_is_refused(orders):
+    with pytest.raises(UnknownStation):
+        place(orders, "CS-9")
+
+
+def test_an_unknown_command_is_an_error(orders):
+    with pytest.raises(UnknownCommand) as refusal:
+        orders.order(77)
+    assert refusal.value.command == 77
+
+
+def test_ordering_is_audited_without_secrets(orders, room):
+    orders.place("CS-1", "ChangeConfiguration", SECRET, "user:anna", "forced")
+    last = room.records()[-1]
+    assert (last.act, last.by, last.reason) == ("command:ordered", "user:anna", "forced")
+    assert last.details["action"] == "ChangeConfiguration"
+    assert json.loads(last.details["payload"]) == {**SECRET, "value": HIDDEN}
+    assert "s3cr3t" not in str(last)
+
+
+def test_what_is_sent_holds_the_secret(orders):
+    orders.place("CS-1", "ChangeConfiguration", SECRET, "user:anna", "")
+    assert orders.claim({"CS-1"})[0].payload == SECRET
+
+
+def test_each_command_is_claimed_once_by_the_node_with_the_socket(orders):
+    first, _, third = place(orders), place(orders, "CS-2"), place(orders)
+    assert [order.id for order in orders.claim({"CS-1"})] == [first.id, third.id]
+    assert orders.claim({"CS-1"}) == []
+    assert orders.order(first.id).state == "sent"
+    assert orders.any_waiting()
+    orders.claim({"CS-2"})
+    assert not orders.any_waiting()
+
+
+def test_nothing_waits_at_first(orders):
+    assert not orders.any_waiting()
+
+
+def test_an_answered_command_keeps_the_answer_without_secrets(orders, room):
+    place(orders, payload=SECRET)
+    order = orders.claim({"CS-1"})[0]
+    orders.finish(order, {"configurationKey": [SECRET]})
+    done = orders.order(order.id)
+    assert (done.state, done.error) == ("answered", "")
+    assert done.answer == {"configurationKey": [{**SECRET, "value": HIDDEN}]}
+    assert done.payload == {**SECRET, "value": HIDDEN}
+    last = room.records()[-1]
+    assert (last.act, last.by, last.details["state"]) == ("command:answered", "station:CS-1", "answered")
+
+
+def test_a_command_without_an_answer_has_failed(orders):
+    place(orders)
+    order = orders.claim({"CS-1"})[0]
+    orders.finish(order, None, "none came in 30 s")
+    done = orders.order(order.id)
+    assert (done.state, done.answer, done.error) == ("failed", None, "none came in 30 s")
+
+
+def test_a_waiting_command_can_be_withdrawn_and_is_not_sent(orders):
+    order = place(orders)
+    assert orders.withdraw(order.id, "changed my mind").state == "failed"
+    assert orders.claim({"CS-1"}) == []
+
+
+def test_a_command_that_was_sent_is_left_to_its_end(orders):
+    order = place(orders)
+    orders.claim({"CS-1"})
+    assert orders.withdraw(order.id, "too late").state == "sent"

@@ -1,0 +1,313 @@
+"""What was seen of stations is written down, together with its audit record."""
+
+from dataclasses import asdict
+from datetime import timedelta
+
+import pytest
+
+from csms_bridge.admission import Admitted, Refused, Registered
+from csms_bridge.errors import UnknownStation
+from csms_bridge.events import Booted, SecurityEventTold
+from csms_bridge.sightings import Line, Sightings
+from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.tables import StationRow
+from tests.csms_bridge.room import NOON, PLAIN_LINE, TLS_LINE
+
+NONE, BASIC, TLS, MUTUAL = SecurityProfile
+BOOT = Booted("Acme", "Wallbox", "1.0", ("SN-1", "BOX-1"), "PowerUp")
+
+
+def test_knows_nothing_of_a_stranger(room):
+    assert room.sightings.registered("CS-1") is None
+
+
+def test_tells_admission_what_is_on_record(room):
+    room.add(profile=TLS, version=OcppVersion.V21)
+    station, passwords = room.sightings.registered("CS-1")
+    assert station == Registered("CS-1", "SN-1", OcppVersion.V21, TLS, has_password=True)
+    assert len(passwords) == 1
+
+
+def test_tells_admission_of_a_station_without_version_and_password(room):
+    room.add(profile=MUTUAL, version=None)
+    station, passwords = room.sightings.registered("CS-1")
+    assert (station.version, station.has_password, passwords) == (None, False, [])
+
+
+def test_records_an_admission_without_audit(room):
+    """Reconnects are many; the audit trail gets what is new (see `connected`)."""
+    room.add()
+    room.sightings.judged("CS-1", True, TLS_LINE, Admitted(TLS, "ocpp1.6", None))
+    record = room.registry.posture("CS-1").admissions[0]
+    assert (record.admitted, record.profile, record.tls, record.address) == (True, TLS, True, "192.0.2.7")
+    assert (record.reason, record.at) == ("Basic password over TLS", NOON)
+    assert room.acts() == ["station:added"]
+
+
+def test_records_and_audits_a_refusal_of_a_known_station(room):
+    room.add()
+    room.sightings.judged("CS-1", True, PLAIN_LINE, Refused(401, "wrong user name or password"))
+    record = room.registry.posture("CS-1").admissions[0]
+    assert (record.admitted, record.profile, record.tls) == (False, None, False)
+    last = room.records()[-1]
+    assert (last.act, last.reason, last.details) == (
+        "station:refused",
+        "wrong user name or password",
+        {"address": "192.0.2.7"},
+    )
+
+
+def test_a_strangers_refusal_is_recorded_and_not_audited(room):
+    """Anybody on the Internet can knock; the trail is not for them to fill."""
+    room.sightings.judged("CS-9", False, PLAIN_LINE, Refused(404, "no such station is registered"))
+    room.add("CS-9")
+    assert [one.reason for one in room.registry.posture("CS-9").admissions] == ["no such station is registered"]
+    assert room.acts("CS-9") == ["station:added"]
+
+
+def test_shows_the_newest_admissions_first(room):
+    room.add()
+    for number in range(30):
+        room.sightings.judged("CS-1", True, Line(f"192.0.2.{number}"), Refused(401, "no"))
+    addresses = [one.address for one in room.registry.posture("CS-1").admissions]
+    assert addresses == [f"192.0.2.{number}" for number in range(29, 9, -1)]
+
+
+def test_a_connection_shows_on_the_station(room):
+    room.add(version=None)
+    at = room.connect("CS-1", TLS, version=OcppVersion.V201)
+    station = room.registry.station("CS-1")
+    assert (station.online, station.profile, station.ocpp_version) == (True, TLS, OcppVersion.V201)
+    assert (station.connected_at, station.last_seen, at) == (NOON, NOON, NOON)
+
+
+def test_a_connection_of_a_station_that_was_removed_is_refused(room):
+    with pytest.raises(UnknownStation):
+        room.connect("CS-1")
+
+
+def test_the_profile_seen_becomes_the_floor_at_once_outside_a_walk(room):
+    """A05.FR.07 (1.6: A05.FR.09): after the first success on a profile the lower ones are refused."""
+    room.add(profile=BASIC)
+    room.connect("CS-1", TLS)
+    station = room.registry.station("CS-1")
+    assert (station.floor, station.wanted_profile) == (TLS, TLS)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_in_a_walk_the_walk_decides_when_the_floor_is_raised(room, held):
+    """Until the walk has seen what it needs, the way back stays open."""
+    room.add(profile=BASIC)
+    walk = room.ledger.start("CS-1", 2, {}, "user:anna")
+    if held:
+        room.ledger.hold(walk.id, "wait", "user:anna")
+    room.connect("CS-1", TLS)
+    assert room.registry.station("CS-1").floor is BASIC
+
+
+def test_after_a_walk_the_floor_follows_again(room):
+    room.add(profile=BASIC)
+    walk = room.ledger.start("CS-1", 2, {}, "user:anna")
+    room.ledger.cancel(walk.id, "no", "user:anna")
+    room.connect("CS-1", TLS)
+    assert room.registry.station("CS-1").floor is TLS
+
+
+def test_a_lower_connection_never_lowers_the_floor(room):
+    room.add(profile=TLS)
+    room.connect("CS-1", BASIC)
+    assert room.registry.station("CS-1").floor is TLS
+
+
+def test_what_is_wanted_is_never_lowered_by_what_is_seen(room):
+    room.add(profile=BASIC)
+    room.ledger.cancel(room.ledger.start("CS-1", 3, {}, "user:anna").id, "no", "user:anna")
+    with room.store.writing() as session:
+        session.get(StationRow, "CS-1").wanted_profile = 3
+    room.connect("CS-1", TLS)
+    station = room.registry.station("CS-1")
+    assert (station.floor, station.wanted_profile) == (TLS, MUTUAL)
+
+
+def test_an_offered_password_that_was_used_becomes_the_only_one(room):
+    """A01.FR.03: the old one is refused from then on."""
+    room.add()
+    offered, _ = room.passwords.offer("CS-1")
+    room.connect("CS-1", password=offered)
+    with room.store.reading() as session:
+        assert [one.id for one in room.passwords.known(session, "CS-1")] == [offered]
+    assert "station:password-changed" in room.acts()
+
+
+def test_audits_a_connection_once_per_profile_and_certificate(room):
+    room.add()
+    for _ in range(2):
+        room.connect("CS-1", BASIC)
+    for certificate in ("5eed", "5eed", "feed"):
+        room.connect("CS-1", MUTUAL, certificate=certificate)
+    seen = [r.details for r in room.records() if r.act == "station:seen-on-profile"]
+    assert [(d["profile"], d["certificate"]) for d in seen] == [(1, None), (3, "5eed"), (3, "feed")]
+
+
+def test_a_line_that_is_gone_shows_on_the_station(room):
+    room.add()
+    at = room.connect("CS-1")
+    room.clock.advance(seconds=9)
+    room.sightings.disconnected("CS-1", at)
+    station = room.registry.station("CS-1")
+    assert (station.online, station.last_seen) == (False, room.clock.now)
+    assert station.profile is BASIC  # what was observed stays
+
+
+def test_the_end_of_an_old_line_leaves_a_newer_one_alone(room):
+    """The new socket may be there before the old one is known to be gone (station-quirks 14)."""
+    room.add()
+    old = room.connect("CS-1")
+    room.clock.advance(seconds=1)
+    room.connect("CS-1")
+    room.sightings.disconnected("CS-1", old)
+    assert room.registry.station("CS-1").online
+
+
+def test_at_the_start_nobody_is_connected_to_this_node(room):
+    room.add("CS-1")
+    room.add("CS-2")
+    room.connect("CS-1")
+    elsewhere = Sightings(room.store, room.trail, room.passwords, room.clock, "other-node")
+    elsewhere.connected("CS-2", Admitted(BASIC, "ocpp1.6", None), OcppVersion.V16, None, PLAIN_LINE)
+    room.sightings.forget_connections()
+    assert not room.registry.station("CS-1").online
+    assert room.registry.station("CS-2").online
+
+
+def test_closing_a_line_is_on_the_audit_trail_with_its_reason(room):
+    room.add()
+    room.sightings.closed_by_us("CS-1", "its certificate was revoked")
+    last = room.records()[-1]
+    assert (last.act, last.by, last.reason) == (
+        "station:connection-closed",
+        "service",
+        "its certificate was revoked",
+    )
+
+
+def test_notes_when_stations_were_heard_of(room):
+    room.add("CS-1")
+    room.add("CS-2")
+    room.sightings.heard({"CS-1": NOON + timedelta(seconds=5), "CS-9": NOON})
+    assert room.registry.station("CS-1").last_seen == NOON + timedelta(seconds=5)
+    assert room.registry.station("CS-2").last_seen is None
+
+
+def test_a_boot_tells_what_the_station_is(room):
+    room.add()
+    assert not room.sightings.has_booted("CS-1")
+    room.sightings.booted("CS-1", BOOT)
+    station, posture = room.registry.station("CS-1"), room.registry.posture("CS-1")
+    assert (station.vendor, station.model, station.firmware) == ("Acme", "Wallbox", "1.0")
+    assert (posture.boot_serial, posture.boot_reason, posture.booted_at) == ("SN-1", "PowerUp", NOON)
+    assert room.records()[-1].details["serials"] == ["SN-1", "BOX-1"]
+    assert room.sightings.has_booted("CS-1")
+
+
+def test_a_boot_without_serial_and_reason_leaves_them_open(room):
+    room.add()
+    room.sightings.booted("CS-1", Booted("Acme", "Wallbox", "", (), ""))
+    posture = room.registry.posture("CS-1")
+    assert (posture.boot_serial, posture.boot_reason) == (None, None)
+
+
+def test_a_strangers_boot_is_nothing(room):
+    room.sightings.booted("CS-9", BOOT)
+    assert not room.sightings.has_booted("CS-9")
+    assert room.acts("CS-9") == []
+
+
+@pytest.mark.parametrize(("reason", "charging"), [("PowerUp", False), ("", False), ("Triggered", True)])
+def test_a_station_that_restarted_charges_nobody(room, reason, charging):
+    """A triggered BootNotification is no restart (2.0.1 F06)."""
+    room.add()
+    room.sightings.transaction_began("CS-1", "T1")
+    room.sightings.booted("CS-1", Booted("Acme", "Wallbox", "1.0", (), reason))
+    assert room.sightings.is_charging("CS-1") is charging
+
+
+def test_keeps_security_events_of_any_type_with_the_stations_time(room):
+    """A04: the list of types is not exhaustive, and old events may come late."""
+    told = SecurityEventTold("VendorSpecificThing", NOON - timedelta(days=40), "what happened")
+    room.add()
+    room.sightings.security_event("CS-1", told)
+    event = room.sightings.security_events("CS-1", None, 10)[0]
+    assert asdict(event) == {
+        "id": 1,
+        "station": "CS-1",
+        "type": "VendorSpecificThing",
+        "at": NOON - timedelta(days=40),
+        "received_at": NOON,
+        "tech_info": "what happened",
+    }
+    assert room.acts()[-1] == "station:security-event"
+
+
+def test_a_security_event_with_an_unreadable_time_gets_ours(room):
+    room.add()
+    room.sightings.security_event("CS-1", SecurityEventTold("FirmwareUpdated", None, ""))
+    assert room.sightings.security_events("CS-1", None, 10)[0].at == NOON
+
+
+def test_reads_security_events_newest_first_page_by_page(room):
+    for station in ("CS-1", "CS-2", "CS-1"):
+        room.sightings.security_event(station, SecurityEventTold("X", None, ""))
+    assert [(e.id, e.station) for e in room.sightings.security_events(None, None, 2)] == [(3, "CS-1"), (2, "CS-2")]
+    assert [e.id for e in room.sightings.security_events("CS-1", 3, 2)] == [1]
+
+
+def test_transactions_have_numbers_of_their_own(room):
+    """1.6 gets the number as its transactionId, so it must never come twice."""
+    room.add("CS-1")
+    room.add("CS-2")
+    numbers = [
+        room.sightings.transaction_began(*began)
+        for began in (("CS-1", "connector 1"), ("CS-1", "connector 2"), ("CS-2", "connector 1"))
+    ]
+    assert len(set(numbers)) == 3
+    assert 0 not in numbers
+
+
+def test_a_repeated_start_is_the_same_transaction(room):
+    room.add()
+    first = room.sightings.transaction_began("CS-1", "connector 1")
+    assert room.sightings.transaction_began("CS-1", "connector 1") == first
+
+
+def test_the_next_start_on_a_connector_is_a_new_transaction(room):
+    room.add()
+    first = room.sightings.transaction_began("CS-1", "connector 1")
+    room.sightings.transaction_ended("CS-1", str(first))
+    assert room.sightings.transaction_began("CS-1", "connector 1") != first
+
+
+@pytest.mark.parametrize("name", ["T-17", "its number"])
+def test_a_transaction_ends_by_its_name_or_its_number(room, name):
+    room.add()
+    number = room.sightings.transaction_began("CS-1", "T-17")
+    assert room.sightings.is_charging("CS-1")
+    room.sightings.transaction_ended("CS-1", str(number) if name == "its number" else name)
+    assert not room.sightings.is_charging("CS-1")
+
+
+@pytest.mark.parametrize("name", ["T-18", "999", "-1", "", "٣", "9" * 40])
+def test_the_end_of_another_transaction_ends_nothing(room, name):
+    room.add()
+    room.sightings.transaction_began("CS-1", "T-17")
+    room.sightings.transaction_ended("CS-1", name)
+    assert room.sightings.is_charging("CS-1")
+
+
+def test_a_station_cannot_end_anothers_transaction(room):
+    room.add("CS-1")
+    room.add("CS-2")
+    number = room.sightings.transaction_began("CS-1", "T-17")
+    room.sightings.transaction_ended("CS-2", str(number))
+    room.sightings.transaction_ended("CS-2", "T-17")
+    assert room.sightings.is_charging("CS-1")
