@@ -64,9 +64,7 @@ def test_what_the_command_line_reads_itself_is_no_setting(tmp_path: Path) -> Non
         ('organisation = "Acme"\nhostnames = ["*.example.org"]', {}, "hostnames in voltward.toml"),
     ],
 )
-def test_names_the_setting_that_is_wrong(
-    tmp_path: Path, file: str, environment: dict[str, str], name: str
-) -> None:
+def test_names_the_setting_that_is_wrong(tmp_path: Path, file: str, environment: dict[str, str], name: str) -> None:
     with pytest.raises(SettingsWrong) as wrong:
         read_settings(write(tmp_path, file), environment)
     assert wrong.value.sentence.startswith(f"setting {name}: ")
