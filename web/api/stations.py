@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
+from csms_bridge.errors import StationRefused
 from csms_bridge.station import CommandOrder, NewStation, OcppVersion, SecurityProfile
 from pki.secret_text import Secret
 from web.api.asked import After, Doors, Limit, number_cursor, page
@@ -106,7 +107,8 @@ def import_stations(
     doors: Doors, body: ImportIn, caller: Principal = Depends(Needs(Permission.STATIONS_CHANGE))
 ) -> Page[AddedStationOut]:
     """Register many stations: all of them or, when one row is wrong, none."""
-    added = doors.fleet.import_stations([row.new_station() for row in body.stations], caller.name)
+    rows = [_new_station(row, number) for number, row in enumerate(body.stations, start=1)]
+    added = doors.fleet.import_stations(rows, caller.name)
     return Page(items=[AddedStationOut.made(one) for one in added], next=None)
 
 
@@ -231,6 +233,13 @@ def show_command(
     """A command that was sent before, and what came of it."""
     doors.fleet.station(station_id)
     return CommandOut.of(doors.fleet.command_order(command_id))
+
+
+def _new_station(asked: NewStationIn, row: int) -> NewStation:
+    try:
+        return asked.new_station()
+    except StationRefused as refusal:
+        raise StationRefused(refusal.field, refusal.why, row) from None
 
 
 async def _await_answer(doors: Service, order: CommandOrder) -> CommandOrder:

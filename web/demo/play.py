@@ -24,7 +24,8 @@ def play(folder: Path, stations: int, *, until_done: bool) -> bool:
     Raises what `open_stage` raises, PortInUse and AddressRefused.
     """
     console = Console(stderr=False)
-    console.print(f"setting up in {folder} (keys, certificates, database) …", highlight=False, soft_wrap=True)
+    doing = "going on in" if folder.exists() else "making keys, certificates and a database in"
+    console.print(f"{doing} {folder} …", highlight=False, soft_wrap=True, markup=False)
     stage = open_stage(folder)
     try:
         with (folder / LOG).open("a", encoding="utf-8") as log:

@@ -1,0 +1,108 @@
+import re
+
+import httpx
+import pytest
+from cryptography import x509
+
+from tests.web.requests import request_pem
+
+CERTIFICATES = "/api/v1/certificates"
+
+
+@pytest.fixture
+async def station(api: httpx.AsyncClient) -> httpx.AsyncClient:
+    await api.post("/api/v1/stations", json={"id": "CS-1", "serial": "SN-1"})
+    return api
+
+
+async def issue(api: httpx.AsyncClient, **more: object) -> httpx.Response:
+    order = {"csr": request_pem("SN-1"), "profile": "station", "station": "CS-1", **more}
+    return await api.post(CERTIFICATES, json=order)
+
+
+async def test_a_certificate_has_the_shape_of_the_contract(station: httpx.AsyncClient) -> None:
+    issued = await issue(station)
+    certificate = issued.json()
+    assert issued.status_code == 201
+    wanted = "serial subject station authority profile not_before not_after state revoked_at reason pem chain_pem"
+    assert set(wanted.split()) <= set(certificate)
+    assert re.fullmatch("[1-7][0-9a-f]+", certificate["serial"])
+    parsed = x509.load_pem_x509_certificate(certificate["pem"].encode())
+    assert f"{parsed.serial_number:x}" == certificate["serial"]
+    assert parsed.subject.rfc4514_string().startswith("CN=SN-1")
+    assert len(x509.load_pem_x509_certificates(certificate["chain_pem"].encode())) == 2
+    assert (await station.get(f"{CERTIFICATES}/{certificate['serial']}")).json() == certificate
+    assert (await station.get("/api/v1/stations/CS-1/certificates")).json()["items"] == [certificate]
+
+
+async def test_the_name_comes_from_the_register_not_from_the_request(station: httpx.AsyncClient) -> None:
+    refused = await issue(station, csr=request_pem("SN-2"))
+    assert (refused.status_code, refused.json()["code"]) == (422, "wrong-common-name")
+    assert "A00.FR.405" in refused.json()["clause"]
+
+
+async def test_a_key_seen_at_another_station_is_refused(station: httpx.AsyncClient) -> None:
+    await station.post("/api/v1/stations", json={"id": "CS-2", "serial": "SN-1-b"})
+    csr = request_pem("SN-1-b")
+    assert (await issue(station, csr=csr)).status_code == 201
+    refused = await issue(station, csr=csr, station="CS-2")
+    assert (refused.status_code, refused.json()["code"]) == (422, "key-used-elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"csr": "no request"}, 422),
+        ({"csr": ""}, 422),
+        ({"profile": "none"}, 422),
+        ({"station": "none"}, 404),
+        ({"station": None}, 422),
+        ({"hostnames": ["a.example"]}, 422),
+    ],
+)
+async def test_refuses_a_wrong_order(station: httpx.AsyncClient, change: dict[str, object], status: int) -> None:
+    refused = await issue(station, **change)
+    assert (refused.status_code, refused.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_a_server_gets_its_host_names(station: httpx.AsyncClient) -> None:
+    names = ["csms.example.org", "10.0.0.1"]
+    order = {"csr": request_pem("csms.example.org"), "profile": "server", "hostnames": names}
+    certificate = (await station.post(CERTIFICATES, json=order)).json()
+    parsed = x509.load_pem_x509_certificate(certificate["pem"].encode())
+    alternatives = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert alternatives.get_values_for_type(x509.DNSName) == ["csms.example.org"]
+    assert certificate["station"] is None
+
+
+async def test_revoking_is_for_good_and_a_hold_is_not(station: httpx.AsyncClient) -> None:
+    serial = (await issue(station)).json()["serial"]
+    held = await station.post(f"{CERTIFICATES}/{serial}/revoke", json={"reason": "certificateHold"})
+    assert (held.json()["state"], held.json()["reason"]) == ("held", "certificateHold")
+    assert (await station.post(f"{CERTIFICATES}/{serial}/release")).json()["state"] == "good"
+    body = {"reason": "keyCompromise", "note": "stolen"}
+    revoked = (await station.post(f"{CERTIFICATES}/{serial}/revoke", json=body)).json()
+    assert (revoked["state"], revoked["reason"]) == ("revoked", "keyCompromise")
+    assert revoked["revoked_at"].endswith("Z")
+    assert (await station.post(f"{CERTIFICATES}/{serial}/revoke", json=body)).status_code == 409
+    assert (await station.post(f"{CERTIFICATES}/{serial}/release")).status_code == 409
+    listed = (await station.get(CERTIFICATES, params={"state": "revoked"})).json()["items"]
+    assert [certificate["serial"] for certificate in listed] == [serial]
+
+
+async def test_refuses_reasons_that_are_none(station: httpx.AsyncClient) -> None:
+    serial = (await issue(station)).json()["serial"]
+    assert (await station.post(f"{CERTIFICATES}/{serial}/revoke", json={"reason": "bored"})).status_code == 422
+    assert (await station.get(f"{CERTIFICATES}/00ff")).status_code == 404
+    assert (await station.get(CERTIFICATES, params={"state": "lost"})).status_code == 422
+
+
+async def test_authorities_and_roots_with_their_chains(api: httpx.AsyncClient) -> None:
+    authorities = {one["name"]: one for one in (await api.get("/api/v1/authorities")).json()["items"]}
+    assert {"root", "root-rsa", "stations", "csms", "manufacturer"} <= set(authorities)
+    chain = x509.load_pem_x509_certificates(authorities["stations"]["chain_pem"].encode())
+    chain[0].verify_directly_issued_by(chain[1])
+    assert chain[1].issuer == chain[1].subject
+    roots = (await api.get("/api/v1/roots")).json()["items"]
+    assert {one["kind"] for one in roots} == {"root"}
+    assert (await api.get("/api/v1/authorities/none")).status_code == 404
