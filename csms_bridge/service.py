@@ -22,8 +22,6 @@ from pki.certificates import Certificate
 
 log = structlog.get_logger(__name__)
 
-RENEWAL_CHECK = timedelta(minutes=1)
-
 Work = Callable[[], Coroutine[None, None, None]]
 
 
@@ -56,10 +54,10 @@ class Bridge:
         self._fleet.tell_ports(*self.ports)
         self._loop = asyncio.get_running_loop()
         self._authority.when_revoked(self._revoked)
-        tick = self._fleet.desk.settings.tick
-        self._every(tick, self._tick)
+        settings = self._fleet.desk.settings
+        self._every(settings.tick, self._tick)
         self._every(timedelta(seconds=1), self._write_journal)
-        self._every(RENEWAL_CHECK, self._renew_server_certificates)
+        self._every(settings.renewal_check, self._renew_server_certificates)
 
     async def stop(self) -> None:
         """Close every line and write what is left to write."""

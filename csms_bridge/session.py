@@ -183,7 +183,7 @@ class Session:
                 number = await asyncio.to_thread(self._desk.sightings.transaction_began, self.station, transaction)
                 return self._standing(action, payload, number)
             case e.TransactionEnded(transaction):
-                await asyncio.to_thread(self._desk.sightings.transactionended, self.station, transaction)
+                await asyncio.to_thread(self._desk.sightings.transaction_ended, self.station, transaction)
         return self._standing(action, payload)
 
     def _standing(self, action: str, payload: Json, transaction: int = 0) -> Reply:

@@ -37,6 +37,9 @@ class BridgeSettings(BaseModel):
     walk_grace: timedelta = timedelta(seconds=15)
     """How long a station may be back on its old profile before its walk is put on hold."""
     tick: timedelta = timedelta(seconds=1)
+    """How often due work is looked for: walks, commands, revocations by other processes."""
+    renewal_check: timedelta = timedelta(minutes=1)
+    """How often the server certificates are looked at; they are renewed when half their life is over."""
 
     @model_validator(mode="after")
     def _some_door_is_open(self) -> "BridgeSettings":

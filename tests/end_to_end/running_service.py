@@ -51,6 +51,7 @@ class RunningService:
         self.log = folder.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
         self._token: str | None = None
+        self.extra: dict[str, str] = {}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -65,6 +66,7 @@ class RunningService:
             "VOLTWARD_WALK_SETTLE": "PT0.5S",
             "VOLTWARD_WALK_GRACE": "PT4S",
             "VOLTWARD_TICK": "PT0.3S",
+            **self.extra,
         }
 
     @property
