@@ -1,0 +1,289 @@
+"""The command line over a data folder: exit codes, JSON, words. Each command runs the real routes in this process."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from cryptography import x509
+
+from tests.web.conftest import ENVIRONMENT
+from tests.web.requests import request_pem
+from web.cli import client
+from web.cli.main import exit_code_of
+
+
+class Ran(NamedTuple):
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture
+def bare(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command line in this process."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("VOLTWARD_URL", "http://127.0.0.1:9")
+
+    def run(*arguments: str) -> Ran:
+        code = exit_code_of(arguments)
+        out, err = capfd.readouterr()
+        return Ran(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def voltward(bare: Command, folder: Path) -> Command:
+    """The same with --data."""
+    return lambda *arguments: bare(*arguments, "--data", str(folder))
+
+
+def test_wrong_use_is_exit_code_two_with_error_and_hint(bare: Command) -> None:
+    for arguments in (["station", "add"], ["nothing"], ["station", "add", "X", "--serial"], ["walk", "start", "X"]):
+        ran = bare(*arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith("error: ")
+        assert "\nhint: See: voltward" in ran.err
+        assert "Traceback" not in ran.err
+
+
+def test_a_service_that_is_away_is_exit_code_one(bare: Command) -> None:
+    ran = bare("station", "list")
+    assert ran.code == 1
+    assert "cannot reach the service at http://127.0.0.1:9" in ran.err
+
+
+def test_help_names_every_command(bare: Command) -> None:
+    shown = bare("--help").out
+    for noun in ("init", "serve", "simulate", "station", "walk", "cert", "ca", "firmware", "token", "user", "audit"):
+        assert noun in shown
+    assert bare("--version").out.startswith("voltward ")
+
+
+def test_json_is_taken_before_and_after_the_command(voltward: Command) -> None:
+    assert voltward("station", "list", "--json").json == {"items": [], "next": None}
+    assert voltward("--json", "station", "list").json == {"items": [], "next": None}
+    assert not voltward("station", "list").out.startswith("{")
+
+
+def test_a_station_from_adding_to_removing(voltward: Command) -> None:
+    added = voltward("station", "add", "CS-1", "--serial", "SN-1", "--ocpp", "2.0.1", "--json")
+    assert added.code == 0
+    assert added.json["password"]
+    assert voltward("station", "show", "CS-1", "--json").json["ocpp_version"] == "2.0.1"
+    assert "CS-1" in voltward("station", "list").out
+    again = voltward("station", "add", "CS-1", "--serial", "SN-2")
+    assert (again.code, again.out) == (2, "")
+    assert voltward("station", "remove", "CS-1", "--reason", "scrapped").code == 0
+    gone = voltward("station", "show", "CS-1", "--json")
+    assert (gone.code, gone.out) == (2, "")
+    assert gone.err.startswith("error: there is no station 'CS-1'\nhint: ")
+
+
+def test_imports_a_csv_whole_or_not_at_all(voltward: Command, tmp_path: Path) -> None:
+    file = tmp_path / "stations.csv"
+    file.write_text("\ufeffid,serial,profile,tags\nCS-1,SN-1,1,a;b\nCS-2,SN-2,2,\n", encoding="utf-8")
+    assert [one["id"] for one in voltward("station", "import", str(file), "--json").json["items"]] == ["CS-1", "CS-2"]
+    assert voltward("station", "show", "CS-1", "--json").json["tags"] == ["a", "b"]
+    file.write_text("id,serial\nCS-3,SN-3\nCS 3/,SN-4\n")
+    refused = voltward("station", "import", str(file))
+    assert refused.code == 2
+    assert "row 2: id:" in refused.err
+    assert voltward("station", "show", "CS-3").code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("serial\nSN-1\n", "the column 'id' is missing"),
+        ("id,serial,colour\nCS-1,SN-1,red\n", "there is no column 'colour'"),
+        ("id,serial\nCS-1\n", "line 2: the number of fields"),
+        ("id,serial,profile\nCS-1,SN-1,nine\n", "line 2: profile: must be 0, 1, 2 or 3"),
+        ("", "the column 'id' is missing"),
+    ],
+)
+def test_refuses_a_csv_and_names_the_line(voltward: Command, tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "stations.csv"
+    file.write_text(text)
+    ran = voltward("station", "import", str(file))
+    assert (ran.code, words in ran.err) == (2, True), ran.err
+
+
+def test_a_walk_from_starting_to_cancelling(voltward: Command) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1", "--ocpp", "1.6")
+    walk = voltward("walk", "start", "CS-1", "--to", "3", "--json").json
+    assert (walk["station"], walk["state"]) == ("CS-1", "running")
+    assert voltward("walk", "show", "CS-1", "--json").json["id"] == walk["id"]
+    assert voltward("walk", "hold", walk["id"], "--reason", "site visit", "--json").json["state"] == "held"
+    held = voltward("walk", "start", "CS-1", "--to", "3", "--wait")
+    assert held.code == 2  # one walk at a time
+    assert voltward("walk", "resume", walk["id"]).code == 0
+    assert voltward("walk", "cancel", "CS-1", "--reason", "sold", "--json").json["state"] == "cancelled"
+    shown = voltward("walk", "show", walk["id"]).out
+    assert all(step["name"] in shown for step in walk["steps"])
+
+
+def test_waiting_for_a_walk_that_is_held_fails(voltward: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1", "--ocpp", "1.6")
+    get = client.ServiceClient.get
+
+    def held(self: client.ServiceClient, path: str, **query: object) -> Any:
+        found = get(self, path, **query)
+        return {**found, "state": "held", "reason": "it fell back"} if path.startswith("walks/") else found
+
+    monkeypatch.setattr(client.ServiceClient, "get", held)
+    ran = voltward("walk", "start", "CS-1", "--to", "3", "--wait", "--json")
+    assert (ran.code, ran.json["state"]) == (1, "held")
+
+
+def test_several_walks_tell_who_was_refused(voltward: Command) -> None:
+    for number in (1, 2):
+        voltward("station", "add", f"CS-{number}", "--serial", f"SN-{number}", "--ocpp", "1.6")
+    voltward("walk", "start", "CS-1", "--to", "3")
+    ran = voltward("walk", "start", "CS-1", "CS-2", "--to", "3", "--json")
+    assert ran.code == 1
+    assert [walk["station"] for walk in ran.json["items"]] == ["CS-2"]
+    assert [refusal["station"] for refusal in ran.json["refused"]] == ["CS-1"]
+
+
+def test_a_certificate_from_issuing_to_revoking(voltward: Command, tmp_path: Path) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1")
+    csr, out = tmp_path / "request.pem", tmp_path / "chain.pem"
+    csr.write_text(request_pem("SN-1"))
+    issue = ["cert", "issue", "--csr", str(csr), "--profile", "station", "--station", "CS-1"]
+    issued = voltward(*issue, "--out", str(out), "--json").json
+    assert out.read_text() == issued["chain_pem"]
+    assert voltward("cert", "list", "--station", "CS-1", "--json").json["items"] == [issued]
+    revoked = voltward("cert", "revoke", issued["serial"], "--reason", "keyCompromise", "--json").json
+    assert (revoked["state"], revoked["reason"]) == ("revoked", "keyCompromise")
+    assert voltward("cert", "show", issued["serial"], "--json").json["state"] == "revoked"
+    assert voltward("cert", "revoke", issued["serial"], "--reason", "keyCompromise").code == 2
+    csr.write_text("no request")
+    refused = voltward(*issue)
+    assert (refused.code, refused.out) == (2, "")
+
+
+def test_authorities_are_exported_as_pem(voltward: Command) -> None:
+    names = [one["name"] for one in voltward("ca", "list", "--json").json["items"]]
+    assert {"root", "stations"} <= set(names)
+    alone = x509.load_pem_x509_certificates(voltward("ca", "export", "stations").out.encode())
+    chain = x509.load_pem_x509_certificates(voltward("ca", "export", "stations", "--chain").out.encode())
+    assert (len(alone), len(chain)) == (1, 2)
+    assert voltward("ca", "export", "none").code == 2
+
+
+@pytest.mark.parametrize("scheme", ["ecdsa-sha256", "rsa-pkcs1v15-sha256", "rsa-pss-sha256"])
+def test_firmware_is_signed_and_verified_without_a_service(
+    voltward: Command, bare: Command, tmp_path: Path, scheme: str
+) -> None:
+    image, signature, certificate, root = (tmp_path / name for name in ("fw.bin", "fw.sig", "fw.pem", "root.pem"))
+    image.write_bytes(b"firmware" * 1000)
+    names = ["--vendor", "Acme", "--model", "W1", "--version", "1", "--scheme", scheme]
+    out = ["--out-signature", str(signature), "--out-certificate", str(certificate)]
+    signed = voltward("firmware", "sign", str(image), *names, *out, "--json").json
+    authority = "manufacturer" if scheme == "ecdsa-sha256" else "manufacturer-rsa"
+    root.write_text(voltward("ca", "export", authority).out)
+    verify = ["firmware", "verify", str(image), "--certificate", str(certificate), "--scheme", scheme]
+    assert bare(*verify, "--signature", str(signature), "--root", str(root)).code == 0
+    base64 = tmp_path / "fw.b64"
+    base64.write_text(signed["signature"] + "\n")
+    assert bare(*verify, "--signature", str(base64), "--json").json == {"genuine": True, "faults": []}
+    image.write_bytes(b"tampered")
+    broken = bare(*verify, "--signature", str(signature))
+    assert broken.code == 1
+    assert broken.err.startswith("error: the firmware must not be used")
+    foreign = voltward("ca", "export", "root")
+    root.write_text(foreign.out)
+    assert bare(*verify, "--signature", str(signature), "--root", str(root)).code == 1
+
+
+def test_a_token_is_made_without_a_running_service(voltward: Command) -> None:
+    made = voltward("token", "create", "--role", "ci", "--name", "build", "--json").json
+    assert made["token"].startswith("vw_")
+    plain = voltward("token", "create", "--role", "admin", "--name", "script")
+    assert plain.out.startswith("vw_")
+    assert len(plain.out.split()) == 1
+    listed = voltward("token", "list", "--json").json["items"]
+    assert {token["name"] for token in listed} == {"build", "script"}
+    assert voltward("token", "revoke", made["id"], "--json").json["revoked_at"]
+    assert voltward("token", "create", "--role", "king", "--name", "x").code == 2
+
+
+def test_users_are_added_and_disabled(voltward: Command) -> None:
+    assert voltward("user", "add", "ada", "--role", "auditor", "--json").json["password"]
+    assert {user["name"] for user in voltward("user", "list", "--json").json["items"]} == {"ada", "admin"}
+    assert voltward("user", "disable", "ada", "--reason", "left", "--json").json["disabled_at"]
+
+
+def test_the_trail_is_verified_listed_and_exported(voltward: Command, tmp_path: Path) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1")
+    assert voltward("audit", "verify").code == 0
+    latest = voltward("audit", "list", "--limit", "1", "--json").json["items"][0]
+    assert (latest["by"], latest["act"], latest["thing"]) == ("operator", "station:added", "CS-1")
+    lines = [json.loads(line) for line in voltward("audit", "export").out.splitlines()]
+    assert [line["sequence"] for line in lines] == list(range(1, len(lines) + 1))
+    out = tmp_path / "trail.jsonl"
+    voltward("audit", "export", "--out", str(out))
+    assert len(out.read_text().splitlines()) == len(lines)
+
+
+def test_an_edited_trail_fails_the_verification(voltward: Command, folder: Path) -> None:
+    with sqlite3.connect(folder / "voltward.db") as database:
+        database.execute("UPDATE audit_records SET by = 'somebody else' WHERE sequence = 3")
+    database.close()
+    ran = voltward("audit", "verify")
+    assert ran.code == 1
+    assert "edited" in ran.out
+
+
+def test_folders_that_cannot_be_opened_are_one_clear_line(
+    bare: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments in (
+        ["station", "list", "--data", str(tmp_path / "absent")],
+        ["serve", "--data", str(tmp_path / "absent")],
+        ["init", "--data", str(folder), "--organisation", "Other"],
+        ["init", "--data", str(tmp_path / "new"), "--organisation", "Acme", "--hostname", "no host"],
+    ):
+        ran = bare(*arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert "error: " in ran.err
+        assert "Traceback" not in ran.err
+    monkeypatch.setenv("VOLTWARD_PASSPHRASE", "wrong")
+    wrong = bare("station", "list", "--data", str(folder))
+    assert (wrong.code, wrong.err.splitlines()[0]) == (
+        2,
+        "error: the passphrase does not open the keys of this data folder",
+    )
+
+
+def test_what_a_station_says_cannot_command_the_terminal(voltward: Command) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1", "--site", "\x1b[2Jsite")
+    assert "\x1b" not in voltward("station", "show", "CS-1").out
+
+
+def test_an_unexpected_fault_is_one_line_and_a_trace_only_on_request(
+    voltward: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("broken inside")
+
+    monkeypatch.setattr(client.ServiceClient, "get", fail)
+    ran = voltward("station", "list")
+    assert ran.code == 1
+    assert ran.err.startswith("error: unexpected fault: RuntimeError: broken inside\nhint: Set VOLTWARD_DEBUG=1")
+    monkeypatch.setenv("VOLTWARD_DEBUG", "1")
+    assert "Traceback" in voltward("station", "list").err
