@@ -11,6 +11,7 @@ import typer
 from web.cli import audit, ca, cert, demo, firmware, init, serve, simulate, station, token, user, walk
 from web.cli.failures import FAILED, REFUSED, CommandFailed, of_domain
 from web.cli.output import Json, forget_wishes, show_text
+from web.logs import set_up_logs
 from web.problems import DOMAIN_ERRORS
 
 app = typer.Typer(
@@ -60,6 +61,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 def exit_code_of(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and say how it ended. Nothing but its exit code and its words leave it."""
     forget_wishes()
+    set_up_logs("warning")  # `serve` and `demo` say more, where they want it
     try:
         given = list(arguments) if arguments is not None else None
         code = app(args=given, prog_name="voltward", standalone_mode=False)
