@@ -88,7 +88,8 @@ class Acts:
                 return c.ReadNetwork()
             case Do.FREE_SLOT:
                 kept = [slot for slot in slot_numbers(facts["priority"]) if slot != int(facts["slot"])]
-                return c.PreferSlots(tuple(kept))
+                # Never an empty list: a station that restarts with one knows no way back to us.
+                return c.PreferSlots(tuple(kept) or (int(facts["used"]),))
             case Do.WRITE_SLOT:
                 return c.WriteSlot(int(facts["slot"]), self._address.url, leg)
             case Do.WRITE_SLOT_VARIABLES:

@@ -39,7 +39,15 @@ OPERATOR = "operator"
 UNDER_WAY = (StepState.SENT, StepState.WAITING)
 CERTIFICATE_ACTS = (Do.TRIGGER_CSR, Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 OF_THE_STEP = frozenset({"alternative", "again"})
-OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back", "back_on", "complaint"})
+OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back", "back_on", "complaint", "again"})
+OF_THE_LEG = frozenset({"password"})
+OF_THE_HOLD = frozenset({"held_by", "came"})
+AGAIN_FROM: Mapping[Until | Do, Do] = {
+    Until.ROOT_LISTED: Do.INSTALL_ROOT,
+    Until.PASSWORD_SEEN: Do.SET_PASSWORD,
+    Do.DELIVER: Do.TRIGGER_CSR,  # a station that did not take a certificate has often dropped its key as well
+}
+"""Where to begin again after a hold, when asking the same once more would lead nowhere."""
 
 
 def begin(walk: Walk, now: datetime, facts: Mapping[str, str]) -> Progress:
@@ -51,10 +59,10 @@ def advance(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> 
     """Take in one thing that was seen; return the progress to store, and then the acts to do, in order.
 
     Messages to the station are asked for on a Tick with `ready` only, at most one at a time. A walk on hold
-    goes on by itself when what it waited for is seen after all, unless an operator holds it.
+    goes on by itself when its leg's end is seen after all; one that an operator holds does so when resumed.
     """
-    if at.outcome is WalkState.HELD and at.facts.get("held_by") != OPERATOR and _arrives(walk, at, seen):
-        at = replace(at, outcome=WalkState.RUNNING, reason="")
+    if at.outcome is WalkState.HELD and isinstance(seen, Connected):
+        at = _came_on_hold(walk, at, seen)
     if at.outcome is not WalkState.RUNNING:
         return at, ()
     return _go_on(walk, _take_in(walk, at, seen, now, pace), seen, now)
@@ -69,18 +77,23 @@ def hold(at: Progress, reason: str, now: datetime, by: str = "") -> Progress:
     """Stop here, with the reason an operator reads; what the station complained of lately is part of it."""
     if complaint := at.facts.get("complaint"):
         reason = f"{reason}; it reported {complaint}"
-    held = _learn(_mark(at, StepState.HELD, now, reason), held_by=by)
+    held = _learn(_forget(_mark(at, StepState.HELD, now, reason), OF_THE_HOLD), held_by=by)
     return replace(held, outcome=WalkState.HELD, reason=reason)
 
 
 def resume(walk: Walk, at: Progress, now: datetime) -> Progress:
-    """Go on after a hold: ask again; a leg whose goal was not seen is walked again from its first step."""
-    step, first = walk.steps[at.index], at.index
-    if step.do is Do.WAIT:
-        first = next(i for i, other in enumerate(walk.steps) if other.leg is step.leg)
+    """Go on after a hold: ask again; a leg whose end was not seen is walked again from its first step.
+
+    What was seen meanwhile counts: a station that has arrived would refuse the profile it is on (A05.FR.01).
+    """
+    cleared = _forget(at, OF_THE_STEP | OF_THE_LAST_MESSAGE | OF_THE_HOLD)
+    running = replace(cleared, moved=now, tries=0, outcome=WalkState.RUNNING, reason="")
+    came = _who_came(at)
+    if came is not None and (index := _arrival(walk, running, came)) is not None:
+        return _jump(running, index, came, now)
+    first = _first_again(walk, at.index)
     views = tuple(StepView(v.name) if first <= i <= at.index else v for i, v in enumerate(at.views))
-    cleared = _forget(at, OF_THE_STEP | OF_THE_LAST_MESSAGE | {"held_by"})
-    return replace(cleared, views=views, index=first, moved=now, tries=0, outcome=WalkState.RUNNING, reason="")
+    return replace(running, views=views, index=first)
 
 
 def choose_slot(priority: str, active: str, slots: str) -> tuple[int, int]:
@@ -97,7 +110,7 @@ def choose_slot(priority: str, active: str, slots: str) -> tuple[int, int]:
 def slot_numbers(text: str) -> list[int]:
     """The positive numbers of a comma-separated list."""
     numbers = (part.strip() for part in text.split(","))
-    return [int(number) for number in numbers if number.isdigit() and int(number) > 0]
+    return [int(number) for number in numbers if number.isdecimal() and int(number) > 0]
 
 
 def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> Progress:
@@ -134,7 +147,7 @@ def _go_on(walk: Walk, at: Progress, seen: Seen, now: datetime) -> tuple[Progres
             at = _next(at, StepState.SKIPPED, now, "not needed")
         elif step.until is Until.RECORDED:
             acts.append(step.do)
-            at = _next(at, StepState.DONE, now)
+            at = _next(_forget(at, OF_THE_LEG), StepState.DONE, now)
         elif step.do is Do.WAIT:
             at = _mark(at, StepState.WAITING, now)
         elif isinstance(seen, Tick) and seen.ready and now >= at.moved:
@@ -160,21 +173,38 @@ def _connected(walk: Walk, at: Progress, seen: Connected, now: datetime, pace: P
     return _unanswered(step, at, now, pace) if at.state is StepState.SENT else at
 
 
-def _arrival(walk: Walk, at: Progress, seen: Seen) -> int | None:
+def _arrival(walk: Walk, at: Progress, seen: Connected) -> int | None:
     """The step that this connection is the end of: the next one that waits for a connection, if it fits."""
     waits = (Until.SEEN, Until.PASSWORD_SEEN)
     index = next((i for i in range(at.index, len(walk.steps)) if walk.steps[i].until in waits), None)
     return index if index is not None and _fits(walk.steps[index], at, seen) else None
 
 
-def _arrives(walk: Walk, at: Progress, seen: Seen) -> bool:
-    return _arrival(walk, at, seen) == at.index
+def _came_on_hold(walk: Walk, at: Progress, seen: Connected) -> Progress:
+    if at.facts.get("held_by") != OPERATOR and _arrival(walk, at, seen) is not None:
+        return replace(at, outcome=WalkState.RUNNING, reason="")
+    return _learn(at, came=f"{seen.profile:d} {seen.certificate or '-'} {seen.password or '-'}")
 
 
-def _fits(step: Step, at: Progress, seen: Seen) -> bool:
+def _who_came(at: Progress) -> Connected | None:
+    """The last connection while the walk was on hold."""
+    if "came" not in at.facts:
+        return None
+    profile, *proofs = at.facts["came"].split(" ")
+    certificate, password = (None if proof == "-" else proof for proof in proofs)
+    return Connected(SecurityProfile(int(profile)), certificate, password)
+
+
+def _first_again(walk: Walk, index: int) -> int:
+    step = walk.steps[index]
+    if step.until is Until.SEEN:
+        return next(i for i, other in enumerate(walk.steps) if other.leg is step.leg)
+    first = AGAIN_FROM.get(step.until, AGAIN_FROM.get(step.do, step.do))
+    return next(i for i in range(index, -1, -1) if walk.steps[i].do is first)
+
+
+def _fits(step: Step, at: Progress, seen: Connected) -> bool:
     """Whether this connection is what the step waits for. On profile 3 only a certificate of this walk counts."""
-    if not isinstance(seen, Connected):
-        return False
     if step.until is Until.PASSWORD_SEEN:
         return seen.password is not None and seen.password == at.facts.get("password")
     if step.leg is SecurityProfile.MUTUAL_TLS:
@@ -237,7 +267,7 @@ def _root_is_unproved(at: Progress) -> bool:
 
 
 def _unanswered(step: Step, at: Progress, now: datetime, pace: Pace) -> Progress:
-    if step.lost is Lost.GO_ON:
+    if step.lost is Lost.GO_ON and "again" not in at.facts:
         return _next(at, StepState.DONE, now, "no answer came; a later step will tell")
     if at.tries >= SILENT_TRIES:
         return hold(at, f"{step.name}: no answer came, {SILENT_TRIES} times", now)

@@ -150,8 +150,9 @@ class Progress:
     `facts` holds what was learned, as text: `csms_root` and `csms_root_serial` (the root this walk installs),
     `roots` (serials the station listed), `root_accepted`, `issued` (serials of certificates, newest last) and
     `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`, `used`, `country`, `password` (id
-    of the password last offered), `held_by`; and about the step at hand `dropped`, `reboot`, `back` and
-    `back_on` (since when the station is back on which lower profile), `complaint`, `alternative`, `again`.
+    of the password last offered in this leg); about a hold `held_by` and `came` (the last connection meanwhile);
+    and about the step at hand `dropped`, `reboot`, `back` and `back_on` (since when the station is back on which
+    lower profile), `complaint`, `alternative`, `again`.
     """
 
     views: tuple[StepView, ...]
