@@ -60,8 +60,14 @@ class Page:
             message = json.loads(self._socket.recv(timeout=20))
             if message.get("id") == self._number:
                 return message.get("result", {})
-            if message.get("method") in {"Runtime.exceptionThrown", "Log.entryAdded"}:
+            if _is_complaint(message):
                 self.complaints.append(json.dumps(message["params"]))
+
+
+def _is_complaint(message: dict[str, Any]) -> bool:
+    if message.get("method") == "Log.entryAdded":
+        return message["params"]["entry"]["level"] in {"warning", "error"}
+    return message.get("method") == "Runtime.exceptionThrown"
 
 
 @contextmanager
