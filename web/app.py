@@ -1,8 +1,10 @@
 """The web application put together: API, console pages, publications, and what stands around them."""
 
 import asyncio
+from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
 from web import health, problems, publications
@@ -27,6 +29,13 @@ from web.service import Service
 API_MODULES = (
     overview, stations, walks, certificates, authorities, firmware, events, audit, accounts, stream,
 )  # fmt: skip
+
+# For the OpenAPI document; `web.auth.Needs` is what looks at the token.
+_BEARER = HTTPBearer(auto_error=False, description="An API token: voltward token create")
+_PROBLEM: dict[str, Any] = {
+    "description": "What is wrong and what to do about it (RFC 9457)",
+    "content": {problems.MEDIA_TYPE: {"schema": {"type": "object"}}},
+}
 
 
 def make_app(service: Service) -> FastAPI:
@@ -54,7 +63,7 @@ def make_app(service: Service) -> FastAPI:
 
 
 def _api() -> APIRouter:
-    api = APIRouter(prefix="/api/v1")
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(_BEARER)], responses={"4XX": _PROBLEM})
     for module in API_MODULES:
         api.include_router(module.router)
     return api
