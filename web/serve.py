@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from enum import StrEnum
 from pathlib import Path
 
 import structlog
@@ -21,19 +20,11 @@ from web.data_folder import open_folder
 from web.errors import AddressRefused, PortInUse
 from web.housekeeping import keep_house
 from web.logs import set_up_logs
+from web.roles import Role
 from web.service import Service
 
 _LOG = structlog.get_logger(__name__)
 _GRACE = 3  # seconds that running requests get when the service stops
-
-
-class Role(StrEnum):
-    """What a process does; one process does all of it unless told otherwise."""
-
-    ALL = "all"
-    BRIDGE = "bridge"
-    WEB = "web"
-    WORKER = "worker"
 
 
 def serve_folder(folder: Path, roles: frozenset[Role]) -> None:

@@ -8,18 +8,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import httpx
 import typer
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web.app import make_app
-from web.auth import as_principal
 from web.cli.failures import FAILED, CommandFailed, of_problem
-from web.data_folder import open_folder
-from web.permissions import FOLDER_OPERATOR
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -105,6 +103,10 @@ def _remote() -> Iterator[ServiceClient]:
 
 @contextmanager
 def _folder(data: Path) -> Iterator[ServiceClient]:
+    # Loaded when needed: a command that only calls a running service starts four times faster without them.
+    from web.app import make_app
+    from web.data_folder import open_folder
+
     opened = open_folder(data)
     try:
         transport = httpx.ASGITransport(_as_operator(make_app(opened)), raise_app_exceptions=False)
@@ -120,8 +122,11 @@ def _folder(data: Path) -> Iterator[ServiceClient]:
         opened.close()
 
 
-def _as_operator(app: ASGIApp) -> ASGIApp:
-    async def with_principal(scope: Scope, receive: Receive, send: Send) -> None:
+def _as_operator(app: "ASGIApp") -> "ASGIApp":
+    from web.auth import as_principal
+    from web.permissions import FOLDER_OPERATOR
+
+    async def with_principal(scope: "Scope", receive: "Receive", send: "Send") -> None:
         await app(as_principal(FOLDER_OPERATOR, scope), receive, send)
 
     return with_principal

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from web.cli.failures import FAILED
-from web.demo.play import play
 
 
 def demo(
@@ -17,6 +16,8 @@ def demo(
     until_done: Annotated[bool, typer.Option("--until-done", help="End when every walk is over.")] = False,
 ) -> None:
     """Watch simulated stations walk to profile 3: console, both OCPP ports, real TLS, real keys."""
+    from web.demo.play import play  # loaded when needed: it brings the whole service along
+
     over = play(data, stations, until_done=until_done)
     if until_done and not over:
         raise typer.Exit(FAILED)

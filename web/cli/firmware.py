@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from pki.clock import utc_now
-from pki.firmware import verify_firmware
 from pki.keys import SignatureScheme
 from web.cli.client import Data, segment, service
 from web.cli.failures import CommandFailed, WrongUse
@@ -75,6 +74,8 @@ def verify(
     _json: Json = False,
 ) -> None:
     """Verify a signature, without any service. Fails (exit code 1) when it is not good."""
+    from pki.firmware import verify_firmware  # loaded when needed: it brings the database along
+
     verdict = verify_firmware(
         digest_of(file),
         _signature(signature),

@@ -1,12 +1,14 @@
 """voltward init: a new data folder."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from web.cli.output import Json, say, show_json, wants_json
-from web.data_folder import NewFolder, make_folder
+
+if TYPE_CHECKING:
+    from web.data_folder import NewFolder
 
 
 def init(
@@ -21,6 +23,8 @@ def init(
     _json: Json = False,
 ) -> None:
     """Make a new data folder: database, certificate hierarchy, first admin (the password is shown once)."""
+    from web.data_folder import make_folder  # loaded when needed: it brings the whole service along
+
     say("making keys and certificates; this takes a few seconds")
     made = make_folder(data, organisation, hostname or [])
     if wants_json():
@@ -32,7 +36,7 @@ def init(
     say(f"next: voltward serve --data {data}")
 
 
-def _as_json(made: NewFolder) -> dict[str, object]:
+def _as_json(made: "NewFolder") -> dict[str, object]:
     return {
         "admin": {"user": made.admin, "password": made.password.text()},
         "data": str(made.folder),

@@ -8,11 +8,13 @@ from importlib.metadata import version
 
 import typer
 
+from csms_bridge.errors import BridgeError
+from pki.errors import PkiError
 from web.cli import audit, ca, cert, demo, firmware, init, serve, simulate, station, token, user, walk
 from web.cli.failures import FAILED, REFUSED, CommandFailed, of_domain
 from web.cli.output import Json, forget_wishes, show_text
+from web.errors import WebError
 from web.logs import set_up_logs
-from web.problems import DOMAIN_ERRORS
 
 app = typer.Typer(
     name="voltward",
@@ -68,7 +70,7 @@ def exit_code_of(arguments: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except CommandFailed as failure:
         return _fail(failure)
-    except DOMAIN_ERRORS as error:
+    except (PkiError, BridgeError, WebError) as error:
         return _fail(of_domain(error))
     except typer.TyperException as wrong:
         return _fail(CommandFailed(_words(wrong), f"See: {_path(wrong)} --help", REFUSED))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from web.serve import Role, serve_folder
+from web.roles import Role
 
 
 def serve(
@@ -16,4 +16,6 @@ def serve(
     ] = None,
 ) -> None:
     """Serve console, API and stations until SIGTERM or Ctrl-C."""
+    from web.serve import serve_folder  # loaded when needed: it brings the whole service along
+
     serve_folder(data, frozenset(roles or [Role.ALL]))

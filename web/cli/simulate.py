@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from csms_bridge.simulator.config import Fault, StationConfig
-from csms_bridge.simulator.crowd import run_crowd
 from csms_bridge.simulator.events import StationEvent
 from web.cli.client import Data, ServiceClient, segment, service
 from web.cli.failures import CommandFailed, WrongUse
@@ -121,6 +120,8 @@ def _config(identity: str, password: str | None, state: Path | None, common: Map
 
 
 async def _run(configs: Sequence[StationConfig]) -> None:
+    from csms_bridge.simulator.crowd import run_crowd  # loaded when needed: OCPP's schemas are large
+
     running = asyncio.ensure_future(run_crowd(configs, on_event=_tell, ramp_per_second=_RAMP))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -12,7 +12,8 @@ from web.demo.cast import Part, cast
 from web.demo.show import Row, Screen, Screens, look
 from web.demo.stage import Stage, begin_walks, factory_settings, open_stage, put_on_record
 from web.logs import set_up_logs
-from web.serve import Role, serve_until, stopping_signals
+from web.roles import Role
+from web.serve import serve_until, stopping_signals
 
 REFRESH = 0.5
 LOG = "demo.log"

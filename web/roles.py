@@ -1,0 +1,12 @@
+"""What a process of the service does."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """One process does all of it unless told otherwise."""
+
+    ALL = "all"
+    BRIDGE = "bridge"
+    WEB = "web"
+    WORKER = "worker"
