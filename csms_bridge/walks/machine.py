@@ -42,12 +42,6 @@ OF_THE_STEP = frozenset({"alternative", "again"})
 OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back", "back_on", "complaint", "again"})
 OF_THE_LEG = frozenset({"password"})
 OF_THE_HOLD = frozenset({"held_by", "came"})
-AGAIN_FROM: Mapping[Until | Do, Do] = {
-    Until.ROOT_LISTED: Do.INSTALL_ROOT,
-    Until.PASSWORD_SEEN: Do.SET_PASSWORD,
-    Do.DELIVER: Do.TRIGGER_CSR,  # a station that did not take a certificate has often dropped its key as well
-}
-"""Where to begin again after a hold, when asking the same once more would lead nowhere."""
 
 
 def begin(walk: Walk, now: datetime, facts: Mapping[str, str]) -> Progress:
@@ -82,9 +76,10 @@ def hold(at: Progress, reason: str, now: datetime, by: str = "") -> Progress:
 
 
 def resume(walk: Walk, at: Progress, now: datetime) -> Progress:
-    """Go on after a hold: ask again; a leg whose end was not seen is walked again from its first step.
+    """Go on after a hold: the leg is walked again from its first step, or from where its end was seen.
 
-    What was seen meanwhile counts: a station that has arrived would refuse the profile it is on (A05.FR.01).
+    A refusal often means that something before it is not there after all: a root, a key, a certificate. What was
+    seen meanwhile counts, since a station that has arrived would refuse the profile it is on (A05.FR.01).
     """
     cleared = _forget(at, OF_THE_STEP | OF_THE_LAST_MESSAGE | OF_THE_HOLD)
     running = replace(cleared, moved=now, tries=0, outcome=WalkState.RUNNING, reason="")
@@ -196,11 +191,10 @@ def _who_came(at: Progress) -> Connected | None:
 
 
 def _first_again(walk: Walk, index: int) -> int:
-    step = walk.steps[index]
-    if step.until is Until.SEEN:
-        return next(i for i, other in enumerate(walk.steps) if other.leg is step.leg)
-    first = AGAIN_FROM.get(step.until, AGAIN_FROM.get(step.do, step.do))
-    return next(i for i in range(index, -1, -1) if walk.steps[i].do is first)
+    """The first step of the leg; once the leg's end was seen, the step after that."""
+    leg = [i for i, step in enumerate(walk.steps) if step.leg is walk.steps[index].leg]
+    seen = next(i for i in leg if walk.steps[i].until is Until.SEEN)
+    return leg[0] if index <= seen else seen + 1
 
 
 def _fits(step: Step, at: Progress, seen: Connected) -> bool:
@@ -275,13 +269,14 @@ def _unanswered(step: Step, at: Progress, now: datetime, pace: Pace) -> Progress
 
 
 def _issued(step: Step, at: Progress, seen: Issued, now: datetime) -> Progress:
-    serials = " ".join((*_issued_serials(at), seen.serial))
-    at = _learn(at, issued=serials, issuer_root=seen.root)
+    known = _issued_serials(at)
+    is_newer = seen.serial not in known[-1:]  # a station that repeats its request gets the same certificate
+    at = _learn(at, issued=" ".join((*known, seen.serial) if is_newer else known), issuer_root=seen.root)
     if step.do is Do.TRIGGER_CSR:
         return _next(at, StepState.DONE, now, f"issued {seen.serial}")
-    if step.do is Do.DELIVER and at.state is StepState.SENT:
+    if step.do is Do.DELIVER and at.state is StepState.SENT and is_newer:
         return _learn(at, again="yes")  # the station asked again meanwhile: it may hold the newer key only
-    if step.do is Do.DELIVER and at.state is StepState.WAITING:
+    if step.do is Do.DELIVER and at.state is StepState.WAITING and is_newer:
         return _mark(at, StepState.PENDING, now)
     return at
 
