@@ -1,0 +1,331 @@
+"""Drives `advance()` with a model station from the start of a walk to its end, and watches that no rule is broken."""
+
+import heapq
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from csms_bridge.commands import Outcome
+from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.tables import WalkRow
+from csms_bridge.walks.ledger import _fields, under_way_of
+from csms_bridge.walks.machine import advance, begin, resume
+from csms_bridge.walks.plans import plan
+from csms_bridge.walks.steps import (
+    Answered,
+    Connected,
+    Disconnected,
+    Do,
+    Issued,
+    Pace,
+    Progress,
+    Seen,
+    SlotsTold,
+    StepState,
+    Tick,
+    Unanswered,
+    Until,
+    Walk,
+    WalkState,
+)
+from tests.csms_bridge.room import NOON
+from tests.csms_bridge.walks.model_station import MUTUAL, NONE, TLS, Manners, ModelStation, Way, serial_for
+
+PACE = Pace()
+FACTS = {"csms_root": "root", "csms_root_serial": "0abc"}
+PLANS = [
+    (version, SecurityProfile(start), SecurityProfile(goal))
+    for version in OcppVersion
+    for start, goal in itertools.combinations(range(4), 2)
+    if start > 0 or version is OcppVersion.V16
+]
+SECOND = timedelta(seconds=1)
+OVER = (StepState.DONE, StepState.SKIPPED)
+
+Mangle = Callable[[Seen], Sequence[timedelta]]
+"""When the walk is told of an event: one delay for each time it is told."""
+
+
+def honest(_: Seen) -> Sequence[timedelta]:
+    """Each event once and at once."""
+    return (timedelta(),)
+
+
+@dataclass
+class Witness:
+    """Checks every move of a walk against the rules that must hold whatever the station does."""
+
+    walk: Walk
+    told: list[Seen] = field(default_factory=list)
+    restarted: set[int] = field(default_factory=set)
+    """The steps that restarted the station since the walk was started or resumed."""
+
+    def saw(self, before: Progress, seen: Seen, after: Progress, acts: Sequence[Do], now: datetime) -> None:
+        """One move."""
+        self.told.append(seen)
+        assert after.index >= before.index, "a walk goes back only when it is resumed"
+        for i in range(before.index):
+            assert after.views[i] == before.views[i], "what is over stays as it was"
+        if after.outcome is WalkState.HELD:
+            assert after.reason, "a hold has a reason that an operator can read"
+        for act in acts:
+            self._acted(act, before, seen, after, now)
+        messages = [act for act in acts if act is not Do.BAR_BELOW]
+        assert len(messages) <= 1, "one message at a time"
+        if after.outcome is WalkState.DONE:
+            self._arrived(after)
+
+    def _acted(self, act: Do, before: Progress, seen: Seen, after: Progress, now: datetime) -> None:
+        if act is Do.BAR_BELOW:
+            leg = next(step.leg for step in self.walk.steps[before.index :] if step.do is act)
+            assert self._was_seen_on(leg, after), "the floor is raised after the station was seen (A05.FR.07)"
+            return
+        leg = self.walk.steps[after.index].leg
+        assert isinstance(seen, Tick), "messages are sent on a tick"
+        assert seen.ready, "messages are sent to a station that is ready"
+        assert now >= before.moved, "not before the patience is over"
+        assert after.state is StepState.SENT, "progress is stored before anything is sent"
+        if act is Do.RESTART:
+            assert after.index not in self.restarted, "no step restarts a station twice"
+            self.restarted.add(after.index)
+        if act is Do.SET_PASSWORD:
+            assert not self._password_was_seen(before), "no password is set after the new one was seen"
+        if act in (Do.RAISE_PROFILE, Do.WRITE_SLOT, Do.WRITE_SLOT_VARIABLES) and leg is TLS:
+            proof = ("root_accepted" in after.facts, "ABC" in after.facts.get("roots", "").split())
+            assert any(proof), "nobody is sent to TLS without our root"
+        if act in (Do.RAISE_PROFILE, Do.WRITE_SLOT, Do.WRITE_SLOT_VARIABLES) and leg is MUTUAL:
+            assert after.facts.get("issued"), "nobody is sent to profile 3 without a certificate"
+
+    def _arrived(self, after: Progress) -> None:
+        for step, view in zip(self.walk.steps, after.views, strict=True):
+            assert view.state in OVER
+            if step.until is Until.SEEN:
+                assert view.state is StepState.DONE
+                assert self._was_seen_on(step.leg, after), "a walk ends when the station was seen"
+            if step.until is Until.PASSWORD_SEEN:
+                assert view.state is StepState.DONE
+                assert any(isinstance(s, Connected) and s.password not in (None, "old") for s in self.told)
+
+    def _was_seen_on(self, leg: SecurityProfile, after: Progress) -> bool:
+        issued = after.facts.get("issued", "").split()
+        came = [seen for seen in self.told if isinstance(seen, Connected)]
+        return any(seen.profile >= leg and (leg is not MUTUAL or seen.certificate in issued) for seen in came)
+
+    def _password_was_seen(self, before: Progress) -> bool:
+        offered = before.facts.get("password")
+        return any(isinstance(s, Connected) and offered is not None and s.password == offered for s in self.told)
+
+
+class Journey:
+    """A walk, a model station and a model of what our side keeps beside the walk: floor, passwords, certificates."""
+
+    def __init__(
+        self,
+        version: OcppVersion,
+        start: SecurityProfile,
+        goal: SecurityProfile,
+        manners: Manners | None = None,
+        *,
+        mangle: Mangle = honest,
+        issuer_root: str = "root",
+        stored: bool = False,
+    ) -> None:
+        self.version = version
+        self.walk = plan(version, start, goal)
+        self.now = NOON
+        self.at = begin(self.walk, self.now, FACTS)
+        password = None if start is NONE else "old"
+        self.station = ModelStation(version, start, manners or Manners(), password)
+        self.witness = Witness(self.walk)
+        self.mangle = mangle
+        self.issuer_root = issuer_root
+        self.keep = self._stored if stored else lambda at: at
+        self.floor = start
+        self.good_passwords = {password} - {None}
+        self.offers = 0
+        self.certificates: set[str] = set()
+        self.connected_at: datetime | None = None
+        self.in_flight: int | None = None
+        self.acts: list[Do] = []
+        self.moves = 0
+        self.before_act: Callable[[Do], bool] = lambda _: True
+        """Asked when an act is stored and about to be sent; False crashes our side there."""
+        self._due: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._number = itertools.count()
+        self.dial()
+
+    # --- the course of time
+
+    def run(self, longest: timedelta = timedelta(hours=3)) -> "Journey":
+        """On and on until the walk is done, or on hold with nothing to come."""
+        end = self.now + longest
+        while self.now < end:
+            self._happen()
+            if self.at.outcome is WalkState.DONE or (self.at.outcome is WalkState.HELD and not self._due):
+                return self
+            if self.in_flight is None:
+                self.tell_now(Tick(ready=self._is_ready()))
+            calm = not self._due and self.at.state is StepState.WAITING
+            self.now += 10 * SECOND if calm else SECOND
+        raise AssertionError(f"the walk stands still at {self.at.views[self.at.index]}")
+
+    def _happen(self) -> None:
+        while self._due and self._due[0][0] <= self.now:
+            heapq.heappop(self._due)[2]()
+
+    def later(self, seconds: float, what: Callable[[], None]) -> None:
+        """Let this happen so many seconds from now."""
+        heapq.heappush(self._due, (self.now + seconds * SECOND, next(self._number), what))
+
+    def _is_ready(self) -> bool:
+        return self.connected_at is not None and self.now - self.connected_at >= 2 * SECOND
+
+    # --- what the walk is told
+
+    def tell(self, seen: Seen) -> None:
+        """Tell the walk, as late and as often as `mangle` says."""
+        for delay in self.mangle(seen):
+            self.later(delay.total_seconds(), lambda: self.tell_now(seen))
+
+    def tell_now(self, seen: Seen) -> None:
+        """One move of the walk."""
+        before = self.at
+        after, acts = advance(self.walk, before, seen, self.now, PACE)
+        self.witness.saw(before, seen, after, acts, self.now)
+        self.at = self.keep(after)
+        self.moves += after != before
+        for act in acts:
+            self._perform(act, before)
+
+    # --- our side
+
+    def be_honest(self) -> None:
+        """From now on each event is told once and at once."""
+        self.mangle = honest
+
+    def resume(self) -> "Journey":
+        """An operator lets the walk go on, after a while."""
+        self.now += timedelta(minutes=1)
+        self.at = resume(self.walk, self.at, self.now)
+        self.witness.restarted.clear()
+        self.tell_now(Tick(ready=False))
+        return self
+
+    def crash(self) -> None:
+        """Our process dies and starts again: the line, what was in flight and what was not told yet are lost.
+
+        The walk goes on with what was stored.
+        """
+        self.at = self._stored(self.at)
+        self._due = [one for one in self._due if one[2] in (self.dial, self.restart)]
+        heapq.heapify(self._due)
+        if self.connected_at is not None:
+            self.connected_at = None
+            self.later(5, self.dial)
+        self.in_flight = None
+
+    def _stored(self, at: Progress) -> Progress:
+        """Progress as it comes back from the database."""
+        row = WalkRow(
+            id="w1", station="CS-1", ocpp_version=self.version, start=self.walk.start, goal=self.walk.goal,
+            created_at=NOON, updated_at=NOON, **_fields(at),
+        )  # fmt: skip
+        assert under_way_of(row).walk == self.walk
+        return under_way_of(row).at
+
+    def _perform(self, act: Do, before: Progress) -> None:
+        self.acts.append(act)
+        if act is Do.BAR_BELOW:
+            self.floor = next(step.leg for step in self.walk.steps[before.index :] if step.do is act)
+        elif self.before_act(act):
+            self.send(act)
+
+    def send(self, act: Do) -> None:
+        """A message on its way: what must be stored first is stored, then the station gets it."""
+        if act is Do.SET_PASSWORD:
+            self.offers += 1
+            self.good_passwords.add(f"p{self.offers}")
+            self.at = self.keep(replace(self.at, facts={**self.at.facts, "password": f"p{self.offers}"}))
+        index, facts, leg = self.at.index, self.at.facts, self.walk.steps[self.at.index].leg
+        self.in_flight = index
+        if act in self.station.manners.deaf:
+            self.station.manners.deaf.discard(act)
+            self.later(30, lambda: self._no_answer(index))
+            return
+        answer = self.station.asked(act, facts, leg)
+        if act in self.station.manners.mute:
+            self.station.manners.mute.discard(act)
+            self.later(30, lambda: self._no_answer(index))
+        else:
+            self._settle(act, answer.outcome, facts)
+            self.later(0.3, lambda: self._answered(Answered(index, answer)))
+        self._follow_up(act, answer.outcome)
+
+    def _settle(self, act: Do, outcome: Outcome, facts: dict[str, str]) -> None:
+        if act is Do.SET_PASSWORD and outcome is Outcome.ACCEPTED:
+            self.good_passwords = {facts["password"]}
+        elif act is Do.SET_PASSWORD and outcome is not Outcome.REBOOT_REQUIRED:
+            self.good_passwords.discard(facts["password"])
+
+    def _answered(self, told: Answered) -> None:
+        if self.in_flight == told.index:
+            self.in_flight = None
+            self.tell(told)
+
+    def _no_answer(self, index: int) -> None:
+        if self.in_flight == index:
+            self.in_flight = None
+            self.tell(Unanswered(index))
+
+    # --- the station's side
+
+    def _follow_up(self, act: Do, outcome: Outcome) -> None:
+        if act is Do.TRIGGER_CSR and outcome is Outcome.ACCEPTED:
+            key = self.station.key
+            self.later(1, lambda: self.sign(key))
+        if act in (Do.LIST_SLOTS, Do.LIST_ALL) and outcome is Outcome.ACCEPTED and self.station.manners.tells_slots:
+            self.later(1, lambda: self.tell(SlotsTold("1,2,3")))
+        if act is Do.RESTART and outcome is Outcome.ACCEPTED:
+            self.later(1, self.restart)
+        elif self.station.leaves_after(act, outcome):
+            self.later(1, self.leave)
+
+    def sign(self, key: int) -> None:
+        """The station's request came in and was signed."""
+        self.certificates.add(serial_for(key))
+        self.tell(Issued(serial_for(key), self.issuer_root))
+
+    def restart(self) -> None:
+        """The station restarts."""
+        self.station.restart()
+        self.leave()
+
+    def leave(self) -> None:
+        """The line is gone; the station dials again soon."""
+        if self.connected_at is None:
+            return
+        self.connected_at = None
+        self.tell(Disconnected())
+        if self.in_flight is not None:
+            self._no_answer(self.in_flight)
+        self.later(6, self.dial)
+
+    def dial(self) -> None:
+        """The station dials, one way after the other. One of them must be let in, else it is stranded."""
+        if self.connected_at is not None:
+            return
+        way = next((way for way in self.station.ways() if self._is_admitted(way)), None)
+        assert way is not None, "the station is stranded"
+        self.station.arrived(way)
+        self.connected_at = self.now
+        if way.password is not None and way.password != "old":
+            self.good_passwords = {way.password}
+        self.tell(Connected(way.profile, way.certificate, way.password))
+
+    def _is_admitted(self, way: Way) -> bool:
+        if way.profile < self.floor:
+            return False
+        if way.profile is MUTUAL:
+            return way.certificate in self.certificates
+        return way.profile is NONE or way.password in self.good_passwords

@@ -1,0 +1,174 @@
+"""A small model of a station: it keeps to OCPP's rules about security settings, and has manners of its own.
+
+No clock, no socket, no OCPP messages: it is asked a `Do` and tells how it took it; whoever drives it decides when
+it leaves the line and comes back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from csms_bridge.commands import Answer, Outcome
+from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.walks.steps import Do
+
+NONE, BASIC, TLS, MUTUAL = SecurityProfile
+ACCEPTED, REBOOT, REJECTED = Outcome.ACCEPTED, Outcome.REBOOT_REQUIRED, Outcome.REJECTED
+SETTINGS = (Do.SET_PASSWORD, Do.RAISE_PROFILE, Do.PREFER_SLOT)
+
+
+@dataclass
+class Manners:
+    """How this station differs from others. Each list in `refuses` is used up, one entry for each time of asking."""
+
+    drops: bool = True
+    """After a setting it leaves the line by itself (1.6: white paper A05.FR.06); else it waits for a restart."""
+    reboots: bool = False
+    """It answers RebootRequired to settings, and applies them at the next restart only."""
+    refuses: dict[Do, list[Outcome]] = field(default_factory=dict)
+    mute: set[Do] = field(default_factory=set)
+    """It does these once, and its answer is lost."""
+    deaf: set[Do] = field(default_factory=set)
+    """These do not reach it, once."""
+    falls_back: int = 0
+    """So many times it does not manage to connect on a new profile (1.6 A05.FR.08, 2.x B10.FR.07)."""
+    hides_roots: bool = False
+    """It lists no root, whatever it holds (station-quirks 7)."""
+    keeps_slots: bool = False
+    """It does not remove slots with a lower profile (2.x A05.FR.06 says it should)."""
+    tells_slots: bool = True
+
+
+@dataclass
+class Way:
+    """One way to dial: a profile and what goes with it."""
+
+    profile: SecurityProfile
+    password: str | None = None
+    certificate: str | None = None
+
+
+@dataclass
+class ModelStation:
+    """The station's memory. Passwords and certificates are named by their ids."""
+
+    version: OcppVersion
+    profile: SecurityProfile
+    manners: Manners
+    password: str | None
+    next_password: str | None = None
+    next_profile: SecurityProfile | None = None
+    holds_root: bool = False
+    holds_issuer_root: bool = False
+    key: int = 0
+    certificate: str | None = None
+    slots: dict[int, SecurityProfile] = field(default_factory=dict)
+    priority: list[int] = field(default_factory=lambda: [1])
+    active: int = 1
+    restarts: int = 0
+
+    def __post_init__(self) -> None:
+        self.slots[1] = self.profile
+        self.holds_root = self.profile >= TLS
+
+    def asked(self, do: Do, facts: Mapping[str, str], leg: SecurityProfile) -> Answer:
+        """Take a message; `facts` stand for its content."""
+        if queued := self.manners.refuses.get(do):
+            return Answer(queued.pop(0), "in a bad mood")
+        answer = self._take(do, facts, leg)
+        if do in SETTINGS and answer.outcome is ACCEPTED and self.manners.reboots:
+            return Answer(REBOOT, "RebootRequired")
+        return answer
+
+    def leaves_after(self, do: Do, outcome: Outcome) -> bool:
+        """Whether it drops the line after it answered."""
+        if outcome not in (ACCEPTED, REBOOT):
+            return False
+        by_itself = self.version is OcppVersion.V16 or do in (Do.SET_PASSWORD, Do.DELIVER, Do.DELIVER_WITH_ROOT)
+        changing = (*SETTINGS, Do.INSTALL_ROOT, Do.DELIVER, Do.DELIVER_WITH_ROOT)
+        leaves = by_itself and do in changing and self.manners.drops and outcome is ACCEPTED
+        return do is Do.RESTART or leaves
+
+    def restart(self) -> None:
+        """Apply what waits for a restart."""
+        self.restarts += 1
+        if self.version is not OcppVersion.V16:
+            self.next_profile = self.slots[self.priority[0]]
+
+    def ways(self) -> list[Way]:
+        """How it dials, the newest settings first, the old ones as a way back."""
+        old = self._way(self.profile, self.password)
+        password = self.next_password or self.password
+        newest = self._way(self.next_profile if self.next_profile is not None else self.profile, password)
+        if self.next_profile is not None and self.manners.falls_back:
+            self.manners.falls_back -= 1
+            self.next_profile = None
+            self.priority = [self.active, *(slot for slot in self.priority if slot != self.active)]
+            return [self._way(self.profile, password), old]
+        return [newest, self._way(self.profile, password), old]
+
+    def arrived(self, way: Way) -> None:
+        """It got in this way."""
+        if way.profile > self.profile and self.version is not OcppVersion.V16:
+            self.active = self.priority[0]
+            if not self.manners.keeps_slots:  # A05.FR.06: slots with a lower profile are removed
+                self.slots = {slot: profile for slot, profile in self.slots.items() if profile >= way.profile}
+                self.priority = [slot for slot in self.priority if slot in self.slots]
+        self.profile, self.next_profile = way.profile, None
+        if way.password is not None and way.password == self.next_password:
+            self.password, self.next_password = way.password, None
+
+    def _way(self, profile: SecurityProfile, password: str | None) -> Way:
+        if profile is MUTUAL:
+            return Way(profile, certificate=self.certificate)
+        return Way(profile, password if profile is not NONE else None)
+
+    def _take(self, do: Do, facts: Mapping[str, str], leg: SecurityProfile) -> Answer:
+        match do:
+            case Do.INSTALL_ROOT:
+                self.holds_root = True
+            case Do.INSTALL_ISSUER_ROOT:
+                self.holds_issuer_root = True
+            case Do.LIST_ROOTS:
+                listed = "DEAD ABC" if self.holds_root and not self.manners.hides_roots else ""
+                return Answer(ACCEPTED, "Accepted", {"roots": listed})
+            case Do.TRIGGER_CSR:
+                self.key += 1
+            case Do.DELIVER | Do.DELIVER_WITH_ROOT:
+                return self._certificate_came(facts["issued"].split()[-1])
+            case Do.SET_PASSWORD:
+                self.next_password = facts["password"]
+            case Do.RAISE_PROFILE:
+                if leg <= self.profile or not self._is_able(leg):  # 1.6 A05.FR.01-04
+                    return Answer(REJECTED, "Rejected")
+                self.next_profile = leg
+            case Do.READ_NETWORK:
+                priority = ",".join(str(slot) for slot in self.priority)
+                return Answer(ACCEPTED, "Accepted", {"priority": priority, "active": str(self.active), "country": ""})
+            case Do.FREE_SLOT:
+                self.priority = [slot for slot in self.priority if slot != int(facts["slot"])]
+            case Do.WRITE_SLOT | Do.WRITE_SLOT_VARIABLES:
+                slot = int(facts["slot"])
+                listed = do is Do.WRITE_SLOT_VARIABLES and slot in self.priority  # 2.1 B09.FR.20/.21
+                if slot == self.active or listed or leg < self.profile or not self._is_able(leg):
+                    return Answer(REJECTED, "Rejected")
+                self.slots[slot] = leg
+            case Do.PREFER_SLOT:
+                self.priority = [int(facts["slot"]), int(facts["used"])]
+        return Answer(ACCEPTED, "Accepted")
+
+    def _is_able(self, leg: SecurityProfile) -> bool:
+        if leg is MUTUAL:
+            return self.certificate is not None
+        return leg < TLS or self.holds_root
+
+    def _certificate_came(self, serial: str) -> Answer:
+        """Only a certificate for its newest key is any good; the key's number is in the serial."""
+        if serial != serial_for(self.key):
+            return Answer(REJECTED, "Rejected")
+        self.certificate = serial
+        return Answer(ACCEPTED, "Accepted")
+
+
+def serial_for(key: int) -> str:
+    """The serial number of the certificate for the station's n-th key."""
+    return f"5e{key:02x}"
