@@ -5,9 +5,11 @@ left half-way by a crash is found again by its state. A repeated request for the
 """
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from weakref import WeakValueDictionary
 
 from sqlmodel import Session, col, select
 
@@ -55,6 +57,32 @@ class Delivery:
     request_id: int | None
 
 
+class _Turns:
+    """One at a time for each station: two rounds at once would have one request signed twice."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: WeakValueDictionary[str, _Turn] = WeakValueDictionary()
+
+    def of(self, station: str) -> "_Turn":
+        """The station's turn, to be held with `with`."""
+        with self._guard:
+            return self._locks.setdefault(station, _Turn())
+
+
+class _Turn:
+    """A lock that a weak dictionary can hold."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class Enrolment:
     """Certificate requests in the database, and the way from them to the authority."""
 
@@ -63,6 +91,7 @@ class Enrolment:
         self._trail = trail
         self._authority = authority
         self._clock = clock
+        self._turns = _Turns()
 
     def ask(self, station: str, asked: CertificateAsked, profile: SecurityProfile) -> Receipt:
         """Take a request in. `profile` is what the station is connected on.
@@ -91,6 +120,10 @@ class Enrolment:
 
         A signer that is unavailable leaves the request waiting; it is tried again later.
         """
+        with self._turns.of(station):
+            return self._sign_waiting(station)
+
+    def _sign_waiting(self, station: str) -> list[Delivery | Receipt]:
         results: list[Delivery | Receipt] = []
         for ask, csr in self._waiting(station):
             try:

@@ -14,7 +14,7 @@ from csms_bridge.admission import Admitted
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects.wire import Fault, House, Request, WireFault
 from csms_bridge.enrolment import Delivery, Enrolment
-from csms_bridge.errors import StationSilent
+from csms_bridge.errors import BridgeError, StationSilent
 from csms_bridge.frames import CallError, Json
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
 from csms_bridge.orders import Orders
@@ -41,6 +41,7 @@ from csms_bridge.walks.steps import (
     Unanswered,
 )
 from pki.clock import Clock
+from pki.errors import PkiError
 
 log = structlog.get_logger(__name__)
 
@@ -282,7 +283,11 @@ class Session:
         await self._move_walk()
 
     async def _send_act(self, under_way: WalkUnderWay, act: Do) -> Answer | None:
-        prepared = await asyncio.to_thread(self._desk.acts.prepare, under_way, act)
+        try:
+            prepared = await asyncio.to_thread(self._desk.acts.prepare, under_way, act)
+        except (BridgeError, PkiError, LookupError) as error:
+            # Nothing was sent: a refusal, which holds the walk with its reason, and not a lost answer.
+            return Answer(Outcome.FAILED, f"nothing, since it could not be asked: {error}")
         if prepared.password:
             await asyncio.to_thread(self._desk.ledger.learn, self.station, password=prepared.password)
         answer = await self._ask(prepared.command)
