@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_TIMEOUT = httpx.Timeout(600.0, connect=10.0)  # an import of many thousand stations takes minutes
 
 Data = Annotated[
     Path | None,
