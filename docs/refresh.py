@@ -35,6 +35,7 @@ from web.app import API_MODULES
 from web.auth import Needs
 from web.cli.main import exit_code_of
 from web.permissions import ALLOWED, Permission, Role
+from web.problems import DOMAIN_ERRORS, STATUS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -107,6 +108,17 @@ def _dependencies(dependant: Dependant) -> Iterator[object]:
 
 def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.])\s", " ".join(text.split()), maxsplit=1)[0]
+
+
+def problems(_: str) -> str:
+    """Every domain error that the API answers with, with its HTTP status."""
+    named = [(status, kind) for kind, status in STATUS.items() if kind not in DOMAIN_ERRORS]
+    rows = sorted((str(status), _kebab(kind.__name__), _first_sentence(kind.__doc__ or "")) for status, kind in named)
+    return table(("status", "name", "meaning"), [(status, f"`{name}`", meaning) for status, name, meaning in rows])
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 # --- audit acts and faults
@@ -234,6 +246,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "help:": help_text,
     "routes": routes,
     "roles": roles,
+    "problems": problems,
     "acts": acts,
     "faults": faults,
     "walk": walk,
