@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from csms_bridge.service import Bridge
+from web import loop
 from web.acts import ConsoleAct
 from web.app import make_app
 from web.data_folder import open_folder
@@ -32,8 +33,7 @@ def serve_folder(folder: Path, roles: frozenset[Role]) -> None:
     service = open_folder(folder, migrating=True)
     try:
         set_up_logs(service.settings.web.log_level)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(serve(service, roles))
+        loop.run(serve(service, roles))
     finally:
         service.close()
 
@@ -176,14 +176,14 @@ def _unusable(fault: OSError, port: int, setting: str) -> Exception:
 @contextlib.contextmanager
 def stopping_signals(stop: asyncio.Event) -> Iterator[None]:
     """While the block lasts, SIGTERM and SIGINT set `stop`."""
-    loop = asyncio.get_running_loop()
+    running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        running.add_signal_handler(number, stop.set)
     try:
         yield
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+            running.remove_signal_handler(number)
 
 
 def _record(service: Service, act: ConsoleAct, roles: frozenset[Role]) -> None:
@@ -198,12 +198,3 @@ def _record(service: Service, act: ConsoleAct, roles: frozenset[Role]) -> None:
             details={"roles": names},
             now=service.clock(),
         )
-
-
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # not made for every platform; asyncio's own loop serves as well
-        return None
-    factory: type[asyncio.AbstractEventLoop] = uvloop.Loop
-    return factory

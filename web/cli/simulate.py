@@ -11,6 +11,7 @@ import typer
 
 from csms_bridge.simulator.config import Fault, StationConfig
 from csms_bridge.simulator.events import StationEvent
+from web import loop
 from web.cli.client import Data, ServiceClient, segment, service
 from web.cli.failures import CommandFailed, WrongUse
 from web.cli.files import read_text
@@ -64,7 +65,7 @@ def simulate(
     }
     configs = [_config(identity, passwords[identity], state, common) for identity in identities]
     say(f"{count} simulated stations dial {url}; Ctrl-C stops them")
-    asyncio.run(_run(configs))
+    loop.run(_run(configs))
 
 
 def register_all(
@@ -123,9 +124,8 @@ async def _run(configs: Sequence[StationConfig]) -> None:
     from csms_bridge.simulator.crowd import run_crowd  # loaded when needed: OCPP's schemas are large
 
     running = asyncio.ensure_future(run_crowd(configs, on_event=_tell, ramp_per_second=_RAMP))
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, running.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     try:
         await running
     except asyncio.CancelledError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from csms_bridge.simulator.crowd import run_crowd
+from web import loop
 from web.demo.cast import Part, cast
 from web.demo.show import Row, Screen, Screens, look
 from web.demo.stage import Stage, begin_walks, factory_settings, open_stage, put_on_record
@@ -31,7 +32,7 @@ def play(folder: Path, stations: int, *, until_done: bool) -> bool:
     try:
         with (folder / LOG).open("a", encoding="utf-8") as log:
             set_up_logs("info", log)
-            return asyncio.run(_play(stage, cast(stations), console, until_done))
+            return loop.run(_play(stage, cast(stations), console, until_done))
     finally:
         stage.service.close()
 
