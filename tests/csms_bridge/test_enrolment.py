@@ -126,9 +126,15 @@ def test_a_revoked_certificate_is_not_given_out_again(room):
     csr = a_request()
     first = signed(room, csr)
     room.authority.revoke(first.serial, RevocationReason.SUPERSEDED, "user:anna")
+    assert signed(room, csr).serial != first.serial
+
+
+def test_a_key_that_was_compromised_gets_no_certificate_again(room):
+    csr = a_request()
+    room.authority.revoke(signed(room, csr).serial, RevocationReason.KEY_COMPROMISE, "user:anna")
     ask(room, csr)
-    results = room.enrolment.sign_waiting("CS-1")
-    assert all(not isinstance(result, Delivery) or result.serial != first.serial for result in results)
+    [receipt] = room.enrolment.sign_waiting("CS-1")
+    assert "compromise" in receipt.reason
 
 
 def test_what_the_authority_refuses_is_refused_with_its_reason(room):

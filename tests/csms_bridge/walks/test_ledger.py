@@ -1,0 +1,385 @@
+"""Walks in the database: each step and its audit record share a transaction."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from csms_bridge.commands import Answer, Outcome
+from csms_bridge.errors import UnknownStation, UnknownWalk, WalkRefused
+from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.tables import StationRow
+from csms_bridge.walks import machine
+from csms_bridge.walks.ledger import Ledger
+from csms_bridge.walks.plans import plan
+from csms_bridge.walks.steps import Answered, Connected, Disconnected, Do, Pace, StepState, Tick, WalkState
+from tests.csms_bridge.room import NOON
+
+NONE, BASIC, TLS, MUTUAL = SecurityProfile
+FACTS = {"csms_root": "root", "csms_root_serial": "abc"}
+ANNA = "user:anna"
+
+
+@pytest.fixture
+def ledger(room) -> Ledger:
+    room.add("CS-1")
+    return room.ledger
+
+
+def feed(ledger: Ledger, *events, station="CS-1"):
+    """Tell the walk of events, as a session does; returns every act that came out."""
+    acts = []
+    for seen in events:
+        result = ledger.apply(
+            station, lambda walk, now, seen=seen: machine.advance(walk.walk, walk.at, seen, now, Pace())
+        )
+        acts += result[1] if result else []
+    return acts
+
+
+def accepted(index: int, **facts: str) -> Answered:
+    return Answered(index, Answer(Outcome.ACCEPTED, "Accepted", facts))
+
+
+def walk_to_tls(room) -> None:
+    """As far as the wait for the station on TLS."""
+    feed(room.ledger, Tick(True), accepted(0), Connected(BASIC), Tick(True), accepted(1, roots="abc"), Tick(True))
+    feed(room.ledger, accepted(2), Disconnected())
+
+
+# starting
+
+
+def test_a_walk_starts_where_the_station_is(room, ledger):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    assert (walk.from_profile, walk.to_profile, walk.state, walk.reason) == (BASIC, TLS, WalkState.RUNNING, "")
+    assert (walk.station, walk.created_at, walk.updated_at) == ("CS-1", NOON, NOON)
+    assert [step.name for step in walk.steps] == [step.name for step in plan(OcppVersion.V16, BASIC, TLS).steps]
+    assert {step.state for step in walk.steps} == {StepState.PENDING}
+    assert room.registry.station("CS-1").wanted_profile is TLS
+
+
+@pytest.mark.parametrize(
+    ("floor", "seen", "start"),
+    [(NONE, None, NONE), (NONE, BASIC, BASIC), (BASIC, None, BASIC), (TLS, BASIC, TLS)],
+)
+def test_starts_from_the_higher_of_what_was_seen_and_what_is_registered(room, floor, seen, start):
+    room.add("CS-1", profile=floor)
+    if seen is not None:
+        room.connect("CS-1", seen)
+    assert room.ledger.start("CS-1", 3, FACTS, ANNA).from_profile is start
+
+
+def test_starting_is_on_the_audit_trail(room, ledger):
+    walk = ledger.start("CS-1", 3, FACTS, ANNA)
+    last = room.records()[-1]
+    assert (last.act, last.by) == ("walk:started", ANNA)
+    assert last.details == {"walk": walk.id, "from": 1, "to": 3}
+
+
+def test_refuses_a_walk_for_a_stranger(room):
+    with pytest.raises(UnknownStation):
+        room.ledger.start("CS-9", 2, FACTS, ANNA)
+
+
+@pytest.mark.parametrize("to", [1, 0, -1, 4, 17])
+def test_refuses_a_walk_that_leads_nowhere(room, ledger, to):
+    with pytest.raises(WalkRefused):
+        ledger.start("CS-1", to, FACTS, ANNA)
+    assert ledger.current("CS-1") is None
+    assert room.acts() == ["station:added"]
+
+
+def test_refuses_a_walk_for_a_station_whose_version_is_not_known(room):
+    room.add("CS-1", version=None)
+    with pytest.raises(WalkRefused, match="version is not known"):
+        room.ledger.start("CS-1", 2, FACTS, ANNA)
+
+
+@pytest.mark.parametrize("state", [WalkState.RUNNING, WalkState.HELD])
+def test_refuses_a_second_walk_for_a_station(ledger, state):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    if state is WalkState.HELD:
+        ledger.hold(walk.id, "wait", ANNA)
+    with pytest.raises(WalkRefused) as refusal:
+        ledger.start("CS-1", 3, FACTS, ANNA)
+    assert walk.id in refusal.value.sentence
+    assert walk.id in refusal.value.hint
+
+
+def test_another_walk_may_start_when_the_first_is_over(ledger):
+    first = ledger.start("CS-1", 2, FACTS, ANNA)
+    ledger.cancel(first.id, "not now", ANNA)
+    assert ledger.start("CS-1", 3, FACTS, ANNA).id != first.id
+
+
+# moving
+
+
+def test_progress_is_stored_before_anything_is_sent(ledger):
+    ledger.start("CS-1", 2, FACTS, ANNA)
+    moved, acts = ledger.apply("CS-1", lambda w, now: machine.advance(w.walk, w.at, Tick(True), now, Pace()))
+    assert acts == [Do.INSTALL_ROOT]
+    assert ledger.under_way("CS-1") == moved
+    assert moved.at.state is StepState.SENT
+
+
+def test_progress_comes_back_as_it_was(ledger):
+    ledger.start("CS-1", 2, {**FACTS, "odd": 'ü "quoted" \n'}, ANNA)
+    feed(ledger, Tick(True), accepted(0), Disconnected())
+    under_way = ledger.under_way("CS-1")
+    assert under_way.walk == plan(OcppVersion.V16, BASIC, TLS)
+    assert under_way.at.facts == {**FACTS, "odd": 'ü "quoted" \n', "root_accepted": "yes", "dropped": "yes"}
+    assert (under_way.at.index, under_way.at.tries, under_way.at.moved) == (0, 1, NOON)
+    assert under_way.at.views[0] == replace(under_way.at.views[0], state=StepState.WAITING, at=NOON, note="Accepted")
+
+
+def test_a_change_that_fails_stores_nothing(room, ledger):
+    ledger.start("CS-1", 2, FACTS, ANNA)
+    before, acts = ledger.under_way("CS-1"), room.acts()
+
+    def fail(under_way, now):
+        raise RuntimeError("out of order")
+
+    with pytest.raises(RuntimeError):
+        ledger.apply("CS-1", fail)
+    assert (ledger.under_way("CS-1"), room.acts()) == (before, acts)
+
+
+def test_a_station_on_no_walk_costs_nothing(ledger):
+    assert ledger.apply("CS-1", lambda w, now: pytest.fail("there is nothing to change")) is None
+    assert ledger.under_way("CS-1") is None
+
+
+def test_a_walk_that_is_over_does_not_move(ledger):
+    ledger.cancel(ledger.start("CS-1", 2, FACTS, ANNA).id, "not now", ANNA)
+    assert feed(ledger, Tick(True)) == []
+
+
+def test_every_step_that_moves_is_on_the_audit_trail_once(room, ledger):
+    ledger.start("CS-1", 2, FACTS, ANNA)
+    feed(ledger, Tick(True), Tick(True), Tick(False), accepted(0))
+    steps = [record.details for record in room.records() if record.act == "walk:step"]
+    assert [(step["step"], step["state"], step["note"]) for step in steps] == [
+        ("install the CSMS root", "sent", ""),
+        ("install the CSMS root", "waiting", "Accepted"),
+    ]
+
+
+def test_nothing_that_was_seen_changes_the_station_twice(room, ledger):
+    """What changes nothing writes nothing: the live stream would be full of it."""
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    room.clock.advance(seconds=1)
+    feed(ledger, Tick(False))
+    assert ledger.walk(walk.id).updated_at == NOON
+
+
+def test_a_new_password_is_noted_quietly(room, ledger):
+    ledger.start("CS-1", 2, FACTS, ANNA)
+    acts = room.acts()
+    ledger.learn("CS-1", password="7")
+    assert ledger.under_way("CS-1").at.facts == {**FACTS, "password": "7"}
+    assert room.acts() == acts
+
+
+def test_nothing_is_noted_without_a_walk(ledger):
+    ledger.learn("CS-1", password="7")
+    assert ledger.under_way("CS-1") is None
+
+
+# the floor
+
+
+def test_the_floor_is_raised_when_the_station_was_seen_and_not_before(room, ledger):
+    """A05.FR.07 (1.6 A05.FR.09)."""
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    walk_to_tls(room)
+    assert room.registry.station("CS-1").floor is BASIC
+    assert feed(ledger, Connected(TLS)) == []  # barring is no message to the station
+    assert room.registry.station("CS-1").floor is TLS
+    raised = next(record for record in room.records() if record.act == "station:lower-profile-barred")
+    assert raised.details == {"profile": 2, "walk": walk.id}
+
+
+def test_each_leg_raises_the_floor_to_its_own_profile(room, ledger):
+    ledger.start("CS-1", 3, FACTS, ANNA)
+    feed(ledger, Connected(MUTUAL, "5eed"))  # stronger than the first leg asks for
+    assert room.registry.station("CS-1").floor is TLS
+
+
+def test_the_floor_is_never_lowered_by_a_walk(room, ledger):
+    ledger.start("CS-1", 2, FACTS, ANNA)
+    with room.store.writing() as session:
+        session.get(StationRow, "CS-1").floor = 3
+    feed(ledger, Connected(TLS))
+    assert room.registry.station("CS-1").floor is MUTUAL
+    assert "station:lower-profile-barred" not in room.acts()
+
+
+def test_a_walk_to_its_end(room, ledger):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    walk_to_tls(room)
+    feed(ledger, Connected(TLS), Tick(True))
+    ledger.learn("CS-1", password="7")
+    feed(ledger, Connected(TLS, password="7"))
+    assert ledger.walk(walk.id).state is WalkState.DONE
+    assert room.acts()[-1] == "walk:done"
+    assert ledger.under_way("CS-1") is None
+    assert ledger.running_stations() == []
+
+
+# hold, resume, cancel
+
+
+def test_an_operator_holds_a_walk_and_the_station_shows_it(room, ledger):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    held = ledger.hold(walk.id, "maintenance", ANNA)
+    assert (held.state, held.reason) == (WalkState.HELD, "maintenance")
+    assert room.registry.station("CS-1").hold == "maintenance"
+    last = room.records()[-1]
+    assert (last.act, last.by, last.reason) == ("walk:held", ANNA, "maintenance")
+    assert ledger.running_stations() == []
+
+
+def test_a_walk_that_an_operator_holds_is_not_moved_by_the_station(ledger):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    ledger.hold(walk.id, "maintenance", ANNA)
+    assert feed(ledger, Tick(True), Connected(TLS)) == []
+    assert ledger.walk(walk.id).state is WalkState.HELD
+
+
+def test_a_resumed_walk_runs_again(room, ledger):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    ledger.hold(walk.id, "maintenance", ANNA)
+    resumed = ledger.resume(walk.id, ANNA)
+    assert (resumed.state, resumed.reason) == (WalkState.RUNNING, "")
+    assert room.registry.station("CS-1").hold is None
+    assert room.acts()[-1] == "walk:resumed"
+    assert feed(ledger, Tick(True)) == [Do.INSTALL_ROOT]
+
+
+def test_a_walk_that_a_station_had_held_goes_on_by_itself_when_it_arrives(room, ledger):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    walk_to_tls(room)
+    feed(ledger, Connected(BASIC))
+    room.clock.advance(minutes=1)
+    feed(ledger, Tick(True))
+    assert ledger.walk(walk.id).state is WalkState.HELD
+    assert "fell back" in room.registry.station("CS-1").hold
+    feed(ledger, Connected(TLS))
+    assert ledger.walk(walk.id).state is WalkState.RUNNING
+    assert room.registry.station("CS-1").hold is None
+    assert "walk:resumed" in room.acts()
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_cancelled_walk_leaves_the_station_where_it_is(room, ledger, held):
+    walk = ledger.start("CS-1", 3, FACTS, ANNA)
+    walk_to_tls(room)
+    feed(ledger, Connected(TLS))
+    if held:
+        ledger.hold(walk.id, "wait", ANNA)
+    cancelled = ledger.cancel(walk.id, "the site closes", ANNA)
+    assert (cancelled.state, cancelled.reason) == (WalkState.CANCELLED, "the site closes")
+    station = room.registry.station("CS-1")
+    assert (station.floor, station.wanted_profile, station.hold) == (TLS, TLS, None)
+    last = room.records()[-1]
+    assert (last.act, last.reason) == ("walk:cancelled", "the site closes")
+
+
+@pytest.mark.parametrize(
+    ("state", "verb"),
+    [("running", "resume"), ("held", "hold"), ("cancelled", "hold"), ("cancelled", "resume"), ("cancelled", "cancel")],
+)
+def test_refuses_what_the_state_of_a_walk_does_not_allow(room, ledger, state, verb):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    if state == "held":
+        ledger.hold(walk.id, "wait", ANNA)
+    if state == "cancelled":
+        ledger.cancel(walk.id, "no", ANNA)
+    before, acts = ledger.walk(walk.id), room.acts()
+    with pytest.raises(WalkRefused, match=f"is {state}"):
+        getattr(ledger, verb)(walk.id, *(() if verb == "resume" else ("why",)), ANNA)
+    assert (ledger.walk(walk.id), room.acts()) == (before, acts)
+
+
+@pytest.mark.parametrize("verb", ["hold", "resume", "cancel", "walk"])
+def test_an_unknown_walk_is_an_error(ledger, verb):
+    arguments = {"hold": ("w9", "why", ANNA), "resume": ("w9", ANNA), "cancel": ("w9", "why", ANNA), "walk": ("w9",)}
+    with pytest.raises(UnknownWalk) as refusal:
+        getattr(ledger, verb)(*arguments[verb])
+    assert refusal.value.walk == "w9"
+
+
+# lists
+
+
+def many(room) -> dict[str, str]:
+    """Five walks: two of the first station, a minute apart each; name to id."""
+    walks = {}
+    for name in ("CS-1", "CS-2", "CS-3"):
+        if name != "CS-1":
+            room.add(name)
+        walks[name] = room.ledger.start(name, 2, FACTS, ANNA).id
+        room.clock.advance(minutes=1)
+    room.ledger.cancel(walks["CS-1"], "no", ANNA)
+    walks["CS-1 again"] = room.ledger.start("CS-1", 3, FACTS, ANNA).id
+    room.clock.advance(minutes=1)
+    room.ledger.hold(walks["CS-2"], "wait", ANNA)
+    return walks
+
+
+def found(ledger, **wanted) -> list[str]:
+    query = {"station": None, "state": None, "after": None, "limit": 10, **wanted}
+    return [walk.id for walk in ledger.search(**query)]
+
+
+def test_lists_walks_newest_first(room, ledger):
+    walks = many(room)
+    newest_first = [walks[name] for name in ("CS-1 again", "CS-3", "CS-2", "CS-1")]
+    assert found(ledger) == newest_first
+    assert found(ledger, limit=2) == newest_first[:2]
+    assert found(ledger, after=newest_first[1]) == newest_first[2:]
+    assert found(ledger, after=newest_first[-1]) == []
+
+
+def test_walks_started_at_the_same_moment_are_not_lost_between_pages(room, ledger):
+    for number in range(2, 6):
+        room.add(f"CS-{number}")
+        ledger.start(f"CS-{number}", 2, FACTS, ANNA)
+    first = found(ledger, limit=2)
+    second = found(ledger, after=first[-1], limit=2)
+    assert len({*first, *second}) == 4
+
+
+def test_lists_walks_of_a_station_or_in_a_state(room, ledger):
+    walks = many(room)
+    assert found(ledger, station="CS-1") == [walks["CS-1 again"], walks["CS-1"]]
+    assert found(ledger, state="running") == [walks["CS-1 again"], walks["CS-3"]]
+    assert found(ledger, state="held") == [walks["CS-2"]]
+    assert found(ledger, station="CS-1", state="cancelled") == [walks["CS-1"]]
+
+
+def test_tells_which_stations_have_a_running_walk(room, ledger):
+    many(room)
+    assert sorted(ledger.running_stations()) == ["CS-1", "CS-3"]
+
+
+def test_shows_the_walk_under_way_else_the_last(room, ledger):
+    assert ledger.current("CS-1") is None
+    walks = many(room)
+    assert ledger.current("CS-1").id == walks["CS-1 again"]
+    ledger.cancel(walks["CS-1 again"], "no", ANNA)
+    assert ledger.current("CS-1").id == walks["CS-1 again"]
+
+
+def test_tells_what_moved_since_oldest_change_first(room, ledger):
+    walks = many(room)
+    since = NOON + timedelta(minutes=2)
+    assert [walk.id for walk in ledger.changed_since(since, 10)] == [
+        walks["CS-1"],
+        walks["CS-1 again"],
+        walks["CS-2"],
+    ]
+    assert len(ledger.changed_since(since, 1)) == 1
+    assert ledger.changed_since(room.clock.now, 10) == []
