@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,17 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **mine}
 
 
+def read_until(process: subprocess.Popen[str], words: str, times: int) -> str:
+    """What it said until it had said `words` that often; fails when it ends before."""
+    assert process.stdout is not None
+    told = ""
+    while told.count(words) < times:
+        line = process.stdout.readline()
+        assert line, f"it ended early: {told}"
+        told += line
+    return told
+
+
 def test_five_arrive_and_the_sixth_is_held_then_a_second_run_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     env = environment(folder)
@@ -39,19 +49,10 @@ def test_five_arrive_and_the_sixth_is_held_then_a_second_run_goes_on(tmp_path: P
     assert "profile 1" in last["AIRPORT-02"]
     assert "on hold: it fell back" in last["AIRPORT-02"]
 
-    second = subprocess.Popen(demo(folder), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        assert second.stdout is not None
-        told = ""
-        while told.count("arrived on profile 3") < 5:
-            line = second.stdout.readline()
-            assert line, f"it ended early: {told}"
-            told += line
-        time.sleep(1)
+    with subprocess.Popen(demo(folder), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as second:
+        told = read_until(second, "arrived on profile 3", 5)
         second.send_signal(signal.SIGINT)
         assert second.wait(20) == 0
-    finally:
-        second.kill()
     # The password is the same, and nobody walked again.
     assert next(line for line in first.stdout.splitlines() if "password" in line) in told
     assert not [line for line in told.splitlines() if " profile " in line and " 0/" in line]
