@@ -44,22 +44,22 @@ new_key() { # NAME
 
 authority() { # NAME SUBJECT
     new_key "$1"
-    openssl req -new -x509 -config "$extensions" -extensions authority -days 30 -sha256 \
+    openssl req -new -x509 -utf8 -config "$extensions" -extensions authority -days 30 -sha256 \
         -key "$out/$1.key" -subj "$2" -out "$out/$1.pem"
 }
 
 leaf() { # NAME AUTHORITY SUBJECT SECTION
     new_key "$1"
-    openssl req -new -config "$extensions" -key "$out/$1.key" -subj "$3" -out "$out/$1.csr"
+    openssl req -new -utf8 -config "$extensions" -key "$out/$1.key" -subj "$3" -out "$out/$1.csr"
     openssl x509 -req -in "$out/$1.csr" -CA "$out/$2.pem" -CAkey "$out/$2.key" -set_serial "0x1$(openssl rand -hex 15)" \
         -days 30 -sha256 -extfile "$extensions" -extensions "$4" -out "$out/$1.pem" 2>/dev/null
     rm "$out/$1.csr"
 }
 
-# What openssl prints as `O=Example,CN=Station Authority`, spelt as -subj wants it.
+# A certificate's subject as -subj wants it: /O=Example/CN=Station Authority, slashes inside escaped.
 subject_of() { # FILE
     openssl x509 -in "$1" -noout -subject -nameopt RFC2253,-dn_rev,sep_multiline,-esc_msb,utf8 |
-        sed -n 's/^ *\([A-Z][A-Za-z]*=.*\)$/\/\1/p' | tr -d '\n'
+        sed -n 's|/|\\/|g; s|^ *\([A-Z][A-Za-z]*=.*\)$|/\1|p' | tr -d '\n'
 }
 
 # A manufacturer's bootstrap hierarchy: stations often leave the factory with a certificate like this one.
