@@ -95,6 +95,8 @@ def test_a_broken_call_keeps_its_id_and_is_answered(parts):
     [
         [3],
         [3, 7, {}],
+        [4],
+        [6],
         [3, "1"],
         [3, "1", None],
         [3, "1", {}, {}],

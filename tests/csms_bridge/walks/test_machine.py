@@ -766,6 +766,19 @@ def test_a_leg_ends_when_the_station_is_seen_with_what_it_was_given(way, leg, se
     assert (Do.BAR_BELOW in here.acts) is fits
 
 
+@pytest.mark.parametrize(
+    ("way", "seen", "note"),
+    [
+        (TO_TLS, Connected(TLS), "seen on profile 2"),
+        (TO_3, Connected(MUTUAL, "5e01"), "seen on profile 3 with certificate 5e01"),
+    ],
+)
+def test_the_step_says_how_the_station_was_seen(way, seen, note):
+    here = At(way, Do.WAIT, way[2], issued="5e01").tick()
+    index = here.at.index
+    assert here.see(seen).at.views[index].note == note
+
+
 @pytest.mark.parametrize("way", [TO_TLS, TO_3, (V201, BASIC, TLS), (V21, BASIC, TLS)])
 def test_what_is_seen_is_stronger_than_any_answer(way):
     """At whichever step the walk stands: the steps before the one that waited for it are over."""
