@@ -5,6 +5,7 @@ import io
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -31,6 +32,9 @@ ROOT = Path(__file__).resolve().parent.parent
 REFRESH = runpy.run_path(str(ROOT / "docs" / "refresh.py"))
 DOCUMENTS: tuple[Path, ...] = REFRESH["DOCUMENTS"]
 PAGES = sorted({*DOCUMENTS, *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("certs-dev/*.md")})
+
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl: apt-get install openssl")
 
 
 def name_of(page: Path) -> str:
@@ -212,6 +216,7 @@ def run(command: str) -> tuple[int, str]:
     return code, said.getvalue()
 
 
+@needs_openssl
 def test_the_firmware_commands_do_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VOLTWARD_PASSPHRASE", PASSPHRASE)
@@ -241,6 +246,7 @@ def test_trial_certificates_are_kept_out_of_git() -> None:
     assert "/certs-dev/out/" in text_of(".gitignore").splitlines()
 
 
+@needs_openssl
 def test_the_recipe_makes_what_its_page_lists(tmp_path: Path) -> None:
     make_certificates(tmp_path, "SN-1")
     told = text_of("certs-dev/README.md").split("| in `out/` | what it is |")[1].split("##")[0]
@@ -260,6 +266,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         yield started
 
 
+@needs_openssl
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("foreign", ["bootstrap-station", "impostor-station"])
 async def test_the_service_refuses_foreign_certificates(service: RunningService, tmp_path: Path, foreign: str) -> None:
