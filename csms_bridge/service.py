@@ -49,6 +49,7 @@ class Bridge:
     async def start(self) -> None:
         """Take up service. Raises OSError when a port is taken."""
         await asyncio.to_thread(self._fleet.desk.sightings.forget_connections)
+        await asyncio.to_thread(self._fleet.desk.tell_walks_we_were_away)
         await self._renew_server_certificates()
         await self._listener.start()
         self._fleet.tell_ports(*self.ports)

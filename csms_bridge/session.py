@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,7 +24,7 @@ from csms_bridge.sightings import Sightings
 from csms_bridge.station import CommandOrder, OcppVersion, SecurityProfile
 from csms_bridge.walks import machine
 from csms_bridge.walks.acts import Acts, Prepared
-from csms_bridge.walks.ledger import Ledger, WalkUnderWay
+from csms_bridge.walks.ledger import Change, Ledger, WalkUnderWay
 from csms_bridge.walks.steps import (
     Answered,
     Complained,
@@ -39,6 +39,7 @@ from csms_bridge.walks.steps import (
     SlotsTold,
     Tick,
     Unanswered,
+    WeWereAway,
 )
 from pki.clock import Clock
 from pki.errors import PkiError
@@ -69,6 +70,19 @@ class Desk:
         """The walks' patience, from the settings."""
         settings = self.settings
         return Pace(settings.walk_settle, settings.walk_grace, silence=settings.call_timeout * 3)
+
+    def tell_walks_we_were_away(self) -> None:
+        """At start: stations may have knocked in vain since the last process ended."""
+        for station in self.ledger.running_stations():
+            self.ledger.apply(station, self.advancing(WeWereAway()))
+
+    def advancing(self, seen: Seen) -> Change:
+        """What `seen` does to a walk, for the ledger."""
+
+        def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
+            return machine.advance(under_way.walk, under_way.at, seen, now, self.pace)
+
+        return change
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,20 +272,13 @@ class Session:
 
     async def _feed(self, seen: Seen) -> None:
         """Tell the walk; store its progress; then do what it asks."""
-        result = await asyncio.to_thread(self._desk.ledger.apply, self.station, self._advance(seen))
+        result = await asyncio.to_thread(self._desk.ledger.apply, self.station, self._desk.advancing(seen))
         if result is None:
             return
         under_way, acts = result
         for act in acts:
             self._acting = True
             self._spawn(self._perform(under_way, act))
-
-    def _advance(self, seen: Seen) -> Callable[[WalkUnderWay, datetime], tuple[Progress, list[Do]]]:
-        def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, list[Do]]:
-            after, acts = machine.advance(under_way.walk, under_way.at, seen, now, self._desk.pace)
-            return after, list(acts)
-
-        return change
 
     async def _perform(self, under_way: WalkUnderWay, act: Do) -> None:
         index = under_way.at.index

@@ -32,6 +32,7 @@ from csms_bridge.walks.steps import (
     Until,
     Walk,
     WalkState,
+    WeWereAway,
 )
 
 SILENT_TRIES = 3
@@ -40,7 +41,7 @@ UNDER_WAY = (StepState.SENT, StepState.WAITING)
 CERTIFICATE_ACTS = (Do.TRIGGER_CSR, Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 OF_THE_STEP = frozenset({"alternative", "again"})
 OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back", "back_on", "complaint", "again"})
-OF_THE_LEG = frozenset({"password"})
+OF_THE_LEG = frozenset({"password", "away"})
 OF_THE_HOLD = frozenset({"held_by", "came"})
 
 
@@ -86,9 +87,7 @@ def resume(walk: Walk, at: Progress, now: datetime) -> Progress:
     came = _who_came(at)
     if came is not None and (index := _arrival(walk, running, came)) is not None:
         return _jump(running, index, came, now)
-    first = _first_again(walk, at.index)
-    views = tuple(StepView(v.name) if first <= i <= at.index else v for i, v in enumerate(at.views))
-    return replace(running, views=views, index=first)
+    return _walk_again(walk, running, now)
 
 
 def choose_slot(priority: str, active: str, slots: str) -> tuple[int, int]:
@@ -122,6 +121,8 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
             return _unanswered(step, at, now, pace)
         case Issued():
             return _issued(step, at, seen, now)
+        case WeWereAway():
+            return _learn(at, away="yes")
         case Complained(words):
             return _learn(at, complaint=words)
         case SlotsTold(slots) if step.until is Until.SLOTS_TOLD:
@@ -129,7 +130,7 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
         case RequestRefused(reason) if step.until is Until.ISSUED:
             return hold(at, f"the authority refused the station's certificate request: {reason}", now)
         case Tick():
-            return _time_went_by(step, at, now, pace)
+            return _time_went_by(walk, at, now, pace)
     return at
 
 
@@ -188,6 +189,14 @@ def _who_came(at: Progress) -> Connected | None:
     profile, *proofs = at.facts["came"].split(" ")
     certificate, password = (None if proof == "-" else proof for proof in proofs)
     return Connected(SecurityProfile(int(profile)), certificate, password)
+
+
+def _walk_again(walk: Walk, at: Progress, now: datetime) -> Progress:
+    """Back to the first step of the leg, or to the one after its end was seen."""
+    first = _first_again(walk, at.index)
+    views = tuple(StepView(v.name) if first <= i <= at.index else v for i, v in enumerate(at.views))
+    fresh = _forget(at, OF_THE_STEP | OF_THE_LAST_MESSAGE | {"away"})
+    return replace(fresh, views=views, index=first, moved=now, tries=0)
 
 
 def _first_again(walk: Walk, index: int) -> int:
@@ -281,8 +290,8 @@ def _issued(step: Step, at: Progress, seen: Issued, now: datetime) -> Progress:
     return at
 
 
-def _time_went_by(step: Step, at: Progress, now: datetime, pace: Pace) -> Progress:
-    waited = now - at.moved
+def _time_went_by(walk: Walk, at: Progress, now: datetime, pace: Pace) -> Progress:
+    step, waited = walk.steps[at.index], now - at.moved
     if at.state is StepState.SENT and waited >= pace.silence:
         return _unanswered(step, at, now, pace)
     if at.state is not StepState.WAITING:
@@ -291,6 +300,8 @@ def _time_went_by(step: Step, at: Progress, now: datetime, pace: Pace) -> Progre
         over = waited >= pace.settle * step.settles
         return _next(at, StepState.DONE, now, at.views[at.index].note) if over else at
     if step.until is Until.SEEN and _has_been_back(at, now) >= pace.grace:
+        if "away" in at.facts:
+            return _walk_again(walk, at, now)  # it knocked on a closed door: the fault was ours
         words = f"it fell back: seen again on profile {at.facts['back_on']} when {step.leg:d} was expected"
         return hold(at, words, now)
     if waited < step.within:

@@ -149,10 +149,10 @@ class Progress:
 
     `facts` holds what was learned, as text: `csms_root` and `csms_root_serial` (the root this walk installs),
     `roots` (serials the station listed), `root_accepted`, `issued` (serials of certificates, newest last) and
-    `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`, `used`, `country`, `password` (id
-    of the password last offered in this leg); about a hold `held_by` and `came` (the last connection meanwhile);
-    and about the step at hand `dropped`, `reboot`, `back` and `back_on` (since when the station is back on which
-    lower profile), `complaint`, `alternative`, `again`.
+    `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`, `used`, `country`; about this
+    leg `password` (id of the password last offered) and `away` (this service was not there for a while); about a
+    hold `held_by` and `came` (the last connection meanwhile); and about the step at hand `dropped`, `reboot`, `back`
+    and `back_on` (since when the station is back on which lower profile), `complaint`, `alternative`, `again`.
     """
 
     views: tuple[StepView, ...]
@@ -228,10 +228,26 @@ class Complained:
 
 
 @dataclass(frozen=True, slots=True)
+class WeWereAway:
+    """This service was not there for a while: a station that fell back meanwhile did so for want of us."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time went by. `ready`: the station is there, has booted, and nobody is charging."""
 
     ready: bool
 
 
-Seen = Connected | Disconnected | Answered | Unanswered | Issued | RequestRefused | SlotsTold | Complained | Tick
+Seen = (
+    Connected
+    | Disconnected
+    | Answered
+    | Unanswered
+    | Issued
+    | RequestRefused
+    | SlotsTold
+    | Complained
+    | WeWereAway
+    | Tick
+)
