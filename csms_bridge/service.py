@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import structlog
@@ -21,6 +22,10 @@ from pki.authority import Authority
 from pki.certificates import Certificate
 
 log = structlog.get_logger(__name__)
+
+THREADS = 32
+"""The doors are synchronous. Most of these threads wait, for the database's one writer above all; those that only
+read must not queue behind them."""
 
 Work = Callable[[], Coroutine[None, None, None]]
 
@@ -48,6 +53,7 @@ class Bridge:
 
     async def start(self) -> None:
         """Take up service. Raises OSError when a port is taken."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "doors"))
         await asyncio.to_thread(self._fleet.desk.sightings.forget_connections)
         await asyncio.to_thread(self._fleet.desk.tell_walks_we_were_away)
         await self._renew_server_certificates()
@@ -121,6 +127,8 @@ class Bridge:
         for station in await asyncio.to_thread(self._due):
             if session := self._sessions.get(station):
                 session.nudge()
+            else:
+                await asyncio.to_thread(self._fleet.desk.let_time_pass, station)
         if await asyncio.to_thread(self._fleet.desk.orders.any_waiting):
             await self._send_orders()
 

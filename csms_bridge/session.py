@@ -76,6 +76,10 @@ class Desk:
         for station in self.ledger.running_stations():
             self.ledger.apply(station, self.advancing(WeWereAway()))
 
+    def let_time_pass(self, station: str) -> None:
+        """A tick for the walk of a station that is not connected: it may be late."""
+        self.ledger.apply(station, self.advancing(Tick(ready=False)))
+
     def advancing(self, seen: Seen) -> Change:
         """What `seen` does to a walk, for the ledger."""
 
@@ -108,6 +112,7 @@ class Session:
         self._booted = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._acting = False
+        self._nudged = False
 
     @property
     def station(self) -> str:
@@ -124,8 +129,16 @@ class Session:
             await self._wind_up()
 
     def nudge(self) -> None:
-        """There may be something to do: move the walk, sign what waits."""
-        self._spawn(self._sign_waiting())
+        """There may be something to do: move the walk, sign what waits. One round at a time."""
+        if not self._nudged:
+            self._nudged = True
+            self._spawn(self._round())
+
+    async def _round(self) -> None:
+        try:
+            await self._sign_waiting()
+        finally:
+            self._nudged = False
 
     def carry_out(self, order: CommandOrder) -> None:
         """Send a command that somebody ordered."""

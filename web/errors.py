@@ -2,7 +2,7 @@
 
     WebError
     ├── SettingsWrong, PassphraseMissing, PortInUse          the operator, before anything runs
-    ├── FolderMissing, FolderTaken, FolderNewer              the operator: the data folder
+    ├── FolderMissing, FolderTaken, FolderNewer, FolderServedthe operator: the data folder
     ├── RequestRefused                                       the caller: an argument that cannot be right
     ├── NotSignedIn, NotAllowed, TooManyTries                the caller: who they are, what they may do
     ├── UnknownUser, UnknownToken, UserExists                the caller: accounts
@@ -51,6 +51,12 @@ class PortInUse(WebError):
 
 class AddressRefused(WebError):
     """The service cannot listen on the address it was told to."""
+
+
+class FolderServed(WebError):
+    """Another process serves the stations of this folder."""
+
+    hint = "Stop it first. Commands with --data may be used while it runs."
 
 
 class FolderMissing(WebError):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +19,7 @@ from web import loop
 from web.acts import ConsoleAct
 from web.app import make_app
 from web.data_folder import open_folder
-from web.errors import AddressRefused, PortInUse
+from web.errors import AddressRefused, FolderServed, PortInUse
 from web.housekeeping import keep_house
 from web.logs import set_up_logs
 from web.roles import Role
@@ -39,7 +40,7 @@ def serve_folder(folder: Path, roles: frozenset[Role]) -> None:
 
 
 async def serve(service: Service, roles: frozenset[Role]) -> None:
-    """Serve until a signal comes. Raises PortInUse, AddressRefused; then nothing keeps running."""
+    """Serve until a signal comes. Raises PortInUse, AddressRefused, FolderServed; then nothing keeps running."""
     stop = asyncio.Event()
     with stopping_signals(stop):
         await serve_until(service, roles, stop)
@@ -50,6 +51,8 @@ async def serve_until(
 ) -> None:
     """Serve until `stop` is set; `ready` is set once everything listens."""
     async with contextlib.AsyncExitStack() as running:
+        if roles & {Role.ALL, Role.BRIDGE}:
+            running.enter_context(_alone(service))
         if roles & {Role.ALL, Role.WEB}:
             web = running.enter_context(_listening(service))
         if roles & {Role.ALL, Role.BRIDGE}:
@@ -116,6 +119,20 @@ async def _stop_web(app: FastAPI, server: uvicorn.Server, task: asyncio.Task[Non
     app.state.stopping.set()
     server.should_exit = True
     await task
+
+
+@contextlib.contextmanager
+def _alone(service: Service) -> Iterator[None]:
+    """One process serves the stations of a folder: two would take each other's connections for lost.
+
+    The lock goes with the process, however that ends. Raises FolderServed.
+    """
+    with (service.folder / "serving.lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderServed(f"another process serves {service.folder} already") from None
+        yield
 
 
 @asynccontextmanager

@@ -96,9 +96,12 @@ class Ledger:
 
         None when the station has no active walk. The floor is raised in the same transaction.
         """
-        if self.under_way(station) is None:
-            return None  # most stations are on no walk: they cost no write
-        now = self._clock()
+        now, looked = self._clock(), self.under_way(station)
+        if looked is None:
+            return None
+        after, acts = change(looked, now)
+        if after == looked.at and not acts:
+            return looked, ()  # nearly every second of a walk nothing moves: that costs no write
         with self._store.writing() as session:
             row = self._active(session, station)
             if row is None:

@@ -6,7 +6,7 @@ answer alone never ends a leg; only a connection on the new profile does (A05.FR
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.station import SecurityProfile
@@ -36,11 +36,12 @@ from csms_bridge.walks.steps import (
 )
 
 SILENT_TRIES = 3
+MANY_RETURNS = 5
 OPERATOR = "operator"
 UNDER_WAY = (StepState.SENT, StepState.WAITING)
 CERTIFICATE_ACTS = (Do.TRIGGER_CSR, Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 OF_THE_STEP = frozenset({"alternative", "again"})
-OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back", "back_on", "complaint", "again"})
+OF_THE_LAST_MESSAGE = frozenset({"dropped", "reboot", "back", "back_on", "returns", "complaint", "again"})
 OF_THE_LEG = frozenset({"password", "away"})
 OF_THE_HOLD = frozenset({"held_by", "came"})
 
@@ -162,7 +163,8 @@ def _connected(walk: Walk, at: Progress, seen: Connected, now: datetime, pace: P
     if step.do is Do.DELIVER and seen.certificate and seen.certificate in _issued_serials(at):
         return _next(at, StepState.DONE, now, "seen in use")
     if seen.profile < step.leg:
-        at = _learn(at, back=now.isoformat(), back_on=str(int(seen.profile)))
+        returns = str(int(at.facts.get("returns", "0")) + 1)
+        at = _learn(at, back=now.isoformat(), back_on=str(int(seen.profile)), returns=returns)
     if at.state is StepState.WAITING and step.settles:
         return _next(at, StepState.DONE, now, at.views[at.index].note)
     # What was sent went over a line that is gone, perhaps with the process that sent it: no answer will come.
@@ -299,7 +301,7 @@ def _time_went_by(walk: Walk, at: Progress, now: datetime, pace: Pace) -> Progre
     if step.settles and step.until is Until.ACCEPTED:
         over = waited >= pace.settle * step.settles
         return _next(at, StepState.DONE, now, at.views[at.index].note) if over else at
-    if step.until is Until.SEEN and _has_been_back(at, now) >= pace.grace:
+    if step.until is Until.SEEN and _fell_back(at, now, pace):
         if "away" in at.facts:
             return _walk_again(walk, at, now)  # it knocked on a closed door: the fault was ours
         words = f"it fell back: seen again on profile {at.facts['back_on']} when {step.leg:d} was expected"
@@ -311,9 +313,11 @@ def _time_went_by(walk: Walk, at: Progress, now: datetime, pace: Pace) -> Progre
     return hold(at, f"{step.name}: {step.late}", now)
 
 
-def _has_been_back(at: Progress, now: datetime) -> timedelta:
+def _fell_back(at: Progress, now: datetime, pace: Pace) -> bool:
+    """Back on a lower profile for longer than the grace, or again and again in ever new connections."""
     back = at.facts.get("back")
-    return now - max(datetime.fromisoformat(back), at.moved) if back else timedelta()
+    stays = back is not None and now - max(datetime.fromisoformat(back), at.moved) >= pace.grace
+    return stays or int(at.facts.get("returns", "0")) >= MANY_RETURNS
 
 
 def _is_needed(step: Step, at: Progress) -> bool:

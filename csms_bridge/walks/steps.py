@@ -152,7 +152,8 @@ class Progress:
     `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`, `used`, `country`; about this
     leg `password` (id of the password last offered) and `away` (this service was not there for a while); about a
     hold `held_by` and `came` (the last connection meanwhile); and about the step at hand `dropped`, `reboot`, `back`
-    and `back_on` (since when the station is back on which lower profile), `complaint`, `alternative`, `again`.
+    and `back_on` (since when the station is back on which lower profile), `returns` (how often), `complaint`,
+    `alternative`, `again`.
     """
 
     views: tuple[StepView, ...]
