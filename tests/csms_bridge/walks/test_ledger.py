@@ -12,7 +12,7 @@ from csms_bridge.tables import StationRow
 from csms_bridge.walks import machine
 from csms_bridge.walks.ledger import Ledger
 from csms_bridge.walks.plans import plan
-from csms_bridge.walks.steps import Answered, Connected, Disconnected, Do, Pace, StepState, Tick, WalkState
+from csms_bridge.walks.steps import Answered, Connected, Disconnected, Do, Pace, StepState, Tick, Unanswered, WalkState
 from tests.csms_bridge.room import NOON
 
 NONE, BASIC, TLS, MUTUAL = SecurityProfile
@@ -164,6 +164,13 @@ def test_every_step_that_moves_is_on_the_audit_trail_once(room, ledger):
         ("install the CSMS root", "sent", ""),
         ("install the CSMS root", "waiting", "Accepted"),
     ]
+
+
+def test_a_step_that_waits_for_its_next_try_is_not_told(room, ledger):
+    ledger.start("CS-1", 2, FACTS, ANNA)
+    feed(ledger, Tick(True), accepted(0), Connected(BASIC), Tick(True), Unanswered(1))
+    steps = [record.details for record in room.records() if record.act == "walk:step"]
+    assert [step["state"] for step in steps] == ["sent", "waiting", "done", "sent"]
 
 
 def test_nothing_that_was_seen_changes_the_station_twice(room, ledger):
