@@ -16,6 +16,7 @@ class FleetAct(StrEnum):
     FLOOR_PERMITTED = "station:lower-profile-permitted"
     PASSWORD_OFFERED = "station:password-offered"  # noqa: S105 -- the name of an act
     PASSWORD_CHANGED = "station:password-changed"  # noqa: S105 -- the name of an act
+    PASSWORD_SET = "station:password-set"  # noqa: S105 -- the name of an act
     PASSWORD_KEPT = "station:password-kept"  # noqa: S105 -- the name of an act
     CERTIFICATE_ASKED = "station:certificate-asked"
     CERTIFICATE_ASK_REFUSED = "station:certificate-ask-refused"

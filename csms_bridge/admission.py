@@ -7,6 +7,7 @@ revocation and identity are decided here, where the reason can be recorded (ADR 
 import base64
 import binascii
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
 from csms_bridge.station import IDENTITY, OcppVersion, SecurityProfile
@@ -43,6 +44,7 @@ class PresentedCertificate:
     common_name: str
     state: str
     profile: str
+    made_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Peer:
     basic_present: bool
     password_fits: bool | None
     certificate: PresentedCertificate | None
+    password_retired: bool = False
+    """The password is one that the station has accepted a new one for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ class Registered:
     serial: str
     version: OcppVersion | None
     floor: SecurityProfile
-    has_password: bool
+    newest_used: datetime | None = None
+    """When the newest certificate that the station has used was made; older ones are done with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class Admitted:
     profile: SecurityProfile
     subprotocol: str
     certificate_serial: str | None
+    certificate_made_at: datetime | None = None
 
     @property
     def reason(self) -> str:
@@ -147,8 +153,9 @@ def decide(peer: Peer, station: Registered) -> Verdict:
     if subprotocol is None:
         offered = ", ".join(peer.offered) or "none"
         return Refused(400, f"no subprotocol in common: offered {offered}")
-    serial = peer.certificate.serial if peer.certificate and proved is SecurityProfile.MUTUAL_TLS else None
-    return Admitted(proved, subprotocol, serial)
+    if peer.certificate and proved is SecurityProfile.MUTUAL_TLS:
+        return Admitted(proved, subprotocol, peer.certificate.serial, peer.certificate.made_at)
+    return Admitted(proved, subprotocol, None)
 
 
 def choose_subprotocol(offered: tuple[str, ...], registered: OcppVersion | None) -> str | None:
@@ -168,12 +175,13 @@ def _proved_profile(peer: Peer, station: Registered) -> SecurityProfile | Refuse
         fault = _certificate_fault(peer.certificate, station)
         if fault is None:
             return SecurityProfile.MUTUAL_TLS
-        if not peer.basic_present:
+        if not peer.basic_present or _is_alarming(peer.certificate, station):
             return Refused(401, fault)
     if peer.password_fits:
         return SecurityProfile.TLS_BASIC if peer.tls else SecurityProfile.BASIC
     if peer.basic_present:
-        return Refused(401, "wrong user name or password")
+        stale = "it still uses the password that it has accepted a new one for"
+        return Refused(401, stale if peer.password_retired else "wrong user name or password")
     if peer.tls or station.floor > SecurityProfile.NONE:
         missing = "neither client certificate nor Basic password" if peer.tls else "no Basic password"
         return Refused(401, missing)
@@ -190,4 +198,15 @@ def _certificate_fault(certificate: PresentedCertificate, station: Registered) -
         return f"the certificate's CN {certificate.common_name!r} is not the registered serial number"
     if certificate.state != "good":
         return f"the client certificate {certificate.serial} is {certificate.state}"
+    if station.newest_used and certificate.made_at and certificate.made_at < station.newest_used:
+        return f"the client certificate {certificate.serial} is older than one that this station has used since"
     return None
+
+
+def _is_alarming(certificate: PresentedCertificate, station: Registered) -> bool:
+    """A certificate that no good password makes up for: another station's, or one that was revoked or held.
+
+    Others may stand beside a password: a factory certificate, or one that has run out.
+    """
+    stolen = certificate.station is not None and certificate.station != station.id
+    return stolen or certificate.state in ("revoked", "held")

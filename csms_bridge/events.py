@@ -49,7 +49,7 @@ class TransactionEnded:
 
 @dataclass(frozen=True, slots=True)
 class SlotsReported:
-    """NotifyReport about NetworkConfigurationPriority: the connection slots there are, comma-separated."""
+    """NotifyReport: the connection slots there are, comma-separated; empty when the report ended without them."""
 
     slots: str
 

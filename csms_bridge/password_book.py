@@ -7,7 +7,7 @@ good beside the old one; then every other is refused (A01.FR.03). The password i
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
@@ -18,7 +18,7 @@ from pki.clock import Clock
 from pki.secret_text import Secret
 from pki.store import Store
 
-CURRENT, OFFERED = "current", "offered"
+CURRENT, OFFERED, RETIRED = "current", "offered", "retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,12 @@ class PasswordBook:
 
     def known(self, session: Session, station: str) -> list[KnownPassword]:
         """Every password that is good for the station now."""
-        rows = session.exec(select(PasswordRow).where(PasswordRow.station == station))
-        return [KnownPassword(str(row.id), row.hash) for row in rows]
+        return self._of(session, station, CURRENT, OFFERED)
+
+    def retired(self, station: str) -> list[KnownPassword]:
+        """Passwords that the station has accepted a new one for, and has not used it yet."""
+        with self._store.reading() as session:
+            return self._of(session, station, RETIRED)
 
     def matching(self, station: str, presented: Secret, known: list[KnownPassword]) -> str | None:
         """The id of the known password that was presented, or None. May take a while: argon2."""
@@ -68,8 +72,16 @@ class PasswordBook:
 
     def accepted(self, station: str, password: str) -> None:
         """The station took the offered password: every other is refused from now on (A01.FR.03)."""
+        now = self._clock()
         with self._store.writing() as session:
-            self.confirm(session, station, password, self._clock())
+            row = session.get(PasswordRow, int(password))
+            if row is None or row.state != OFFERED:
+                return
+            others = update(PasswordRow).where(col(PasswordRow.station) == station, col(PasswordRow.id) != row.id)
+            session.execute(others.values(state=RETIRED))
+            row.state = CURRENT
+            session.add(row)
+            self._act(session, FleetAct.PASSWORD_CHANGED, station, f"station:{station}", now)
 
     def refused(self, station: str, password: str) -> None:
         """The station did not take it: the old one stays (A01.FR.04)."""
@@ -80,15 +92,36 @@ class PasswordBook:
             self._act(session, FleetAct.PASSWORD_KEPT, station, f"station:{station}", now)
 
     def confirm(self, session: Session, station: str, password: str, now: datetime) -> None:
-        """This password was accepted or used: an offered one becomes the only one."""
+        """This password was used: it becomes the only one, and what was retired for it is forgotten."""
         row = session.get(PasswordRow, int(password))
-        if row is None or row.state != OFFERED:
+        others = (col(PasswordRow.station) == station, col(PasswordRow.id) != int(password))
+        if row is None or (row.state == CURRENT and not session.exec(select(PasswordRow.id).where(*others)).first()):
             return
-        others = (col(PasswordRow.station) == station, col(PasswordRow.id) != row.id)
+        if row.state == CURRENT:
+            # The station still uses its old password while a new one is on offer: that offer may yet be taken up.
+            session.execute(delete(PasswordRow).where(*others, col(PasswordRow.state) == RETIRED))
+            return
         session.execute(delete(PasswordRow).where(*others))
         row.state = CURRENT
         session.add(row)
         self._act(session, FleetAct.PASSWORD_CHANGED, station, f"station:{station}", now)
+
+    def replace(self, station: str, password: Secret | None, by: str, reason: str) -> Secret | None:
+        """An operator sets what the station has, or has one made; every other is forgotten. Returns one made here."""
+        now = self._clock()
+        with self._store.writing() as session:
+            session.execute(delete(PasswordRow).where(col(PasswordRow.station) == station))
+            made = self.begin_with(session, station, password, now)
+            self._trail.record(
+                session, FleetAct.PASSWORD_SET, by=by, kind="station", thing=station, reason=reason, now=now
+            )
+            return made
+
+    def _of(self, session: Session, station: str, *states: str) -> list[KnownPassword]:
+        rows = session.exec(
+            select(PasswordRow).where(PasswordRow.station == station, col(PasswordRow.state).in_(states))
+        )
+        return [KnownPassword(str(row.id), row.hash) for row in rows]
 
     def _row(self, station: str, password: Secret, kind: PasswordKind, state: str, now: datetime) -> PasswordRow:
         hashed = hash_password(password, kind, station, self._key)

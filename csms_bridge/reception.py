@@ -84,7 +84,9 @@ class Reception:
             self._sightings.judged(identity, True, line, refused)
             return refused
         used = self._matching(station, basic, passwords)
+        retired = basic is not None and used is None and self._is_retired(station, basic)
         peer = Peer(
+            password_retired=retired,
             identity=identity,
             tls=line.tls_version is not None,
             offered=offered,
@@ -104,12 +106,15 @@ class Reception:
         password = basic.password_for(station.id) if basic else None
         return None if password is None else self._passwords.matching(station.id, password, passwords)
 
+    def _is_retired(self, station: Registered, basic: BasicCredentials) -> bool:
+        return self._matching(station, basic, self._passwords.retired(station.id)) is not None
+
     def _presented(self, der: bytes) -> PresentedCertificate:
         record = self._authority.identify(der)
         if record is None:
             return PresentedCertificate("", None, "", "unknown", "")
         return PresentedCertificate(
-            record.serial, record.station, record.common_name, str(record.state), record.profile
+            record.serial, record.station, record.common_name, str(record.state), record.profile, record.made_at
         )
 
 

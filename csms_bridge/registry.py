@@ -93,16 +93,19 @@ class Registry:
             )
 
     def permit(self, station: str, profile: SecurityProfile, by: str, reason: str) -> Station:
-        """Let a station that reached profile 3 come back on 2 (2.0.1 errata 2025-01, A05.FR.08).
+        """Let a station come back on a lower profile, on an operator's word.
 
-        Nothing else may go down: OCPP forbids it (A00.FR.005). Raises UnknownStation, StationRefused.
+        From 3 to 2, which OCPP allows (2.0.1 errata 2025-01, A05.FR.08); and back to where registration or a walk
+        had put it, when it was merely seen on a higher one: somebody else may have been, with its password.
+        Nothing else may go down (A00.FR.005). Raises UnknownStation, StationRefused.
         """
         now = self._clock()
         with self._store.writing() as session:
             row = _row(session, station)
-            if (row.floor, profile) != (SecurityProfile.MUTUAL_TLS, SecurityProfile.TLS_BASIC):
-                raise StationRefused("profile", "only a station on profile 3 can be permitted 2, and nothing lower")
-            row.floor, row.wanted_profile, row.updated_at = int(profile), int(profile), now
+            if profile not in _permitted(row):
+                raise StationRefused("profile", _not_permitted(row))
+            row.floor = row.settled_floor = row.wanted_profile = int(profile)
+            row.updated_at = now
             session.add(row)
             self._trail.record(
                 session, FleetAct.FLOOR_PERMITTED, by=by, kind="station", thing=station, reason=reason, now=now,
@@ -155,6 +158,18 @@ class Registry:
         return self._passwords.begin_with(session, new.id, new.password, now)
 
 
+def _permitted(row: StationRow) -> list[int]:
+    undone = [row.settled_floor] if row.settled_floor < row.floor else []
+    downgrade = [int(SecurityProfile.TLS_BASIC)] if row.floor == SecurityProfile.MUTUAL_TLS else []
+    return sorted({*undone, *downgrade})
+
+
+def _not_permitted(row: StationRow) -> str:
+    if allowed := _permitted(row):
+        return f"it can be permitted {' or '.join(map(str, allowed))}, and nothing lower"
+    return f"it has reached profile {row.floor}; OCPP allows only the way from 3 to 2"
+
+
 def row_of(new: NewStation, now: datetime) -> StationRow:
     """The row of a station that is registered now."""
     return StationRow(
@@ -162,6 +177,7 @@ def row_of(new: NewStation, now: datetime) -> StationRow:
         serial=new.serial,
         ocpp_version=new.ocpp_version,
         floor=int(new.profile),
+        settled_floor=int(new.profile),
         wanted_profile=int(new.profile),
         site=new.site,
         tags=json.dumps(new.tags),

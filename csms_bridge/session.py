@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from csms_bridge import commands as c
 from csms_bridge import events as e
 from csms_bridge.admission import Admitted
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects.wire import Fault, House, Request, WireFault
-from csms_bridge.enrolment import Delivery, Enrolment
+from csms_bridge.enrolment import Delivery, Enrolment, Receipt
 from csms_bridge.errors import BridgeError, StationSilent
 from csms_bridge.frames import CallError, Json
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
@@ -241,7 +242,12 @@ class Session:
     async def _certificate_asked(self, asked: e.CertificateAsked) -> Reply:
         """Answered at once; signing begins when the answer is on its way (A02.FR.11/.12)."""
         profile = self.arrival.admitted.profile
-        receipt = await asyncio.to_thread(self._desk.enrolment.ask, self.station, asked, profile)
+        try:
+            receipt = await asyncio.to_thread(self._desk.enrolment.ask, self.station, asked, profile)
+        except SQLAlchemyError:
+            # A CALLERROR would leave some stations stuck until they restart (reference, station-everest).
+            log.exception("certificate_request_not_recorded", station=self.station)
+            receipt = Receipt(False, "the request cannot be recorded now")
         response = self.link.dialect.certificate_response(receipt.accepted, receipt.reason)
         if receipt.accepted:
             return Reply(response, then=lambda: self._spawn(self._sign_waiting()))

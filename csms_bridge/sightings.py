@@ -59,7 +59,7 @@ class Sightings:
                 return None
             passwords = self._passwords.known(session, station)
             version = OcppVersion(row.ocpp_version) if row.ocpp_version else None
-            return Registered(row.id, row.serial, version, SecurityProfile(row.floor), bool(passwords)), passwords
+            return Registered(row.id, row.serial, version, SecurityProfile(row.floor), row.newest_used), passwords
 
     def judged(self, station: str, known: bool, line: Line, verdict: Verdict) -> None:
         """Record an admission decision; a refusal of a known station is audited as well."""
@@ -240,6 +240,8 @@ def _note_connection(
     row.ocpp_version = version
     row.address, row.tls_version, row.cipher = line.address, line.tls_version, line.cipher
     row.certificate_serial = admitted.certificate_serial
+    if admitted.certificate_made_at is not None:
+        row.newest_used = max(row.newest_used or admitted.certificate_made_at, admitted.certificate_made_at)
     row.proof = admitted.reason
 
 

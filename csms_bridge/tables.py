@@ -9,7 +9,11 @@ from pki.store import UtcDateTime
 
 
 class StationRow(SQLModel, table=True):
-    """A station: what is registered, what is wanted, and what was observed last."""
+    """A station: what is registered, what is wanted, and what was observed last.
+
+    `settled_floor` is the floor by registration or walk; `floor` may stand above it by a mere sighting.
+    `newest_used` is when the newest certificate that the station has used was made.
+    """
 
     __tablename__ = "stations"
 
@@ -17,6 +21,7 @@ class StationRow(SQLModel, table=True):
     serial: str = Field(unique=True, max_length=64)
     ocpp_version: str | None = Field(default=None, max_length=8)
     floor: int
+    settled_floor: int
     wanted_profile: int
     site: str = ""
     tags: str = "[]"
@@ -33,6 +38,7 @@ class StationRow(SQLModel, table=True):
     tls_version: str | None = None
     cipher: str | None = None
     certificate_serial: str | None = None
+    newest_used: datetime | None = Field(default=None, sa_type=UtcDateTime)
     proof: str | None = None
 
     vendor: str = ""
@@ -44,7 +50,10 @@ class StationRow(SQLModel, table=True):
 
 
 class PasswordRow(SQLModel, table=True):
-    """A Basic password's hash. `offered` ones were sent and not confirmed; they are good beside the current one."""
+    """A Basic password's hash. `offered` ones were sent and not confirmed, and are good beside the current one.
+
+    `retired` ones are refused; they are kept until the new one was used, to tell why a station does not come back.
+    """
 
     __tablename__ = "station_passwords"
 

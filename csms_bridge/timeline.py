@@ -17,6 +17,7 @@ _PLAIN = {
     FleetAct.FLOOR_PERMITTED: "profile {profile} permitted again",
     FleetAct.PASSWORD_OFFERED: "new password made",
     FleetAct.PASSWORD_CHANGED: "password changed; the old one is refused",
+    FleetAct.PASSWORD_SET: "password set by an operator",
     FleetAct.PASSWORD_KEPT: "new password not taken; the old one stays",
     FleetAct.CERTIFICATE_ASKED: "asked for a certificate",
     FleetAct.CERTIFICATE_ASK_REFUSED: "certificate request refused",

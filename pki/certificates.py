@@ -36,6 +36,7 @@ class Certificate:
     profile: str
     not_before: datetime
     not_after: datetime
+    made_at: datetime
     state: CertificateState
     revoked_at: datetime | None
     reason: RevocationReason | None
@@ -71,6 +72,7 @@ def certificate_of(row: CertificateRow, revoked: RevokedRow | None, above: Above
         profile=row.profile,
         not_before=row.not_before,
         not_after=row.not_after,
+        made_at=row.created_at,
         state=state_of(row.not_after, revoked.reason if revoked else None, now),
         revoked_at=revoked.revoked_at if revoked else None,
         reason=RevocationReason(revoked.reason) if revoked else None,

@@ -132,7 +132,8 @@ class V201(Dialect):
                 return _transaction(payload)
             case "NotifyReport":
                 slots = variables.values_list(payload, PRIORITY)
-                return e.SlotsReported(slots) if slots else e.Told(action)
+                more = payload.get("tbc") is True
+                return e.Told(action) if more and not slots else e.SlotsReported(slots)
         return e.Told(action)
 
     def response(self, action: str, payload: Json, house: House) -> Json:
@@ -203,7 +204,7 @@ def _network(payload: Json) -> Answer:
     values = variables.read_values(payload)
     priority = values.get(PRIORITY)
     if not priority:
-        return Answer(Outcome.REJECTED, "the station does not tell its NetworkConfigurationPriority")
+        return Answer(Outcome.REJECTED, "without its NetworkConfigurationPriority")
     facts = {"priority": priority, "active": values.get(ACTIVE, "")}
     facts["country"] = "missing" if values.get(COUNTRY) == "" else "settled"
     return Answer(Outcome.ACCEPTED, "Accepted", facts)

@@ -69,6 +69,8 @@ class Acts:
         match act:
             case Do.INSTALL_ROOT:
                 return c.InstallRoot(self._root_pem(facts["csms_root"]))
+            case Do.INSTALL_RSA_ROOT:
+                return c.InstallRoot(self._authority.operator_root("rsa").certificate_pem)
             case Do.INSTALL_ISSUER_ROOT:
                 return c.InstallRoot(self._root_pem(facts["issuer_root"]))
             case Do.LIST_ROOTS:

@@ -232,9 +232,9 @@ class Ledger:
         """From here on the lower profiles are refused (A05.FR.07, 1.6 A05.FR.09)."""
         leg = next(s.leg for s in before.walk.steps[before.at.index :] if s.do is Do.BAR_BELOW)
         row = session.get(StationRow, station)
-        if row is None or row.floor >= leg:
+        if row is None or row.settled_floor >= leg:
             return
-        row.floor, row.updated_at = int(leg), now
+        row.floor, row.settled_floor, row.updated_at = max(row.floor, int(leg)), int(leg), now
         session.add(row)
         self._trail.record(
             session, FleetAct.FLOOR_RAISED, by="service", kind="station", thing=station, now=now,

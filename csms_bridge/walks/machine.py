@@ -38,6 +38,7 @@ from csms_bridge.walks.steps import (
 SILENT_TRIES = 3
 MANY_RETURNS = 5
 OPERATOR = "operator"
+RSA_ROOT = "root-rsa"
 UNDER_WAY = (StepState.SENT, StepState.WAITING)
 CERTIFICATE_ACTS = (Do.TRIGGER_CSR, Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 OF_THE_STEP = frozenset({"alternative", "again"})
@@ -127,7 +128,7 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
         case Complained(words):
             return _learn(at, complaint=words)
         case SlotsTold(slots) if step.until is Until.SLOTS_TOLD:
-            return _next(_learn(at, slots=slots), StepState.DONE, now, f"slots {slots}")
+            return _next(_learn(at, slots=slots), StepState.DONE, now, f"slots {slots or 'not told'}")
         case RequestRefused(reason) if step.until is Until.ISSUED:
             return hold(at, f"the authority refused the station's certificate request: {reason}", now)
         case Tick():
@@ -244,6 +245,8 @@ def _accepted(step: Step, at: Progress, answer: Answer, now: datetime) -> Progre
         at = _learn(at, reboot="yes")
     if step.do is Do.INSTALL_ROOT:
         at = _learn(at, root_accepted="yes")
+    if step.do is Do.INSTALL_RSA_ROOT:
+        at = _learn(at, also_root=RSA_ROOT)
     if step.do is Do.READ_NETWORK:
         slot, used = choose_slot(at.facts["priority"], at.facts["active"], at.facts.get("slots", ""))
         at = _learn(at, slot=str(slot), used=str(used))
@@ -325,7 +328,7 @@ def _is_needed(step: Step, at: Progress) -> bool:
         case Needed.IF_STILL_THERE:
             return "reboot" in at.facts or "dropped" not in at.facts
         case Needed.IF_OTHER_ROOT:
-            return at.facts.get("issuer_root") != at.facts.get("csms_root")
+            return at.facts.get("issuer_root") not in (at.facts.get("csms_root"), at.facts.get("also_root"))
         case Needed.IF_SLOT_LISTED:
             return int(at.facts["slot"]) in slot_numbers(at.facts["priority"])
     return True

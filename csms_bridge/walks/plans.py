@@ -21,6 +21,16 @@ def root(leg: SecurityProfile) -> tuple[Step, ...]:
     """Give the station our root, and see that it holds it (M05, M03)."""
     return (
         Step("install the CSMS root", Do.INSTALL_ROOT, Until.ACCEPTED, leg, settles=1, lost=Lost.GO_ON),
+        # A station that cannot do ECDSA meets our RSA server certificate; one that holds no second root refuses it.
+        Step(
+            "install the RSA root too",
+            Do.INSTALL_RSA_ROOT,
+            Until.ACCEPTED,
+            leg,
+            settles=1,
+            tolerate=ANY_REFUSAL,
+            lost=Lost.GO_ON,
+        ),
         Step("confirm the root", Do.LIST_ROOTS, Until.ROOT_LISTED, leg, tolerate=UNKNOWN),  # M03
     )
 

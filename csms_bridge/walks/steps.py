@@ -13,6 +13,7 @@ class Do(StrEnum):
     """What a step asks of the station; the runner fills in certificates, slots and secrets when it sends."""
 
     INSTALL_ROOT = "install the CSMS root"
+    INSTALL_RSA_ROOT = "install the RSA root too"
     INSTALL_ISSUER_ROOT = "install the root above its certificate"
     LIST_ROOTS = "list the roots"
     NAME_OPERATOR = "name the operator"
@@ -52,7 +53,7 @@ class Needed(Enum):
     IF_STILL_THERE = 2
     """The station neither dropped the line by itself nor said that it must be restarted."""
     IF_OTHER_ROOT = 3
-    """The root above the certificate is not the one installed in this walk."""
+    """The root above the certificate is not among those installed in this walk."""
     IF_SLOT_LISTED = 4
     """The chosen slot stands in NetworkConfigurationPriority (2.1 B09.FR.20/.21)."""
 
@@ -148,12 +149,12 @@ class Progress:
     """How far a walk has come: all that must survive a crash.
 
     `facts` holds what was learned, as text: `csms_root` and `csms_root_serial` (the root this walk installs),
-    `roots` (serials the station listed), `root_accepted`, `issued` (serials of certificates, newest last) and
-    `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`, `used`, `country`; about this
-    leg `password` (id of the password last offered) and `away` (this service was not there for a while); about a
-    hold `held_by` and `came` (the last connection meanwhile); and about the step at hand `dropped`, `reboot`, `back`
-    and `back_on` (since when the station is back on which lower profile), `returns` (how often), `complaint`,
-    `alternative`, `again`.
+    `roots` (serials the station listed), `root_accepted`, `also_root` (a second root it took), `issued` (serials of
+    certificates, newest last) and `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`,
+    `used`, `country`; about this leg `password` (id of the password last offered) and `away` (this service was not
+    there for a while); about a hold `held_by` and `came` (the last connection meanwhile); and about the step at hand
+    `dropped`, `reboot`, `back` and `back_on` (since when the station is back on which lower profile), `returns` (how
+    often), `complaint`, `alternative`, `again`.
     """
 
     views: tuple[StepView, ...]
