@@ -249,7 +249,7 @@ class Ledger:
         if row := self._active(session, station):
             raise WalkRefused(
                 f"station {station!r} has walk {row.id}, which is {row.outcome}",
-                f"resume or cancel it first: voltward walk cancel {row.id}",
+                f"resume or cancel it first: voltward walk cancel {row.id} --reason WHY",
             )
 
 

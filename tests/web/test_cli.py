@@ -136,6 +136,15 @@ def test_a_walk_from_starting_to_cancelling(voltward: Command) -> None:
     assert all(step["name"] in shown for step in walk["steps"])
 
 
+def test_the_hint_of_a_refused_walk_is_a_command_that_runs(voltward: Command) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1", "--ocpp", "1.6")
+    voltward("walk", "start", "CS-1", "--to", "3")
+    refused = voltward("walk", "start", "CS-1", "--to", "3")
+    hinted = refused.err.partition("first: voltward ")[2].split()
+    assert hinted[-2:] == ["--reason", "WHY"]
+    assert voltward(*hinted).code == 0
+
+
 def test_waiting_for_a_walk_that_is_held_fails(voltward: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     voltward("station", "add", "CS-1", "--serial", "SN-1", "--ocpp", "1.6")
     get = client.ServiceClient.get
