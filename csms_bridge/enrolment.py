@@ -20,7 +20,7 @@ from csms_bridge.tables import CertificateAskRow, StationRow
 from pki.audit import AuditTrail
 from pki.authority import Authority, CertificateState, Order
 from pki.clock import Clock
-from pki.errors import CsrRejected, PkiError, SignerUnavailable, UnknownCertificate
+from pki.errors import CsrRejected, OrderRefused, PkiError, SignerUnavailable, UnknownCertificate
 from pki.store import Store
 
 
@@ -96,14 +96,15 @@ class Enrolment:
     def ask(self, station: str, asked: CertificateAsked, profile: SecurityProfile) -> Receipt:
         """Take a request in. `profile` is what the station is connected on.
 
-        Refused at once when it cannot be read, when it is for a V2G certificate, or when the connection proves
-        nothing: on profile 0 anybody could ask in the station's name.
+        Refused at once when the authority would refuse it, when it is for a V2G certificate, or when the connection
+        proves nothing: on profile 0 anybody could ask in the station's name.
         """
-        refusal = self._refusal(asked, profile)
+        registered = self._registered(station)
+        if registered is None:
+            return Receipt(False, "the station is not registered any more")
+        refusal = self._refusal(registered, asked, profile)
         now = self._clock()
         with self._store.writing() as session:
-            if session.get(StationRow, station) is None:
-                return Receipt(False, "the station is not registered any more")
             state = AskState.REFUSED if refusal else AskState.ASKED
             row = CertificateAskRow(
                 station=station, csr=asked.csr, request_id=asked.request_id, state=state, reason=refusal,
@@ -186,16 +187,21 @@ class Enrolment:
         for ask in asks:
             self._settle(ask or 0, AskState.TAKEN, FleetAct.CERTIFICATE_SEEN, "station")
 
-    def _refusal(self, asked: CertificateAsked, profile: SecurityProfile) -> str:
+    def _refusal(self, station: StationRow, asked: CertificateAsked, profile: SecurityProfile) -> str:
+        """Why a request is not even taken in; empty when it is. What is decided here is decided again on signing."""
         if profile is SecurityProfile.NONE:
             return "a station that has proved nothing gets no certificate: give it a password first"
         if not asked.for_station:
             return "there is no authority for V2G certificates"
         try:
-            self._authority.read_request(asked.csr)
-        except CsrRejected as error:
+            self._authority.check(self._order(station, asked.csr), by=f"station:{station.id}")
+        except (CsrRejected, OrderRefused) as error:
             return error.sentence
         return ""
+
+    def _order(self, station: StationRow, csr: str) -> Order:
+        request = self._authority.read_request(csr)
+        return Order(request=request, profile="station", common_name=station.serial, station=station.id)
 
     def _waiting(self, station: str) -> list[tuple[int, str]]:
         query = select(CertificateAskRow).where(
@@ -206,16 +212,18 @@ class Enrolment:
 
     def _sign(self, station: str, csr: str) -> str:
         """The serial of the certificate for this request: the one it got before, or a new one."""
-        request = self._authority.read_request(csr)
-        for known in self._authority.certificates(station=station, state=CertificateState.GOOD, limit=20):
-            if known.spki_sha256 == request.spki_sha256:
-                return known.serial
-        with self._store.reading() as session:
-            row = session.get(StationRow, station)
-        if row is None:
+        registered = self._registered(station)
+        if registered is None:
             raise CsrRejected("unknown-station", "the station is not registered any more")
-        order = Order(request=request, profile="station", common_name=row.serial, station=station)
+        order = self._order(registered, csr)
+        for known in self._authority.certificates(station=station, state=CertificateState.GOOD, limit=20):
+            if known.spki_sha256 == order.request.spki_sha256:
+                return known.serial
         return self._authority.issue(order, by=f"station:{station}").serial
+
+    def _registered(self, station: str) -> StationRow | None:
+        with self._store.reading() as session:
+            return session.get(StationRow, station)
 
     def _issued(self, ask: int, serial: str) -> None:
         with self._store.writing() as session:

@@ -27,6 +27,7 @@ from csms_bridge.station import (
     SecurityProfile,
     Station,
     TimelineEntry,
+    check_password,
 )
 from csms_bridge.timeline import timeline_of
 from csms_bridge.walks.acts import Acts, Address
@@ -34,6 +35,7 @@ from csms_bridge.walks.ledger import Ledger, WalkView
 from pki.audit import AuditTrail
 from pki.authority import Authority
 from pki.clock import Clock, utc_now
+from pki.secret_text import Secret
 from pki.store import Store
 
 
@@ -110,6 +112,16 @@ class Fleet:
         if self._registry.station(station).online:
             raise StationRefused("id", f"station {station!r} is connected; revoke its certificate or wait")
         self._registry.remove(station, by, reason)
+
+    def set_password(self, station: str, password: Secret | None, by: str, reason: str) -> AddedStation:
+        """Set the Basic password that a station has, or make one; every other is refused from then on.
+
+        The station is told nothing: this is for one that cannot come back with what we know. Raises UnknownStation,
+        StationRefused.
+        """
+        check_password(password)
+        found = self._registry.station(station)
+        return AddedStation(found, self.desk.passwords.replace(station, password, by, reason))
 
     def permit_profile(self, station: str, profile: int, by: str, reason: str) -> Station:
         """Allow profile 2 again for a station that reached 3. Raises UnknownStation, StationRefused."""

@@ -115,6 +115,7 @@ class Listener:
     async def _open(self, acceptor: "_Acceptor", peer: socket.socket, tls_only: bool) -> None:
         """Find out what the peer speaks and hand its socket to `websockets`."""
         timeout = self._settings.handshake_timeout.total_seconds()
+        address = _address(peer)
         try:
             peer.setblocking(False)
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -132,7 +133,7 @@ class Listener:
             )
         except (OSError, TimeoutError, ssl.SSLError) as error:
             # A port scan, a slow peer, an unknown certificate authority: the peer's business, noted for the curious.
-            log.info("handshake_failed", error=str(error)[:200])
+            log.info("handshake_failed", address=address, error=str(error)[:200])
             peer.close()
 
     def _connection(self, acceptor: "_Acceptor") -> StationConnection:
@@ -221,6 +222,12 @@ async def _first_byte(peer: socket.socket) -> int | None:
         head = peer.recv(1, socket.MSG_PEEK)
         return head[0] if head else None
     return None
+
+
+def _address(peer: socket.socket) -> str:
+    with contextlib.suppress(OSError):
+        return str(peer.getpeername()[0])
+    return ""
 
 
 def _resolve(readable: "asyncio.Future[None]") -> None:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import MultipleValuesError
 from websockets.http11 import Request, Response
@@ -15,7 +16,6 @@ from csms_bridge.admission import (
     PresentedCertificate,
     Refused,
     Registered,
-    Verdict,
     decide,
     identity_of,
     read_basic,
@@ -25,6 +25,8 @@ from csms_bridge.sightings import Line, Sightings
 from csms_bridge.throttle import Throttle
 from pki.authority import Authority
 from pki.clock import Clock
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,9 @@ class Reception:
     def _judge(self, identity: str, line: Line, request: Request, der: bytes | None) -> Welcome | Refused:
         known = self._sightings.registered(identity)
         if known is None:
-            verdict: Verdict = Refused(404, "no such station is registered")
-            self._sightings.judged(identity, False, line, verdict)
-            return Refused(404, verdict.reason)
+            unknown = Refused(404, "no such station is registered")
+            log.info("unknown_identity", identity=identity, address=line.address)  # anybody can make these up
+            return unknown
         station, passwords = known
         try:
             basic = read_basic(_single(request, "Authorization"))
@@ -81,7 +83,7 @@ class Reception:
             )
         except (ValueError, MultipleValuesError) as error:
             refused = Refused(400, str(error))
-            self._sightings.judged(identity, True, line, refused)
+            self._sightings.judged(identity, line, refused)
             return refused
         used = self._matching(station, basic, passwords)
         retired = basic is not None and used is None and self._is_retired(station, basic)
@@ -95,7 +97,7 @@ class Reception:
             certificate=None if der is None else self._presented(der),
         )
         verdict = decide(peer, station)
-        self._sightings.judged(identity, True, line, verdict)
+        self._sightings.judged(identity, line, verdict)
         if isinstance(verdict, Refused):
             return verdict
         return Welcome(identity, station.serial, verdict, used, line)

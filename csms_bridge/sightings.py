@@ -61,8 +61,8 @@ class Sightings:
             version = OcppVersion(row.ocpp_version) if row.ocpp_version else None
             return Registered(row.id, row.serial, version, SecurityProfile(row.floor), row.newest_used), passwords
 
-    def judged(self, station: str, known: bool, line: Line, verdict: Verdict) -> None:
-        """Record an admission decision; a refusal of a known station is audited as well."""
+    def judged(self, station: str, line: Line, verdict: Verdict) -> None:
+        """Record an admission decision about a registered station; a refusal is audited as well."""
         now = self._clock()
         admitted = isinstance(verdict, Admitted)
         profile = int(verdict.profile) if isinstance(verdict, Admitted) else None
@@ -78,7 +78,7 @@ class Sightings:
                     reason=verdict.reason,
                 )
             )
-            if known and not admitted:
+            if not admitted:
                 self._trail.record(
                     session, FleetAct.STATION_REFUSED, by="service", kind="station", thing=station,
                     reason=verdict.reason, details={"address": line.address}, now=now,

@@ -33,6 +33,12 @@ SERIAL_NUMBER = re.compile(r"[\x20-\x7e]{1,64}")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 64
 
 
+def check_password(password: Secret | None) -> None:
+    """Raise StationRefused for a password that no station can have; None, for one to be made, is fine."""
+    if password is not None and not SHORTEST_PASSWORD <= len(password.reveal) <= LONGEST_PASSWORD:
+        raise StationRefused("password", f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} bytes are allowed")
+
+
 @dataclass(frozen=True, slots=True)
 class NewStation:
     """What is said of a station when it is registered. Raises StationRefused when it cannot be right."""
@@ -52,8 +58,7 @@ class NewStation:
             raise StationRefused("serial", "1 to 64 printable ASCII characters are allowed")
         if self.profile is SecurityProfile.NONE and self.ocpp_version not in (None, OcppVersion.V16):
             raise StationRefused("profile", "profile 0 exists in OCPP 1.6 only")
-        if self.password is not None and not (SHORTEST_PASSWORD <= len(self.password.reveal) <= LONGEST_PASSWORD):
-            raise StationRefused("password", f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} bytes are allowed")
+        check_password(self.password)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,6 @@ class PkiAct(StrEnum):
     """What the authority does, as it stands in the trail."""
 
     AUTHORITY_MADE = "authority:made"
-    HIERARCHY_ESTABLISHED = "hierarchy:established"
     CERTIFICATE_REQUESTED = "certificate:requested"
     CERTIFICATE_REFUSED = "certificate:refused"
     CERTIFICATE_INTENDED = "certificate:intended"

@@ -16,7 +16,7 @@ from pki.csr import CertificateRequest, read_request
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, UnknownAuthority
 from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
 from pki.hierarchy import AuthorityInfo, AuthorityKind, Hierarchy, HierarchyName
-from pki.issuance import Warrant
+from pki.issuance import Warrant, check_key_is_free
 from pki.issuing_desk import IssuingDesk
 from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme
 from pki.keystore import KeyStore
@@ -131,6 +131,20 @@ class Authority:
     def read_request(self, text_or_bytes: str | bytes) -> CertificateRequest:
         """A certificate request in PEM or DER. Raises CsrRejected."""
         return read_request(text_or_bytes)
+
+    def check(self, order: Order, by: str) -> None:
+        """Whether an order would be carried out now; a refusal is recorded as `issue` records it.
+
+        Raises CsrRejected, OrderRefused, IssuerEndsTooSoon.
+        """
+        now = self._clock()
+        try:
+            plan = self._decisions.decide(order, now)
+            with self._store.reading() as session:
+                check_key_is_free(session, plan)
+        except (CsrRejected, OrderRefused, IssuerEndsTooSoon) as refusal:
+            self._record_refusal(order, refusal, by, now)
+            raise
 
     def issue(self, order: Order, by: str) -> Certificate:
         """A new certificate, recorded before anybody gets it.

@@ -113,7 +113,7 @@ def reserve_serials(store: Store, trail: AuditTrail, warrants: Sequence[Warrant]
         for key in sorted({warrant.plan.spki_sha256 for warrant in warrants}):
             hold_lock(session, f"key:{key}")
         for warrant, serial in claims:
-            _check_key_is_free(session, warrant.plan)
+            check_key_is_free(session, warrant.plan)
             session.add(_serial_row(warrant, serial, now))
             session.flush()
         for warrant, serial in claims:
@@ -206,7 +206,7 @@ def _audit(
     trail.record(session, act, by=warrant.by, kind=KIND, thing=serial, details=named | details, now=now)
 
 
-def _check_key_is_free(session: Session, plan: Plan) -> None:
+def check_key_is_free(session: Session, plan: Plan) -> None:
     """A key belongs to one station. Seen at another, it was copied: the alarm that finds cloned stations."""
     key = plan.spki_sha256
     own = select(col(AuthorityRow.name)).where(col(AuthorityRow.spki_sha256) == key)

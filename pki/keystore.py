@@ -65,11 +65,6 @@ class KeyStore:
             ) from None
         return cls(folder, _unseal(sealed, passphrase, folder))
 
-    @classmethod
-    def exists(cls, folder: Path) -> bool:
-        """Whether `folder` holds a key store."""
-        return (folder / _SEALED).exists()
-
     def secret(self, purpose: str) -> bytes:
         """32 bytes that belong to `purpose` alone (HKDF-SHA256, RFC 5869)."""
         hkdf = HKDF(hashes.SHA256(), length=32, salt=None, info=b"voltward/" + purpose.encode())

@@ -33,5 +33,5 @@ async def _every(seconds: float, work: Callable[[], object]) -> None:
         try:
             await asyncio.to_thread(work)
         except Exception:
-            _LOG.exception("round-failed")
+            _LOG.exception("round_failed")
         await asyncio.sleep(seconds)

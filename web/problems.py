@@ -127,7 +127,7 @@ def unknown_fault(request: Request, error: Exception) -> dict[str, Any]:
     """Everything goes to the log, under an id that the answer names."""
     incident = secrets.token_hex(4)
     path = request.url.path
-    _LOG.error("request-failed", incident=incident, method=request.method, path=path, exc_info=error)
+    _LOG.error("request_failed", incident=incident, method=request.method, path=path, exc_info=error)
     return {
         "type": "urn:voltward:problem:internal",
         "title": "internal error",

@@ -22,7 +22,7 @@ from web.errors import SettingsWrong
 PREFIX = "VOLTWARD_"
 TOML_NAME = "voltward.toml"
 # Read by the command line itself: which service to call, and how much to say.
-_NOT_SETTINGS = {"URL", "TOKEN", "DATA", "DEBUG"}
+_NOT_SETTINGS = {"URL", "TOKEN", "DEBUG"}
 
 
 class WebSettings(BaseModel):

@@ -1,1 +1,1 @@
-"""Walks: plans (tables), machine (pure), runner (clock, store, link), quirks (vendor rows)."""
+"""Walks: words (steps), tables (plans), the pure engine (machine), the database (ledger), commands (acts)."""

@@ -70,6 +70,13 @@ class PermitIn(In):
     reason: str = Field(min_length=1, max_length=500)
 
 
+class PasswordIn(In):
+    """The Basic password of a station, or none to have one made."""
+
+    password: str | None = Field(default=None, repr=False)
+    reason: str = Field(min_length=1, max_length=500)
+
+
 class CommandIn(In):
     """An OCPP message to send. `force` skips the safety rules and is for admins in a laboratory."""
 
@@ -151,8 +158,20 @@ def permit_profile(
     body: PermitIn,
     caller: Principal = Depends(Needs(Permission.STATIONS_CHANGE)),
 ) -> StationOut:
-    """Let a station on profile 3 come back on profile 2 (2.0.1 edition 3, A05), on the record."""
+    """Let a station come back on a lower profile: 3 to 2 (2.0.1 A05), or where it was before a mere sighting."""
     return StationOut.of(doors.fleet.permit_profile(station_id, body.profile, caller.name, body.reason))
+
+
+@router.post("/{station_id}/password")
+def set_password(
+    doors: Doors,
+    station_id: str,
+    body: PasswordIn,
+    caller: Principal = Depends(Needs(Permission.STATIONS_CHANGE)),
+) -> AddedStationOut:
+    """Record the Basic password a station has, or have one made, when it cannot come back with the old one."""
+    password = Secret.of(body.password) if body.password is not None else None
+    return AddedStationOut.made(doors.fleet.set_password(station_id, password, caller.name, body.reason))
 
 
 @router.get("/{station_id}/posture")

@@ -138,10 +138,24 @@ def permit(
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """Let a station come back on a lower profile (from 3 to 2 only, as OCPP allows)."""
+    """Let a station come back on a lower profile: 3 to 2, or where it was before it was merely seen higher."""
     with service(data) as client:
         station = client.post(f"stations/{segment(id)}/permit", {"profile": profile, "reason": reason})
     show_fields(station)
+
+
+@app.command()
+def password(
+    id: Id,  # noqa: A002
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.")],
+    password: Annotated[str | None, typer.Option("--password", help="What the station has; else one is made.")] = None,
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Record the Basic password a station has, or have one made; every other is refused from then on."""
+    with service(data) as client:
+        station = client.post(f"stations/{segment(id)}/password", {"password": password, "reason": reason})
+    show_fields(station, ["id", "serial", "profile", "floor", "password"])
 
 
 def read_rows(file: Path) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the aud
 
 @app.command()
 def start(
-    stations: Annotated[list[str], typer.Argument(metavar="ID...", help="The stations to walk.")],
+    stations: Annotated[list[str], typer.Argument(metavar="ID", help="The stations to walk.")],
     to: Annotated[int, typer.Option("--to", min=2, max=3, help="The security profile to reach.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; fails when a walk is held.")] = False,
     data: Data = None,
