@@ -8,7 +8,7 @@ from csms_bridge.enrolment import Delivery, Receipt
 from csms_bridge.events import CertificateAsked
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow
-from pki.authority import RevocationReason
+from pki.authority import Order, RevocationReason
 from pki.keys import KeyAlgorithm, generate_key
 from tests.csms_bridge.room import pem_blocks
 from tests.pki.requests import pem_request
@@ -132,35 +132,38 @@ def test_a_revoked_certificate_is_not_given_out_again(room):
 def test_a_key_that_was_compromised_gets_no_certificate_again(room):
     csr = a_request()
     room.authority.revoke(signed(room, csr).serial, RevocationReason.KEY_COMPROMISE, "user:anna")
-    ask(room, csr)
-    [receipt] = room.enrolment.sign_waiting("CS-1")
+    receipt = ask(room, csr)
+    assert not receipt.accepted
     assert "compromise" in receipt.reason
 
 
-def test_what_the_authority_refuses_is_refused_with_its_reason(room):
+def test_what_the_authority_would_refuse_is_refused_at_once(room):
     """A00.FR.405: the request names another serial number than the one on record."""
-    ask(room, a_request("SN-2"))
-    [receipt] = room.enrolment.sign_waiting("CS-1")
+    receipt = ask(room, a_request("SN-2"))
     assert not receipt.accepted
     assert "SN-2" in receipt.reason
     assert states(room) == ["refused"]
+    assert room.enrolment.sign_waiting("CS-1") == []
 
 
 def test_a_key_that_is_another_stations_is_refused(room):
     room.add("CS-2", "SN-2", TLS)
     key = generate_key(KeyAlgorithm.EC_P256)
     signed(room, pem_request(key, "SN-1"))
-    ask(room, pem_request(key, "SN-2"), station="CS-2")
-    [receipt] = room.enrolment.sign_waiting("CS-2")
-    assert isinstance(receipt, Receipt)
+    assert not ask(room, pem_request(key, "SN-2"), station="CS-2").accepted
     assert room.authority.certificates(station="CS-2") == []
 
 
-def test_one_bad_request_does_not_keep_the_next_from_being_signed(room):
-    ask(room, a_request("SN-2"))
+def test_one_request_refused_late_does_not_keep_the_next_from_being_signed(room):
+    """What was fine when it was asked may not be when it is signed: the rules are applied again."""
+    csr = a_request()
+    ask(room, csr)
+    order = Order(room.authority.read_request(csr), "station", "SN-1", "CS-1")
+    room.authority.revoke(room.authority.issue(order, "service").serial, RevocationReason.KEY_COMPROMISE, "user:anna")
     ask(room, a_request())
     refused, delivered = room.enrolment.sign_waiting("CS-1")
     assert isinstance(refused, Receipt)
+    assert "compromise" in refused.reason
     assert isinstance(delivered, Delivery)
 
 
