@@ -57,6 +57,7 @@ def test_what_the_command_line_reads_itself_is_no_setting(tmp_path: Path) -> Non
     [
         ('organisation = "Acme"\nweb_prt = 1', {}, "web_prt in voltward.toml"),
         ('organisation = "Acme"', {"VOLTWARD_WEB_PRT": "1"}, "VOLTWARD_WEB_PRT"),
+        ('organisation = "Acme"', {"VOLTWARD_DATA": "/srv"}, "VOLTWARD_DATA"),
         ('organisation = "Acme"', {"VOLTWARD_WEB_PORT": "many"}, "VOLTWARD_WEB_PORT"),
         ('organisation = "Acme"\nweb_port = 70000', {}, "web_port in voltward.toml"),
         ("", {}, "organisation in voltward.toml"),
