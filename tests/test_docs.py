@@ -5,7 +5,6 @@ import io
 import re
 import runpy
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,6 +21,7 @@ from csms_bridge.settings import BridgeSettings
 from pki.settings import PkiSettings
 from tests.end_to_end.running_service import PASSPHRASE, RunningService, running
 from tests.end_to_end.stations import knock, register, trusting
+from tests.tools_needed import needs_openssl
 from web import health, publications
 from web.app import API_MODULES
 from web.cli.main import exit_code_of
@@ -32,9 +32,6 @@ ROOT = Path(__file__).resolve().parent.parent
 REFRESH = runpy.run_path(str(ROOT / "docs" / "refresh.py"))
 DOCUMENTS: tuple[Path, ...] = REFRESH["DOCUMENTS"]
 PAGES = sorted({*DOCUMENTS, *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("certs-dev/*.md")})
-
-
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl: apt-get install openssl")
 
 
 def name_of(page: Path) -> str:

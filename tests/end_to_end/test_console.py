@@ -15,6 +15,7 @@ import pytest
 
 from tests.end_to_end.browser import CHROMIUM, browser
 from tests.end_to_end.running_service import PASSPHRASE, RunningService, voltward
+from tests.tools_needed import needs_openssl
 
 pytestmark = pytest.mark.end_to_end
 
@@ -73,6 +74,7 @@ def test_commands_reach_the_running_service(shared_service: RunningService) -> N
     assert (refused.returncode, refused.stdout) == (2, "")
 
 
+@needs_openssl
 def test_openssl_checks_a_signature_that_the_command_line_wrote(shared_service: RunningService, tmp_path: Path) -> None:
     image, signature, certificate = (tmp_path / name for name in ("fw.bin", "fw.sig", "fw.pem"))
     image.write_bytes(b"image" * 10_000)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.running_service import RunningService
+from tests.tools_needed import needs_openssl
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, needs_openssl]
 
 SUITES = {
     "ECDHE-ECDSA-AES128-GCM-SHA256": "root",

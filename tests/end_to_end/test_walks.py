@@ -10,6 +10,7 @@ import pytest
 from csms_bridge.simulator.config import Fault
 from tests.end_to_end.running_service import RunningService
 from tests.end_to_end.stations import SUBPROTOCOL, Version, knock, register, station, trusting, walk_until
+from tests.tools_needed import needs_openssl
 
 pytestmark = pytest.mark.end_to_end
 
@@ -28,6 +29,7 @@ ACTS = {
 }
 
 
+@needs_openssl
 @pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 async def test_a_station_walks_from_1_to_3(shared_service: RunningService, tmp_path: Path, version: Version) -> None:
     service, identity = shared_service, f"WALK-{version}"
@@ -48,7 +50,8 @@ async def test_a_station_walks_from_1_to_3(shared_service: RunningService, tmp_p
 
 
 @pytest.mark.parametrize(
-    "faults", [(Fault.DROP_ANSWER,), (Fault.NEEDS_REBOOT, Fault.CHAIN_NEEDS_ROOT), (Fault.REPEAT_CSR,)]
+    "faults",
+    [(Fault.DROP_ANSWER,), (Fault.NEEDS_REBOOT, Fault.CHAIN_NEEDS_ROOT), (Fault.REPEAT_CSR,), (Fault.RSA_ONLY_TLS,)],
 )
 async def test_an_odd_16_station_arrives_all_the_same(
     shared_service: RunningService, faults: tuple[Fault, ...]
@@ -75,6 +78,19 @@ async def test_an_rsa_station_gets_the_rsa_hierarchy(shared_service: RunningServ
     await _arrives(shared_service, "RSA-1", "1.6", (), key_kind="rsa")
     certificates = await asyncio.to_thread(shared_service.get, "stations/RSA-1/certificates")
     assert certificates["items"][0]["authority"] == "stations-rsa"
+
+
+async def test_a_station_with_another_cn_is_held_and_still_served(shared_service: RunningService) -> None:
+    """A00.FR.405: its request is answered with Rejected, and the operator reads why."""
+    service = shared_service
+    password = await asyncio.to_thread(register, service, "WRONG-CN", "2.0.1")
+    async with station(service, "WRONG-CN", "2.0.1", password, Fault.WRONG_CN) as wrong:
+        started = await asyncio.to_thread(service.post, "walks", {"station": "WRONG-CN", "to": 3})
+        walk = await walk_until(service, started["id"], "done", "held")
+        assert walk["state"] == "held"
+        assert "SN-WRONG-CN" in walk["reason"]
+        assert wrong.connected
+        assert wrong.profile == 2
 
 
 async def test_a_profile_0_station_walks_to_3(shared_service: RunningService) -> None:

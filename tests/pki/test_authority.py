@@ -14,8 +14,10 @@ from pki.errors import CsrRejected, OrderRefused, UnknownAuthority, UnknownCerti
 from pki.keys import KeyAlgorithm, generate_key
 from tests.pki.conftest import Room, openssl
 from tests.pki.requests import pem_request, request_of
+from tests.tools_needed import needs_openssl
 
 
+@needs_openssl
 @pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa"])
 def test_openssl_accepts_a_stations_chain(room: Room, kind: str, rsa_key: rsa.RSAPrivateKey) -> None:
     curves = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p521": ec.SECP521R1()}

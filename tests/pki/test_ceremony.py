@@ -17,6 +17,7 @@ from pki.keys import KeyAlgorithm
 from pki.keystore import KeyStore
 from tests.pki.conftest import PASSPHRASE, SETTINGS, Room, openssl
 from tests.pki.test_issuance import CutTrail, PowerCut
+from tests.tools_needed import needs_openssl
 
 
 def test_makes_two_hierarchies_of_each_kind_of_key(authority: Authority) -> None:
@@ -39,6 +40,7 @@ def test_the_keys_are_p256_and_rsa_3072(authority: Authority) -> None:
         assert isinstance(key, rsa.RSAPublicKey) == info.name.endswith("-rsa")
 
 
+@needs_openssl
 def test_openssl_accepts_every_chain(room: Room) -> None:
     for info in room.authority.authorities():
         chain = room.authority.chain_pem(info.name)

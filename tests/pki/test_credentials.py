@@ -17,6 +17,7 @@ from pki.errors import SignerUnavailable
 from pki.revocation import RevocationReason
 from tests.pki.conftest import SETTINGS, Room, openssl
 from tests.pki.test_issuance import WatchedKeys
+from tests.tools_needed import needs_openssl
 
 
 def leaf(credential: ServerCredential) -> x509.Certificate:
@@ -45,6 +46,7 @@ def test_the_standard_tls_module_takes_them(room: Room) -> None:
         context.load_cert_chain(chain, credential.key_path, credential.key_password.text())
 
 
+@needs_openssl
 def test_openssl_accepts_them_for_a_server_of_this_name(room: Room) -> None:
     for credential in room.authority.server_credentials():
         name = "root" if credential.family == "ec" else "root-rsa"

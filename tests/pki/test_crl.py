@@ -17,6 +17,7 @@ from pki.keys import check_key_strength
 from pki.revocation import RevocationReason
 from tests.pki.conftest import Room, openssl
 from tests.pki.test_issuance import WatchedKeys
+from tests.tools_needed import needs_openssl
 
 COMPROMISE = RevocationReason.KEY_COMPROMISE
 
@@ -37,6 +38,7 @@ def serials(crl: x509.CertificateRevocationList) -> set[str]:
     return {f"{entry.serial_number:x}" for entry in crl}
 
 
+@needs_openssl
 @pytest.mark.parametrize("family", ["ec", "rsa"])
 def test_openssl_accepts_a_good_certificate_and_refuses_a_revoked_one(
     room: Room, family: str, rsa_key: rsa.RSAPrivateKey

@@ -19,6 +19,7 @@ from pki.firmware import FirmwareState, verify_firmware
 from pki.keys import padding_of
 from tests.pki.conftest import Room, openssl
 from tests.pki.test_issuance import CutTrail, PowerCut, WatchedKeys
+from tests.tools_needed import needs_openssl
 
 IMAGE = b"firmware image " * 1000
 DIGEST = hashlib.sha256(IMAGE).digest()
@@ -43,6 +44,7 @@ def signed(room: Room, scheme: SignatureScheme = ECDSA) -> tuple[SignedFirmware,
     return firmware, base64.b64decode(firmware.signature), firmware.signing_certificate
 
 
+@needs_openssl
 @pytest.mark.parametrize("scheme", SignatureScheme)
 def test_openssl_verifies_the_signature_over_the_image(room: Room, scheme: SignatureScheme) -> None:
     _, signature, pem = signed(room, scheme)
@@ -56,6 +58,7 @@ def test_openssl_verifies_the_signature_over_the_image(room: Room, scheme: Signa
     assert "Verified OK" not in openssl(*judge, other).stdout
 
 
+@needs_openssl
 @pytest.mark.parametrize("scheme", SignatureScheme)
 def test_the_signer_stands_directly_under_the_manufacturer_root(room: Room, scheme: SignatureScheme) -> None:
     """L01: no intermediates."""

@@ -23,6 +23,7 @@ from pki.revocation import RevocationReason
 from tests.pki.conftest import Room, openssl
 from tests.pki.test_issuance import WatchedKeys
 from tests.pki.test_unfinished import crash_after_signing
+from tests.tools_needed import needs_openssl
 
 STATUS = x509_ocsp.OCSPCertStatus
 
@@ -71,6 +72,7 @@ def several(*ids: ocsp.CertId, nonce: bytes | None = None, odd: bool = False) ->
     return ocsp.OCSPRequest({"tbs_request": ocsp.TBSRequest(fields)}).dump()
 
 
+@needs_openssl
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
 @pytest.mark.parametrize("family", ["ec", "rsa"])
 def test_openssl_verifies_good_and_revoked(room: Room, algorithm: str, family: str, rsa_key: rsa.RSAPrivateKey) -> None:
@@ -96,6 +98,7 @@ def test_openssl_verifies_good_and_revoked(room: Room, algorithm: str, family: s
     assert "Reason: keyCompromise" in told
 
 
+@needs_openssl
 def test_openssl_finds_its_nonce_again(room: Room) -> None:
     certificate = room.issue()
     root, chain, leaf = room.trust(certificate)
