@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -22,10 +23,11 @@ from csms_bridge.admission import (
 )
 from csms_bridge.station import OcppVersion, SecurityProfile
 from pki.secret_text import Secret
+from tests.csms_bridge.room import NOON
 
 NONE, BASIC, TLS, MUTUAL = SecurityProfile
 CERTIFICATE = PresentedCertificate("5eed", "CS-1", "SN-1", "good", "station")
-STATION = Registered("CS-1", "SN-1", OcppVersion.V16, BASIC, has_password=True)
+STATION = Registered("CS-1", "SN-1", OcppVersion.V16, BASIC)
 
 
 def peer(
@@ -95,6 +97,8 @@ BAD_CERTIFICATES = {
     "revoked": replace(CERTIFICATE, state="revoked"),  # A00.FR.702
     "on hold": replace(CERTIFICATE, state="held"),
 }
+ALARMING = ("of another station", "revoked", "on hold")
+"""Somebody else's, or taken from its owner: no password makes up for these."""
 
 
 @pytest.mark.parametrize("certificate", BAD_CERTIFICATES.values(), ids=BAD_CERTIFICATES)
@@ -106,12 +110,50 @@ def test_refuses_a_certificate_that_does_not_prove_the_station(certificate, floo
     assert "certificate" in verdict.reason
 
 
-@pytest.mark.parametrize("certificate", BAD_CERTIFICATES.values(), ids=BAD_CERTIFICATES)
-def test_a_bad_certificate_with_a_good_password_is_worth_the_password(certificate):
-    """A station on profile 2 may still send an old certificate; on profile 3 that is no way in."""
-    who = peer(tls=True, certificate=certificate, password=True)
+@pytest.mark.parametrize("kind", [kind for kind in BAD_CERTIFICATES if kind not in ALARMING])
+def test_an_odd_certificate_with_a_good_password_is_worth_the_password(kind):
+    """A factory certificate, or one that has run out; on profile 3 that is no way in."""
+    who = peer(tls=True, certificate=BAD_CERTIFICATES[kind], password=True)
     assert decide(who, at(TLS)) == Admitted(TLS, "ocpp1.6", None)
     assert isinstance(decide(who, at(MUTUAL)), Refused)
+
+
+@pytest.mark.parametrize("kind", ALARMING)
+@pytest.mark.parametrize("floor", SecurityProfile)
+def test_no_password_makes_up_for_a_certificate_that_was_taken_from_its_owner(kind, floor):
+    """A00.FR.702; and a stolen certificate makes the password beside it suspect."""
+    verdict = decide(peer(tls=True, certificate=BAD_CERTIFICATES[kind], password=True), at(floor))
+    assert isinstance(verdict, Refused)
+    assert "certificate" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("made", "newest_used", "admitted"),
+    [
+        (NOON, None, True),
+        (NOON, NOON, True),  # the one in use
+        (NOON + timedelta(days=1), NOON, True),  # a renewal
+        (NOON, NOON + timedelta(days=1), False),
+        (None, NOON, True),
+    ],
+)
+def test_a_certificate_older_than_one_that_was_used_since_is_done_with(made, newest_used, admitted):
+    """A02.FR.10: the old one is good until the new one was used, and not after."""
+    station = replace(at(TLS), newest_used=newest_used)
+    verdict = decide(peer(tls=True, certificate=replace(CERTIFICATE, made_at=made)), station)
+    assert isinstance(verdict, Admitted) is admitted
+    assert admitted or "older than one" in verdict.reason
+
+
+def test_an_admission_by_certificate_tells_when_it_was_made():
+    verdict = decide(peer(tls=True, certificate=replace(CERTIFICATE, made_at=NOON)), STATION)
+    assert verdict == Admitted(MUTUAL, "ocpp1.6", "5eed", NOON)
+
+
+def test_a_password_that_was_replaced_is_told_from_a_wrong_one():
+    """A01.FR.03; the operator reads that the station did not keep its word."""
+    who = replace(peer(password=False), password_retired=True)
+    assert decide(who, STATION) == Refused(401, "it still uses the password that it has accepted a new one for")
 
 
 @pytest.mark.parametrize("state", ["expired", "revoked", "held"])

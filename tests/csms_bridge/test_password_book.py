@@ -1,5 +1,7 @@
 """How a Basic password is changed without locking a station out (A01)."""
 
+import pytest
+
 from csms_bridge.passwords import new_password
 from csms_bridge.station import SecurityProfile
 from pki.secret_text import Secret
@@ -115,6 +117,85 @@ def test_an_acceptance_of_a_password_that_is_gone_changes_nothing(room):
     room.passwords.refused("CS-1", offer)
     room.passwords.accepted("CS-1", offer)
     assert is_good(room, old)
+
+
+def retired(room, password: Secret) -> bool:
+    return room.passwords.matching("CS-1", password, room.passwords.retired("CS-1")) is not None
+
+
+def test_the_password_that_a_new_one_was_accepted_for_is_told_from_a_wrong_one(room):
+    """The station said Accepted and still uses the old one: refused (A01.FR.03), and the operator reads why."""
+    old = room.add().password
+    offer, new = room.passwords.offer("CS-1")
+    room.passwords.accepted("CS-1", offer)
+    assert retired(room, old)
+    assert not retired(room, new)
+    assert not retired(room, new_password())
+
+
+def test_nothing_is_retired_while_it_is_good(room):
+    old = room.add().password
+    room.passwords.offer("CS-1")
+    assert not retired(room, old)
+
+
+def use(room, password: str) -> None:
+    with room.store.writing() as session:
+        room.passwords.confirm(session, "CS-1", password, room.clock.now)
+
+
+def test_a_retired_password_is_forgotten_when_the_new_one_is_used(room):
+    old = room.add().password
+    offer, new = room.passwords.offer("CS-1")
+    room.passwords.accepted("CS-1", offer)
+    use(room, offer)
+    assert not retired(room, old)
+    assert is_good(room, new)
+
+
+def test_using_the_old_password_leaves_the_offer_good(room):
+    """The offer may have arrived and may yet be taken up."""
+    old = room.add().password
+    old_id = known(room)[0].id
+    _, new = room.passwords.offer("CS-1")
+    use(room, old_id)
+    assert is_good(room, old)
+    assert is_good(room, new)
+
+
+def test_using_an_offered_password_takes_all_others_away(room):
+    old = room.add().password
+    _, lost = room.passwords.offer("CS-1")
+    offer, new = room.passwords.offer("CS-1")
+    use(room, offer)
+    assert [is_good(room, one) for one in (old, lost, new)] == [False, False, True]
+    assert room.acts()[-1] == "station:password-changed"
+
+
+def test_using_the_only_password_again_and_again_writes_nothing(room):
+    room.add()
+    acts, only = room.acts(), known(room)[0].id
+    use(room, only)
+    use(room, only)
+    assert room.acts() == acts
+
+
+def test_using_a_password_that_is_gone_is_nothing(room):
+    old = room.add().password
+    use(room, "99")
+    assert is_good(room, old)
+
+
+@pytest.mark.parametrize("chosen", [None, Secret.of("chosen by anna")])
+def test_an_operator_sets_the_password_that_a_station_has(room, chosen):
+    """For a station that cannot come back with what we know: every other is forgotten."""
+    old = room.add().password
+    _, offered = room.passwords.offer("CS-1")
+    made = room.passwords.replace("CS-1", chosen, "user:anna", "the controller was swapped")
+    assert (made is None) is (chosen is not None)
+    assert [is_good(room, one) for one in (old, offered, chosen or made)] == [False, False, True]
+    last = room.records()[-1]
+    assert (last.act, last.by, last.reason) == ("station:password-set", "user:anna", "the controller was swapped")
 
 
 def test_changing_one_stations_password_leaves_the_others_alone(room):

@@ -8,6 +8,8 @@ from csms_bridge.errors import StationExists, StationRefused, UnknownStation
 from csms_bridge.events import Booted, CertificateAsked
 from csms_bridge.registry import StationFilter
 from csms_bridge.station import NewStation, OcppVersion, Overview, SecurityProfile
+from csms_bridge.walks.machine import advance
+from csms_bridge.walks.steps import Connected, Pace
 from pki.secret_text import Secret
 from tests.csms_bridge.room import NOON
 
@@ -195,6 +197,33 @@ def test_permits_profile_2_to_a_station_that_reached_3(room):
         "its certificate was lost",
     )
     assert last.details == {"profile": 2}
+
+
+def test_undoes_what_a_mere_sighting_raised(room):
+    """Somebody else may have been there with the station's password: that must not lock the station out."""
+    room.add(profile=BASIC)
+    room.connect("CS-1", TLS)
+    assert room.registry.permit("CS-1", BASIC, "user:anna", "that was not our station").floor is BASIC
+
+
+def test_does_not_undo_what_a_walk_has_reached(room):
+    room.add(profile=BASIC)
+    room.ledger.start("CS-1", 2, {}, "user:anna")
+    seen = Connected(TLS)
+    room.connect("CS-1", TLS)
+    room.ledger.apply("CS-1", lambda walk, now: advance(walk.walk, walk.at, seen, now, Pace()))
+    with pytest.raises(StationRefused):
+        room.registry.permit("CS-1", BASIC, "user:anna", "please")
+    assert room.registry.station("CS-1").floor is TLS
+
+
+def test_never_permits_less_than_registration_or_a_walk_had_settled(room):
+    room.add(profile=TLS)
+    room.connect("CS-1", MUTUAL, certificate="5eed")
+    for profile in (NONE, BASIC, MUTUAL):
+        with pytest.raises(StationRefused, match="permitted 2, and nothing lower"):
+            room.registry.permit("CS-1", profile, "user:anna", "please")
+    assert room.registry.permit("CS-1", TLS, "user:anna", "please").floor is TLS
 
 
 @pytest.mark.parametrize(

@@ -24,20 +24,20 @@ def test_knows_nothing_of_a_stranger(room):
 def test_tells_admission_what_is_on_record(room):
     room.add(profile=TLS, version=OcppVersion.V21)
     station, passwords = room.sightings.registered("CS-1")
-    assert station == Registered("CS-1", "SN-1", OcppVersion.V21, TLS, has_password=True)
+    assert station == Registered("CS-1", "SN-1", OcppVersion.V21, TLS)
     assert len(passwords) == 1
 
 
 def test_tells_admission_of_a_station_without_version_and_password(room):
     room.add(profile=MUTUAL, version=None)
     station, passwords = room.sightings.registered("CS-1")
-    assert (station.version, station.has_password, passwords) == (None, False, [])
+    assert (station.version, station.newest_used, passwords) == (None, None, [])
 
 
 def test_records_an_admission_without_audit(room):
     """Reconnects are many; the audit trail gets what is new (see `connected`)."""
     room.add()
-    room.sightings.judged("CS-1", True, TLS_LINE, Admitted(TLS, "ocpp1.6", None))
+    room.sightings.judged("CS-1", TLS_LINE, Admitted(TLS, "ocpp1.6", None))
     record = room.registry.posture("CS-1").admissions[0]
     assert (record.admitted, record.profile, record.tls, record.address) == (True, TLS, True, "192.0.2.7")
     assert (record.reason, record.at) == ("Basic password over TLS", NOON)
@@ -46,7 +46,7 @@ def test_records_an_admission_without_audit(room):
 
 def test_records_and_audits_a_refusal_of_a_known_station(room):
     room.add()
-    room.sightings.judged("CS-1", True, PLAIN_LINE, Refused(401, "wrong user name or password"))
+    room.sightings.judged("CS-1", PLAIN_LINE, Refused(401, "wrong user name or password"))
     record = room.registry.posture("CS-1").admissions[0]
     assert (record.admitted, record.profile, record.tls) == (False, None, False)
     last = room.records()[-1]
@@ -57,18 +57,10 @@ def test_records_and_audits_a_refusal_of_a_known_station(room):
     )
 
 
-def test_a_strangers_refusal_is_recorded_and_not_audited(room):
-    """Anybody on the Internet can knock; the trail is not for them to fill."""
-    room.sightings.judged("CS-9", False, PLAIN_LINE, Refused(404, "no such station is registered"))
-    room.add("CS-9")
-    assert [one.reason for one in room.registry.posture("CS-9").admissions] == ["no such station is registered"]
-    assert room.acts("CS-9") == ["station:added"]
-
-
 def test_shows_the_newest_admissions_first(room):
     room.add()
     for number in range(30):
-        room.sightings.judged("CS-1", True, Line(f"192.0.2.{number}"), Refused(401, "no"))
+        room.sightings.judged("CS-1", Line(f"192.0.2.{number}"), Refused(401, "no"))
     addresses = [one.address for one in room.registry.posture("CS-1").admissions]
     assert addresses == [f"192.0.2.{number}" for number in range(29, 9, -1)]
 
@@ -79,6 +71,19 @@ def test_a_connection_shows_on_the_station(room):
     station = room.registry.station("CS-1")
     assert (station.online, station.profile, station.ocpp_version) == (True, TLS, OcppVersion.V201)
     assert (station.connected_at, station.last_seen, at) == (NOON, NOON, NOON)
+
+
+@pytest.mark.parametrize(("days", "newest"), [((0,), 0), ((0, 3), 3), ((3, 0), 3), ((3, None), 3), ((None,), None)])
+def test_remembers_when_the_newest_certificate_in_use_was_made(room, days, newest):
+    """Older ones are done with (A02.FR.10); a connection by password changes nothing about that."""
+    room.add(profile=TLS)
+    for day in days:
+        made = None if day is None else NOON + timedelta(days=day)
+        profile = TLS if made is None else MUTUAL
+        admitted = Admitted(profile, "ocpp1.6", None if made is None else "5eed", made)
+        room.sightings.connected("CS-1", admitted, OcppVersion.V16, None, TLS_LINE)
+    station, _ = room.sightings.registered("CS-1")
+    assert station.newest_used == (None if newest is None else NOON + timedelta(days=newest))
 
 
 def test_a_connection_of_a_station_that_was_removed_is_refused(room):

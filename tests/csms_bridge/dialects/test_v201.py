@@ -290,12 +290,12 @@ def test_reads_a_security_event(version):
     ("name", "values", "event"),
     [
         ("NetworkConfigurationPriority", "1,2,3", e.SlotsReported("1,2,3")),
-        ("NetworkConfigurationPriority", "", e.Told("NotifyReport")),
-        ("FileTransferProtocols", "HTTPS", e.Told("NotifyReport")),
+        ("NetworkConfigurationPriority", "", e.SlotsReported("")),
+        ("FileTransferProtocols", "HTTPS", e.SlotsReported("")),
     ],
 )
 def test_reads_the_slots_from_a_report(version, name, values, event):
-    """B09.FR.06: valuesList of NetworkConfigurationPriority."""
+    """B09.FR.06: valuesList of NetworkConfigurationPriority; a report that ends without it ends the wait."""
     entry = {
         "component": {"name": "OCPPCommCtrlr"},
         "variable": {"name": name},
@@ -303,6 +303,23 @@ def test_reads_the_slots_from_a_report(version, name, values, event):
         "variableCharacteristics": {"dataType": "SequenceList", "supportsMonitoring": False, "valuesList": values},
     }
     payload = {"requestId": 7, "generatedAt": "2026-03-02T12:00:00Z", "seqNo": 0, "reportData": [entry]}
+    assert faults(version, "NotifyReport", "Request", payload) == []
+    assert DIALECTS[version].event("NotifyReport", payload) == event
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "event"),
+    [("FileTransferProtocols", e.Told("NotifyReport")), ("NetworkConfigurationPriority", e.SlotsReported("1,2"))],
+)
+def test_a_report_in_parts_may_have_the_slots_in_a_later_one(version, name, event):
+    entry = {
+        "component": {"name": "OCPPCommCtrlr"},
+        "variable": {"name": name},
+        "variableAttribute": [{"value": "1"}],
+        "variableCharacteristics": {"dataType": "SequenceList", "supportsMonitoring": False, "valuesList": "1,2"},
+    }
+    payload = {"requestId": 7, "generatedAt": "2026-03-02T12:00:00Z", "seqNo": 0, "reportData": [entry], "tbc": True}
     assert faults(version, "NotifyReport", "Request", payload) == []
     assert DIALECTS[version].event("NotifyReport", payload) == event
 
