@@ -43,8 +43,16 @@ def accepted(index: int, **facts: str) -> Answered:
 
 def walk_to_tls(room) -> None:
     """As far as the wait for the station on TLS."""
-    feed(room.ledger, Tick(True), accepted(0), Connected(BASIC), Tick(True), accepted(1, roots="abc"), Tick(True))
-    feed(room.ledger, accepted(2), Disconnected())
+    for root in (0, 1):
+        feed(room.ledger, Tick(True), accepted(root), Connected(BASIC))
+    feed(room.ledger, Tick(True), accepted(2, roots="abc"), Tick(True), accepted(3), Disconnected())
+
+
+def floors(room, station="CS-1") -> tuple[int, int]:
+    """The profile below which the station is refused, and the one that registration or a walk has settled."""
+    with room.store.reading() as session:
+        row = session.get(StationRow, station)
+        return row.floor, row.settled_floor
 
 
 # starting
@@ -168,9 +176,11 @@ def test_every_step_that_moves_is_on_the_audit_trail_once(room, ledger):
 
 def test_a_step_that_waits_for_its_next_try_is_not_told(room, ledger):
     ledger.start("CS-1", 2, FACTS, ANNA)
-    feed(ledger, Tick(True), accepted(0), Connected(BASIC), Tick(True), Unanswered(1))
+    for root in (0, 1):
+        feed(ledger, Tick(True), accepted(root), Connected(BASIC))
+    feed(ledger, Tick(True), Unanswered(2))
     steps = [record.details for record in room.records() if record.act == "walk:step"]
-    assert [step["state"] for step in steps] == ["sent", "waiting", "done", "sent"]
+    assert [step["state"] for step in steps] == ["sent", "waiting", "done"] * 2 + ["sent"]
 
 
 def test_nothing_that_was_seen_changes_the_station_twice(room, ledger):
@@ -179,6 +189,28 @@ def test_nothing_that_was_seen_changes_the_station_twice(room, ledger):
     room.clock.advance(seconds=1)
     feed(ledger, Tick(False))
     assert ledger.walk(walk.id).updated_at == NOON
+
+
+def test_what_moves_nothing_does_not_ask_for_the_write_lock(room, ledger, monkeypatch):
+    """The database has one writer, and nearly every second of every walk nothing moves."""
+    ledger.start("CS-1", 2, FACTS, ANNA)
+    under_way = ledger.under_way("CS-1")
+
+    def writing():
+        raise AssertionError("a write transaction was opened")
+
+    monkeypatch.setattr(room.store, "writing", writing)
+    unmoved = ledger.apply("CS-1", lambda w, now: machine.advance(w.walk, w.at, Tick(False), now, Pace()))
+    assert unmoved == (under_way, ())
+    with pytest.raises(AssertionError, match="write transaction"):
+        feed(ledger, Tick(True))
+
+
+def test_an_act_is_stored_though_the_progress_stays_as_it_was(room, ledger):
+    """What `change` asks for is never dropped for want of a move."""
+    ledger.start("CS-1", 2, FACTS, ANNA)
+    assert ledger.apply("CS-1", lambda w, now: (w.at, [Do.BAR_BELOW, Do.RESTART]))[1] == [Do.RESTART]
+    assert floors(room) == (2, 2)
 
 
 def test_a_new_password_is_noted_quietly(room, ledger):
@@ -201,9 +233,9 @@ def test_the_floor_is_raised_when_the_station_was_seen_and_not_before(room, ledg
     """A05.FR.07 (1.6 A05.FR.09)."""
     walk = ledger.start("CS-1", 2, FACTS, ANNA)
     walk_to_tls(room)
-    assert room.registry.station("CS-1").floor is BASIC
+    assert floors(room) == (1, 1)
     assert feed(ledger, Connected(TLS)) == []  # barring is no message to the station
-    assert room.registry.station("CS-1").floor is TLS
+    assert floors(room) == (2, 2)
     raised = next(record for record in room.records() if record.act == "station:lower-profile-barred")
     assert raised.details == {"profile": 2, "walk": walk.id}
 
@@ -211,16 +243,22 @@ def test_the_floor_is_raised_when_the_station_was_seen_and_not_before(room, ledg
 def test_each_leg_raises_the_floor_to_its_own_profile(room, ledger):
     ledger.start("CS-1", 3, FACTS, ANNA)
     feed(ledger, Connected(MUTUAL, "5eed"))  # stronger than the first leg asks for
-    assert room.registry.station("CS-1").floor is TLS
+    assert floors(room) == (2, 2)
 
 
-def test_the_floor_is_never_lowered_by_a_walk(room, ledger):
+@pytest.mark.parametrize(
+    ("settled", "after", "barred"),
+    [(1, (3, 2), True), (2, (3, 2), False), (3, (3, 3), False)],
+)
+def test_the_floor_is_never_lowered_by_a_walk(room, ledger, settled, after, barred):
+    """A floor raised by a mere sighting stays, and what is settled below it rises to the leg."""
     ledger.start("CS-1", 2, FACTS, ANNA)
     with room.store.writing() as session:
-        session.get(StationRow, "CS-1").floor = 3
+        row = session.get(StationRow, "CS-1")
+        row.floor, row.settled_floor = 3, settled
     feed(ledger, Connected(TLS))
-    assert room.registry.station("CS-1").floor is MUTUAL
-    assert "station:lower-profile-barred" not in room.acts()
+    assert floors(room) == after
+    assert ("station:lower-profile-barred" in room.acts()) is barred
 
 
 def test_a_walk_to_its_end(room, ledger):
