@@ -58,6 +58,7 @@ class ModelStation:
     next_password: str | None = None
     next_profile: SecurityProfile | None = None
     holds_root: bool = False
+    holds_rsa_root: bool = False
     holds_issuer_root: bool = False
     key: int = 0
     certificate: str | None = None
@@ -84,7 +85,7 @@ class ModelStation:
         if outcome not in (ACCEPTED, REBOOT):
             return False
         by_itself = self.version is OcppVersion.V16 or do in (Do.SET_PASSWORD, Do.DELIVER, Do.DELIVER_WITH_ROOT)
-        changing = (*SETTINGS, Do.INSTALL_ROOT, Do.DELIVER, Do.DELIVER_WITH_ROOT)
+        changing = (*SETTINGS, Do.INSTALL_ROOT, Do.INSTALL_RSA_ROOT, Do.DELIVER, Do.DELIVER_WITH_ROOT)
         leaves = by_itself and do in changing and self.manners.drops and outcome is ACCEPTED
         return do is Do.RESTART or leaves
 
@@ -126,6 +127,8 @@ class ModelStation:
         match do:
             case Do.INSTALL_ROOT:
                 self.holds_root = True
+            case Do.INSTALL_RSA_ROOT:
+                self.holds_rsa_root = True
             case Do.INSTALL_ISSUER_ROOT:
                 self.holds_issuer_root = True
             case Do.LIST_ROOTS:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.walks.machine import (
+    MANY_RETURNS,
     OPERATOR,
     advance,
     begin,
@@ -41,6 +42,7 @@ from csms_bridge.walks.steps import (
     Unanswered,
     Until,
     WalkState,
+    WeWereAway,
 )
 from tests.csms_bridge.room import NOON
 from tests.csms_bridge.walks.journey import FACTS, PACE, PLANS, SECOND, Journey
@@ -95,10 +97,20 @@ def test_every_walk_leads_to_its_goal_with_stations_that_restart_or_must_be_rest
 
 @all_plans
 def test_every_walk_leads_to_its_goal_with_an_rsa_station(way):
-    """Its certificate comes from the other hierarchy, so that root is installed as well."""
+    """Its certificate comes from the other hierarchy, whose root it gets with ours, or else when it needs it."""
     journey = Journey(*way, issuer_root="root-rsa").run()
     assert arrived(journey, way[2])
-    assert journey.station.holds_issuer_root is (way[2] is MUTUAL)
+    assert journey.station.holds_rsa_root is (way[1] < TLS <= way[2])
+    assert journey.station.holds_issuer_root is (way[1] is TLS)
+
+
+@all_plans
+@pytest.mark.parametrize("issuer_root", ["root", "root-rsa"])
+def test_every_walk_leads_to_its_goal_with_a_station_that_refuses_the_rsa_root_beside_ours(way, issuer_root):
+    """It holds no second root, or wants none: that of its certificate is asked for again when it is needed."""
+    journey = Journey(*way, Manners(refuses={Do.INSTALL_RSA_ROOT: [REJECTED]}), issuer_root=issuer_root).run()
+    assert arrived(journey, way[2])
+    assert (Do.INSTALL_ISSUER_ROOT in journey.acts) is (way[2] is MUTUAL and issuer_root == "root-rsa")
 
 
 @all_plans
@@ -165,6 +177,7 @@ def test_a_station_that_refuses_for_ever_is_held_and_never_stranded(way, do):
     """What can be done without, or in another way, is no reason to hold."""
     journey = Journey(*way, Manners(refuses={do: [REJECTED] * 99})).run()
     done_without = {
+        Do.INSTALL_RSA_ROOT,
         Do.LIST_ALL,
         Do.FREE_SLOT,
         Do.INSTALL_ISSUER_ROOT,  # not needed here
@@ -361,12 +374,12 @@ def test_after_an_accepting_answer_nothing_is_sent_while_it_settles():
     here = At(TO_TLS, Do.INSTALL_ROOT, TLS, StepState.WAITING)
     here.tick(seconds=PACE.settle.total_seconds() - 0.1)
     assert here.acts == [Do.INSTALL_ROOT]
-    assert here.tick(seconds=0.1).acts == [Do.INSTALL_ROOT, Do.LIST_ROOTS]
+    assert here.tick(seconds=0.1).acts == [Do.INSTALL_ROOT, Do.INSTALL_RSA_ROOT]
 
 
 def test_settling_is_over_at_once_when_the_station_has_been_away_and_is_back():
     here = At(TO_TLS, Do.INSTALL_ROOT, TLS, StepState.WAITING).see(Disconnected(), Connected(BASIC))
-    assert here.do is Do.LIST_ROOTS
+    assert here.do is Do.INSTALL_RSA_ROOT
 
 
 @pytest.mark.parametrize("do", [Do.INSTALL_ROOT, Do.RAISE_PROFILE, Do.SET_PASSWORD])
@@ -377,10 +390,10 @@ def test_accepted_is_no_proof(do):
     assert here.state_of(do) is StepState.WAITING
 
 
-@pytest.mark.parametrize("index", [0, 1, 3, 7])
+@pytest.mark.parametrize("index", [0, 2, 4, 8])
 def test_an_answer_to_another_step_is_nothing(index):
     here = At(TO_TLS, Do.RAISE_PROFILE, TLS, StepState.SENT)
-    assert here.at.index == 2
+    assert here.at.index == 3
     before = here.at
     assert here.see(Answered(index, Answer(ACCEPTED)), Unanswered(index)).at == before
 
@@ -416,7 +429,8 @@ def test_an_empty_list_counts_as_held_when_the_root_was_accepted():
 
 
 def test_an_empty_list_after_a_lost_answer_is_no_proof():
-    here = At(TO_TLS, Do.INSTALL_ROOT, TLS, StepState.SENT).no_answer().tick()
+    """That it took the other root says nothing of ours."""
+    here = At(TO_TLS, Do.INSTALL_ROOT, TLS, StepState.SENT).no_answer().tick().answer(ACCEPTED).tick(seconds=9)
     assert here.do is Do.LIST_ROOTS
     assert here.answer(ACCEPTED, roots="").at.outcome is WalkState.HELD
 
@@ -425,6 +439,21 @@ def test_a_station_that_cannot_list_is_believed_when_it_accepted_the_root():
     sent = At(TO_TLS, Do.LIST_ROOTS, TLS, StepState.SENT, root_accepted="yes").answer(NOT_SUPPORTED)
     assert (sent.do, sent.state_of(Do.LIST_ROOTS)) == (Do.RAISE_PROFILE, SKIPPED)
     assert At(TO_TLS, Do.LIST_ROOTS, TLS, StepState.SENT).answer(NOT_SUPPORTED).at.outcome is WalkState.HELD
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_station_that_refuses_the_rsa_root_walks_on(refusal):
+    """It holds one root only; whether that is enough shows when it meets our server certificate."""
+    here = At(TO_TLS, Do.INSTALL_RSA_ROOT, TLS, StepState.SENT, root_accepted="yes").answer(refusal, "no room")
+    assert (here.do, here.state_of(Do.INSTALL_RSA_ROOT)) == (Do.LIST_ROOTS, SKIPPED)
+    assert "also_root" not in here.at.facts
+
+
+def test_a_second_root_counts_as_held_when_it_was_accepted():
+    lost = At(TO_TLS, Do.INSTALL_RSA_ROOT, TLS, StepState.SENT).no_answer()
+    assert (lost.do, lost.at.facts.get("also_root")) == (Do.LIST_ROOTS, None)
+    taken = At(TO_TLS, Do.INSTALL_RSA_ROOT, TLS, StepState.WAITING)
+    assert taken.at.facts["also_root"] == "root-rsa"
 
 
 # REFUSALS
@@ -452,8 +481,8 @@ def test_what_the_station_complained_of_is_part_of_the_reason():
 
 def test_an_old_complaint_is_no_part_of_a_later_reason():
     here = At(TO_TLS, Do.INSTALL_ROOT, TLS, StepState.SENT).see(Complained("InvalidCsmsCertificate"))
-    here.answer(ACCEPTED).tick(seconds=9).answer(REJECTED, "Rejected")
-    assert "InvalidCsmsCertificate" not in here.at.reason
+    here.answer(ACCEPTED).tick(seconds=9).answer(REJECTED).tick().answer(REJECTED, "Rejected")
+    assert here.at.reason == "confirm the root: the station answered Rejected"
 
 
 def test_a_certificate_request_is_asked_for_three_times_with_patience():
@@ -512,6 +541,7 @@ def test_a_lost_answer_is_asked_for_again_three_times():
     ("way", "do", "leg"),
     [
         (TO_TLS, Do.INSTALL_ROOT, TLS),  # the list will tell
+        (TO_TLS, Do.INSTALL_RSA_ROOT, TLS),  # it can be done without
         (TO_TLS, Do.RESTART, TLS),  # a second restart would harm
         (TO_3, Do.DELIVER, MUTUAL),  # some reconnect before they answer (station-quirks 5)
         ((V201, BASIC, TLS), Do.LIST_SLOTS, TLS),
@@ -562,8 +592,8 @@ def test_a_station_that_said_it_must_be_restarted_is_restarted_though_it_dropped
 
 def test_a_line_dropped_in_an_earlier_step_does_not_spare_the_restart():
     here = At(TO_TLS, Do.INSTALL_ROOT, TLS, StepState.WAITING).see(Disconnected(), Connected(BASIC))
-    here.tick().answer(ACCEPTED, roots="abc").tick().answer(ACCEPTED).tick(seconds=9)
-    assert here.acts == [Do.INSTALL_ROOT, Do.LIST_ROOTS, Do.RAISE_PROFILE, Do.RESTART]
+    here.tick().answer(REJECTED).tick().answer(ACCEPTED, roots="abc").tick().answer(ACCEPTED).tick(seconds=9)
+    assert here.acts == [Do.INSTALL_ROOT, Do.INSTALL_RSA_ROOT, Do.LIST_ROOTS, Do.RAISE_PROFILE, Do.RESTART]
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
@@ -658,9 +688,18 @@ def test_each_leg_reads_the_slots_anew():
 # CERTIFICATES
 
 
-@pytest.mark.parametrize(("issuer_root", "installs"), [("root", False), ("root-rsa", True)])
-def test_the_root_above_the_certificate_is_installed_if_it_is_another(issuer_root, installs):
-    here = At(TO_3, Do.TRIGGER_CSR, MUTUAL, StepState.WAITING).see(Issued("5e01", issuer_root)).tick()
+@pytest.mark.parametrize(
+    ("issuer_root", "took", "installs"),
+    [
+        ("root", {}, False),
+        ("root-rsa", {}, True),
+        ("root-rsa", {"also_root": "root-rsa"}, False),
+        ("root", {"also_root": "root-rsa"}, False),
+    ],
+)
+def test_the_root_above_the_certificate_is_installed_if_it_is_another(issuer_root, took, installs):
+    """Than the one, or the two, that the station took on its way to TLS."""
+    here = At(TO_3, Do.TRIGGER_CSR, MUTUAL, StepState.WAITING, **took).see(Issued("5e01", issuer_root)).tick()
     assert here.acts[-1] is (Do.INSTALL_ISSUER_ROOT if installs else Do.DELIVER)
 
 
@@ -802,6 +841,93 @@ def test_a_station_that_is_away_again_has_not_fallen_back():
     assert here.tick(minutes=30).at.outcome is WalkState.RUNNING
     here.see(Connected(BASIC)).tick(seconds=14)
     assert here.at.outcome is WalkState.RUNNING
+
+
+@pytest.mark.parametrize("away", [(), (WeWereAway(),)], ids=["fell-back", "knocked-on-a-closed-door"])
+def test_many_returns_on_the_old_profile_are_a_fall_back_though_none_stayed(away):
+    """A station that drops every line before the grace is over would be waited for to no end."""
+    here = At(TO_TLS, Do.WAIT, TLS).tick()
+    for _ in range(MANY_RETURNS - 1):
+        here.see(Connected(BASIC), Disconnected()).tick(ready=False, seconds=2)
+        assert (here.do, here.at.outcome) == (Do.WAIT, WalkState.RUNNING)
+    here.see(*away, Connected(BASIC)).tick(ready=False)
+    if away:
+        assert (here.do, here.at.outcome) == (Do.INSTALL_ROOT, WalkState.RUNNING)
+    else:
+        assert here.at.reason == "it fell back: seen again on profile 1 when 2 was expected"
+
+
+def test_returns_before_the_last_message_are_no_fall_back():
+    here = At(TO_TLS, Do.RAISE_PROFILE, TLS, StepState.SENT).see(*[Connected(BASIC)] * MANY_RETURNS)
+    here.tick(seconds=9).answer(ACCEPTED).see(Disconnected(), Connected(BASIC)).tick(seconds=1)
+    assert (here.do, here.at.outcome) == (Do.WAIT, WalkState.RUNNING)
+
+
+def after_our_absence() -> At:
+    """The station was sent to TLS, found nobody there, and came back on its old profile to stay."""
+    here = At(TO_TLS, Do.WAIT, TLS).tick().see(WeWereAway(), Connected(BASIC))
+    return here.tick(ready=False, seconds=PACE.grace.total_seconds())
+
+
+def walk_to_the_wait(here: At) -> At:
+    """The leg from its first step up to the wait, with a station that takes everything."""
+    while here.do is not Do.WAIT:
+        here.tick(seconds=9)
+        if here.at.state is StepState.SENT:
+            here.answer(ACCEPTED, roots="abc")
+    return here
+
+
+def test_a_station_that_fell_back_while_we_were_away_walks_the_leg_again():
+    """It knocked on a closed door (1.6 A05.FR.08): that is no reason to wait for an operator."""
+    here = after_our_absence()
+    assert (here.at.outcome, here.at.reason) == (WalkState.RUNNING, "")
+    assert {view.state for view in here.at.views} == {StepState.PENDING}
+    assert here.acts == []
+    assert here.tick().acts == [Do.INSTALL_ROOT]
+
+
+def test_a_fall_back_in_the_leg_walked_again_is_held():
+    """No absence of ours explains it any more."""
+    here = walk_to_the_wait(after_our_absence()).see(Connected(BASIC))
+    here.tick(seconds=PACE.grace.total_seconds())
+    assert here.at.reason == "it fell back: seen again on profile 1 when 2 was expected"
+    assert here.acts.count(Do.RAISE_PROFILE) == 1
+
+
+def test_a_leg_walked_again_is_walked_once_more_when_we_were_away_again():
+    here = walk_to_the_wait(after_our_absence()).see(WeWereAway(), Connected(BASIC))
+    here.tick(ready=False, seconds=PACE.grace.total_seconds())
+    assert (here.do, here.at.outcome) == (Do.INSTALL_ROOT, WalkState.RUNNING)
+
+
+def test_a_leg_walked_again_ends_like_any_other():
+    here = walk_to_the_wait(after_our_absence()).see(Connected(TLS))
+    assert (here.acts[-1], here.do) == (Do.BAR_BELOW, Do.SET_PASSWORD)
+
+
+def test_our_absence_in_one_leg_is_no_excuse_in_the_next():
+    here = At((V16, BASIC, MUTUAL), Do.WAIT, TLS).tick().see(WeWereAway(), Connected(TLS))
+    assert here.acts == [Do.BAR_BELOW]
+    assert "away" not in here.at.facts
+
+
+@pytest.mark.parametrize(
+    ("way", "do", "wait"),
+    [(TO_TLS, Do.WAIT, timedelta(hours=1)), (TO_3, Do.TRIGGER_CSR, timedelta(minutes=5))],
+)
+def test_time_goes_by_for_a_station_that_is_not_there(way, do, wait):
+    here = At(way, do, way[2], StepState.PENDING if do is Do.WAIT else StepState.WAITING).tick(ready=False)
+    here.tick(ready=False, seconds=wait.total_seconds() - 1)
+    assert (here.do, here.at.state) == (do, StepState.WAITING)
+    assert here.tick(ready=False, seconds=1).at.outcome is WalkState.HELD
+
+
+def test_settling_is_over_in_time_though_the_station_is_not_there():
+    """Only the next message waits for it."""
+    here = At(TO_TLS, Do.INSTALL_ROOT, TLS, StepState.WAITING).tick(ready=False, seconds=9)
+    assert (here.do, here.at.state) == (Do.INSTALL_RSA_ROOT, StepState.PENDING)
+    assert here.acts == [Do.INSTALL_ROOT]
 
 
 def test_a_station_that_stays_away_is_held_in_the_end():
