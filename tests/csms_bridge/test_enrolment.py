@@ -1,5 +1,7 @@
 """SignCertificate and CertificateSigned (A02, A03): from request to delivery, with a real authority."""
 
+import threading
+
 import pytest
 from cryptography import x509
 from sqlmodel import select
@@ -191,6 +193,45 @@ def test_a_crash_between_signing_and_noting_it_leads_to_the_same_certificate(roo
 def test_nothing_is_signed_twice(room):
     signed(room, a_request())
     assert room.enrolment.sign_waiting("CS-1") == []
+
+
+def test_two_rounds_at_once_sign_a_request_once(room, monkeypatch):
+    """A station's session and the round for what was left waiting may meet."""
+    ask(room, a_request())
+    issue, others = room.authority.issue, []
+    second = threading.Thread(target=lambda: others.append(room.enrolment.sign_waiting("CS-1")))
+
+    def issue_while_another_round_comes(*order, **by):
+        if second.ident is None:
+            second.start()
+            second.join(timeout=0.2)  # time enough to overtake this round, if nothing kept it waiting
+        return issue(*order, **by)
+
+    monkeypatch.setattr(room.authority, "issue", issue_while_another_round_comes)
+    [delivery] = room.enrolment.sign_waiting("CS-1")
+    second.join(timeout=10)
+    assert others == [[]]
+    assert [one.serial for one in room.authority.certificates(station="CS-1")] == [delivery.serial]
+
+
+def test_a_round_for_one_station_does_not_wait_for_anothers(room, monkeypatch):
+    """A slow signer holds up nobody else's turn."""
+    room.add("CS-2", "SN-2", TLS)
+    ask(room, a_request())
+    ask(room, a_request("SN-2"), station="CS-2")
+    issue, others = room.authority.issue, []
+    second = threading.Thread(target=lambda: others.extend(room.enrolment.sign_waiting("CS-2")))
+
+    def issue_after_the_other_station(*order, **by):
+        if second.ident is None:
+            second.start()
+            second.join(timeout=10)
+        return issue(*order, **by)
+
+    monkeypatch.setattr(room.authority, "issue", issue_after_the_other_station)
+    assert len(room.enrolment.sign_waiting("CS-1")) == 1
+    assert not second.is_alive()
+    assert [one.serial for one in room.authority.certificates(station="CS-2")] == [others[0].serial]
 
 
 def test_signs_for_one_station_at_a_time(room):
