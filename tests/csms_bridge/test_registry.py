@@ -206,6 +206,18 @@ def test_undoes_what_a_mere_sighting_raised(room):
     assert room.registry.permit("CS-1", BASIC, "user:anna", "that was not our station").floor is BASIC
 
 
+def test_an_operators_word_settles_where_the_station_stands(room):
+    """Seen on 3, registered on 1: both ways back are open, and the one taken is the last."""
+    room.add(profile=BASIC)
+    room.connect("CS-1", MUTUAL, certificate="5eed")
+    with pytest.raises(StationRefused, match="permitted 1 or 2, and nothing lower"):
+        room.registry.permit("CS-1", NONE, "user:anna", "please")
+    station = room.registry.permit("CS-1", TLS, "user:anna", "its certificate was lost")
+    assert (station.floor, station.wanted_profile) == (TLS, TLS)
+    with pytest.raises(StationRefused, match="only the way from 3 to 2"):
+        room.registry.permit("CS-1", BASIC, "user:anna", "please")
+
+
 def test_does_not_undo_what_a_walk_has_reached(room):
     room.add(profile=BASIC)
     room.ledger.start("CS-1", 2, {}, "user:anna")

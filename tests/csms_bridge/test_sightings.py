@@ -99,6 +99,16 @@ def test_the_profile_seen_becomes_the_floor_at_once_outside_a_walk(room):
     assert (station.floor, station.wanted_profile) == (TLS, TLS)
 
 
+@pytest.mark.parametrize("seen", [TLS, MUTUAL])
+def test_a_mere_sighting_settles_nothing(room, seen):
+    """It may have been somebody else with the station's password: an operator can undo it (Registry.permit)."""
+    room.add(profile=BASIC)
+    room.connect("CS-1", seen)
+    with room.store.reading() as session:
+        row = session.get(StationRow, "CS-1")
+        assert (row.floor, row.settled_floor) == (seen, BASIC)
+
+
 @pytest.mark.parametrize("held", [False, True])
 def test_in_a_walk_the_walk_decides_when_the_floor_is_raised(room, held):
     """Until the walk has seen what it needs, the way back stays open."""
