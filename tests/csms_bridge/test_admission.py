@@ -97,6 +97,7 @@ BAD_CERTIFICATES = {
     "revoked": replace(CERTIFICATE, state="revoked"),  # A00.FR.702
     "on hold": replace(CERTIFICATE, state="held"),
 }
+OLD = replace(CERTIFICATE, made_at=NOON)
 ALARMING = ("of another station", "revoked", "on hold")
 """Somebody else's, or taken from its owner: no password makes up for these."""
 
@@ -145,9 +146,21 @@ def test_a_certificate_older_than_one_that_was_used_since_is_done_with(made, new
     assert admitted or "older than one" in verdict.reason
 
 
+@pytest.mark.parametrize("floor", [TLS, MUTUAL])
+def test_an_old_certificate_with_a_good_password_is_worth_the_password(floor):
+    station = replace(at(floor), newest_used=NOON + timedelta(days=1))
+    verdict = decide(peer(tls=True, certificate=OLD, password=True), station)
+    assert verdict == Admitted(TLS, "ocpp1.6", None) if floor is TLS else isinstance(verdict, Refused)
+
+
+@pytest.mark.parametrize("kind", ["expired", "of an unknown authority"])
+def test_a_wrong_password_beside_an_odd_certificate_is_a_wrong_password(kind):
+    verdict = decide(peer(tls=True, certificate=BAD_CERTIFICATES[kind], password=False), at(TLS))
+    assert verdict == Refused(401, "wrong user name or password")
+
+
 def test_an_admission_by_certificate_tells_when_it_was_made():
-    verdict = decide(peer(tls=True, certificate=replace(CERTIFICATE, made_at=NOON)), STATION)
-    assert verdict == Admitted(MUTUAL, "ocpp1.6", "5eed", NOON)
+    assert decide(peer(tls=True, certificate=OLD), STATION) == Admitted(MUTUAL, "ocpp1.6", "5eed", NOON)
 
 
 def test_a_password_that_was_replaced_is_told_from_a_wrong_one():
@@ -317,6 +330,7 @@ def test_nobody_gets_in_without_what_the_profile_asks_for(who, floor):
     if not isinstance(verdict, Admitted):
         return
     assert verdict.profile >= floor
+    assert who.certificate not in [BAD_CERTIFICATES[kind] for kind in ALARMING]
     asked = {
         NONE: not who.basic_present and not who.tls,
         BASIC: who.password_fits and not who.tls,
