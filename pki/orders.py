@@ -1,5 +1,6 @@
 """Orders for certificates, and the decision what to do with one: the profile decides, the records name."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,7 +77,7 @@ class Decisions:
     def _compare_names(self, order: Order, hostnames: tuple[str, ...]) -> None:
         """A00.FR.404/405 (1.6, 2.0.1): the CN contains the registered serial; O is the operator's name."""
         claimed = order.request.common_name
-        if claimed and not any(name.casefold() in claimed.casefold() for name in (order.common_name, *hostnames)):
+        if claimed and not any(_names(claimed, name) for name in (order.common_name, *hostnames)):
             sentence = f"the request names {claimed!r}, but {order.common_name!r} is on record"
             raise CsrRejected("wrong-common-name", sentence, "OCPP 2.0.1 edition 3 A00.FR.405")
         organisation = order.request.organisation
@@ -136,6 +137,12 @@ def _hostnames(order: Order, profile: Profile) -> tuple[str, ...]:
 def looks_like_address(name: str) -> bool:
     """Whether a name is shaped like a URL or an IP address (A00.FR.511)."""
     return "://" in name or name.lower().startswith("www.") or is_ip_address(name.strip("[]"))
+
+
+def _names(claimed: str, ours: str) -> bool:
+    """Whether a claimed CN is ours, or holds it as a word of its own: `ACME SN-1` names SN-1, `SN-12` does not."""
+    word = rf"(?<![A-Za-z0-9]){re.escape(ours)}(?![A-Za-z0-9])"
+    return re.search(word, claimed, re.IGNORECASE) is not None
 
 
 def _same(one: str, other: str) -> bool:

@@ -71,6 +71,16 @@ async def test_stronger_than_asked_is_welcome_and_recorded(shared_service: Runni
     shown = await asyncio.to_thread(shared_service.get, "stations/STRONGER-1")
     assert shown["profile"] == 2
     assert await knock(shared_service, "STRONGER-1", password=secret) == 401
+    back = {"profile": 1, "reason": "it was a trial with another client"}
+    await asyncio.to_thread(shared_service.post, "stations/STRONGER-1/permit", back)
+    assert await knock(shared_service, "STRONGER-1", password=secret) == 101
+
+
+async def test_an_operator_sets_the_password_of_a_station_that_lost_it(shared_service: RunningService) -> None:
+    old = await asyncio.to_thread(register, shared_service, "LOST-1", "1.6")
+    made = await asyncio.to_thread(shared_service.post, "stations/LOST-1/password", {"reason": "board was swapped"})
+    assert await knock(shared_service, "LOST-1", password=made["password"]) == 101
+    assert await knock(shared_service, "LOST-1", password=old) == 401
 
 
 async def test_profile_0_needs_no_password(shared_service: RunningService) -> None:

@@ -34,3 +34,13 @@ async def test_walks_end_well_after_sigkill(service: RunningService) -> None:
             assert ended["state"] == "done", ended
     verified = await asyncio.to_thread(service.cli, "audit", "verify", "--data", str(service.folder), "--json")
     assert verified.returncode == 0, verified.stdout
+
+
+def test_a_second_process_over_the_same_folder_is_refused(service: RunningService) -> None:
+    """It would take the first one's connections for lost."""
+    second = RunningService(service.folder)
+    ran = second.cli("serve", "--data", str(service.folder))
+    assert ran.returncode == 1
+    assert "another process serves" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert service.get("overview")["total"] == 0
