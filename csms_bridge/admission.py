@@ -63,7 +63,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What is on record for the identity. `has_password` is false for a profile 0 station without one."""
+    """What is on record for the identity."""
 
     id: str
     serial: str
