@@ -62,7 +62,11 @@ def advance(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> 
         at = _came_on_hold(walk, at, seen)
     if at.outcome is not WalkState.RUNNING:
         return at, ()
-    return _go_on(walk, _take_in(walk, at, seen, now, pace), seen, now)
+    taken = _take_in(walk, at, seen, now, pace)
+    if taken.outcome is WalkState.HELD and "away" in taken.facts:
+        # It knocked on a closed door, or a message went down with us: before anybody is asked, the leg is tried again.
+        taken = _walk_again(walk, replace(taken, outcome=WalkState.RUNNING, reason=""), now)
+    return _go_on(walk, taken, seen, now)
 
 
 def takes_certificate(walk: Walk, at: Progress) -> bool:
@@ -132,7 +136,7 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
         case RequestRefused(reason) if step.until is Until.ISSUED:
             return hold(at, f"the authority refused the station's certificate request: {reason}", now)
         case Tick():
-            return _time_went_by(walk, at, now, pace)
+            return _time_went_by(step, at, now, pace)
     return at
 
 
@@ -196,7 +200,7 @@ def _walk_again(walk: Walk, at: Progress, now: datetime) -> Progress:
     """Back to the first step of the leg, or to the one after its end was seen."""
     first = _first_again(walk, at.index)
     views = tuple(StepView(v.name) if first <= i <= at.index else v for i, v in enumerate(at.views))
-    fresh = _forget(at, OF_THE_STEP | OF_THE_LAST_MESSAGE | {"away"})
+    fresh = _forget(at, OF_THE_STEP | OF_THE_LAST_MESSAGE | OF_THE_HOLD | {"away"})
     return replace(fresh, views=views, index=first, moved=now, tries=0)
 
 
@@ -293,8 +297,8 @@ def _issued(step: Step, at: Progress, seen: Issued, now: datetime) -> Progress:
     return at
 
 
-def _time_went_by(walk: Walk, at: Progress, now: datetime, pace: Pace) -> Progress:
-    step, waited = walk.steps[at.index], now - at.moved
+def _time_went_by(step: Step, at: Progress, now: datetime, pace: Pace) -> Progress:
+    waited = now - at.moved
     if at.state is StepState.SENT and waited >= pace.silence:
         return _unanswered(step, at, now, pace)
     if at.state is not StepState.WAITING:
@@ -303,8 +307,6 @@ def _time_went_by(walk: Walk, at: Progress, now: datetime, pace: Pace) -> Progre
         over = waited >= pace.settle * step.settles
         return _next(at, StepState.DONE, now, at.views[at.index].note) if over else at
     if step.until is Until.SEEN and _fell_back(at, now, pace):
-        if "away" in at.facts:
-            return _walk_again(walk, at, now)  # it knocked on a closed door: the fault was ours
         words = f"it fell back: seen again on profile {at.facts['back_on']} when {step.leg:d} was expected"
         return hold(at, words, now)
     if waited < step.within:
