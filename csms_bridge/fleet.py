@@ -214,6 +214,10 @@ class Fleet:
         """One command and its answer. Raises UnknownCommand."""
         return self._orders.order(command)
 
+    def withdraw_command(self, command: int) -> CommandOrder:
+        """Give up on a command that was not sent yet; one that was sent goes on. Raises UnknownCommand."""
+        return self._orders.withdraw(command, "it was not sent in time and is withdrawn")
+
     # --- for the live pages
 
     def changes(self, since: datetime, limit: int = 200) -> Changes:

@@ -1,9 +1,12 @@
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from tests.web.conftest import token
+from web.api import stations
 from web.permissions import Role
 from web.service import Service
 
@@ -129,6 +132,49 @@ async def test_a_command_for_a_station_that_is_away_is_refused(api: httpx.AsyncC
     await add(api, "CS-1", ocpp_version="1.6")
     refused = await api.post(f"{STATIONS}/CS-1/commands", json={"action": "Reset", "payload": {"type": "Soft"}})
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:voltward:problem:command-refused")
+
+
+def connected(service: Service, station: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the fleet take a registered station for a connected one; nothing holds its socket."""
+    seen = replace(service.fleet.station(station), online=True)
+    monkeypatch.setattr(service.fleet._registry, "station", lambda _: seen)
+
+
+async def test_a_command_that_is_not_sent_in_time_is_withdrawn(
+    api: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(api, "CS-1", ocpp_version="1.6")
+    connected(service, "CS-1", monkeypatch)
+    monkeypatch.setattr(stations, "_POLL", 0)
+    short = service.settings.web.model_copy(update={"command_timeout": timedelta(0)})
+    service = replace(service, settings=service.settings.model_copy(update={"web": short}))
+    waiting = service.fleet.order_command("CS-1", "ClearCache", {}, "operator")
+    given_up = await stations._await_answer(service, waiting)
+    assert (given_up.state, given_up.error) == ("failed", "it was not sent in time and is withdrawn")
+    assert service.fleet._orders.claim({"CS-1"}) == []
+
+
+async def test_a_command_that_was_sent_is_left_to_its_end(
+    api: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(api, "CS-1", ocpp_version="1.6")
+    connected(service, "CS-1", monkeypatch)
+    order = service.fleet.order_command("CS-1", "ClearCache", {}, "operator")
+    service.fleet._orders.claim({"CS-1"})
+    assert service.fleet.withdraw_command(order.id).state == "sent"
+
+
+async def test_a_command_is_found_under_its_own_station_only(
+    api: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(api, "CS-1", ocpp_version="1.6")
+    await add(api, "CS-2", ocpp_version="1.6")
+    with monkeypatch.context() as while_connected:
+        connected(service, "CS-1", while_connected)
+        order = service.fleet.order_command("CS-1", "ClearCache", {}, "operator")
+    assert (await api.get(f"{STATIONS}/CS-1/commands/{order.id}")).json()["id"] == order.id
+    other = await api.get(f"{STATIONS}/CS-2/commands/{order.id}")
+    assert (other.status_code, other.json()["type"]) == (404, "urn:voltward:problem:unknown-command")
 
 
 async def test_force_is_for_admins(anonymous: httpx.AsyncClient, service: Service) -> None:

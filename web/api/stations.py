@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from csms_bridge.errors import StationRefused
+from csms_bridge.errors import StationRefused, UnknownCommand
 from csms_bridge.station import CommandOrder, NewStation, OcppVersion, SecurityProfile
 from pki.secret_text import Secret
 from web.api.asked import After, Doors, Limit, number_cursor, page
@@ -230,7 +230,10 @@ async def send_command(
     response: Response,
     caller: Principal = Depends(Needs(Permission.STATIONS_COMMAND)),
 ) -> CommandOut:
-    """Send a message and wait for the station's answer; 202 when none came in time: it may still come."""
+    """Send a message and wait for the station's answer; 202 when it was sent and the answer may still come.
+
+    One that could not be sent in that time is withdrawn (`failed`): nobody expects it to act hours later.
+    """
     if body.force:
         caller.require(Permission.STATIONS_FORCE)
     order = await run_in_threadpool(
@@ -251,7 +254,10 @@ def show_command(
 ) -> CommandOut:
     """A command that was sent before, and what came of it."""
     doors.fleet.station(station_id)
-    return CommandOut.of(doors.fleet.command_order(command_id))
+    order = doors.fleet.command_order(command_id)
+    if order.station != station_id:
+        raise UnknownCommand(command_id)
+    return CommandOut.of(order)
 
 
 def _new_station(asked: NewStationIn, row: int) -> NewStation:
@@ -266,4 +272,4 @@ async def _await_answer(doors: Service, order: CommandOrder) -> CommandOrder:
     while order.state not in _ANSWERED and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(_POLL)
         order = await run_in_threadpool(doors.fleet.command_order, order.id)
-    return order
+    return order if order.state in _ANSWERED else await run_in_threadpool(doors.fleet.withdraw_command, order.id)
