@@ -72,3 +72,9 @@ async def test_lists_by_station_and_state(fleet: httpx.AsyncClient) -> None:
 async def test_unknown_walks_are_not_found(fleet: httpx.AsyncClient) -> None:
     assert (await fleet.get(f"{WALKS}/none")).status_code == 404
     assert (await fleet.post(f"{WALKS}/none/resume")).status_code == 404
+
+
+async def test_a_page_after_an_unknown_walk_is_refused(fleet: httpx.AsyncClient) -> None:
+    refused = await fleet.get(WALKS, params={"after": "nonsense"})
+    assert (refused.status_code, refused.json()["type"]) == (404, "urn:voltward:problem:unknown-walk")
+    assert "'nonsense'" in refused.json()["detail"]

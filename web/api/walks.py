@@ -71,7 +71,9 @@ def list_walks(
     after: After = None,
     _caller: Principal = Depends(Needs(Permission.WALKS_READ)),
 ) -> Page[WalkOut]:
-    """Walks, newest first."""
+    """Walks, newest first. `after` is the id of a walk."""
+    if after is not None:
+        doors.fleet.walk(after)  # raises UnknownWalk: an unknown place is no empty page
     found = doors.fleet.walks(station=station, state=state, after=after, limit=limit + 1)
     return page(found, limit, WalkOut.of, lambda walk: walk.id)
 
