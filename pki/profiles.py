@@ -164,7 +164,7 @@ def _server(settings: PkiSettings) -> Profile:
 
 
 def _firmware(settings: PkiSettings) -> Profile:
-    """Directly under the manufacturer root, with nothing between (L01)."""
+    """Directly under the manufacturer root, with nothing between (L01). Signers are made here, never ordered."""
     return Profile(
         FIRMWARE,
         issued_by="manufacturer",
@@ -174,7 +174,6 @@ def _firmware(settings: PkiSettings) -> Profile:
         ec_use=_SIGN,
         rsa_use=_SIGN,
         extended_use=(ExtendedUse.CODE_SIGNING,),
-        may_be_ordered=True,
     )
 
 

@@ -41,6 +41,10 @@ def test_firmware_signers_stand_directly_under_the_manufacturer_root() -> None:
     assert PROFILES["firmware"].authority_for(KeyFamily.RSA) == "manufacturer-rsa"
 
 
+def test_only_certificates_for_other_peoples_keys_are_ordered() -> None:
+    assert {profile.name for profile in PROFILES.values() if profile.may_be_ordered} == {"station", "server"}
+
+
 def test_a_fingerprint_names_one_exact_profile() -> None:
     prints = {profile.fingerprint() for profile in PROFILES.values()}
     assert len(prints) == len(PROFILES)

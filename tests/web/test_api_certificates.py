@@ -65,6 +65,12 @@ async def test_refuses_a_wrong_order(station: httpx.AsyncClient, change: dict[st
     assert (refused.status_code, refused.headers["content-type"]) == (status, "application/problem+json")
 
 
+async def test_what_cannot_be_ordered_names_what_can(station: httpx.AsyncClient) -> None:
+    refused = await issue(station, profile="firmware", station=None, hostnames=["SN-1"])
+    assert (refused.status_code, refused.json()["field"]) == (422, "profile")
+    assert "server, station" in refused.json()["hint"]
+
+
 async def test_a_server_gets_its_host_names(station: httpx.AsyncClient) -> None:
     names = ["csms.example.org", "10.0.0.1"]
     order = {"csr": request_pem("csms.example.org"), "profile": "server", "hostnames": names}

@@ -18,7 +18,7 @@ class OrderIn(In):
     """A certificate request. From the CSR only the key is taken; names come from our records and this order."""
 
     csr: str = Field(min_length=1, max_length=20_000, description="PKCS#10 as PEM")
-    profile: str
+    profile: str = Field(description="station or server")
     station: str | None = None
     hostnames: tuple[str, ...] = Field(default=(), max_length=100)
 

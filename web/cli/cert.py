@@ -35,7 +35,7 @@ class Reason(StrEnum):
 @app.command()
 def issue(
     csr: Annotated[Path, typer.Option("--csr", metavar="FILE", exists=True, dir_okay=False, help="PKCS#10, PEM.")],
-    profile: Annotated[str, typer.Option("--profile", help="station, server, …")],
+    profile: Annotated[str, typer.Option("--profile", help="station or server.")],
     station: Annotated[str | None, typer.Option("--station", metavar="ID", help="For which station.")] = None,
     hostname: Annotated[list[str] | None, typer.Option("--hostname", help="For a server; repeatable.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the chain (PEM) there.")] = None,
