@@ -58,7 +58,7 @@ def make_folder(
     """
     folder = folder.absolute()
     hostnames = hostnames or _THIS_MACHINE
-    _refuse_taken(folder)
+    refuse_taken(folder)
     _check_names(organisation, hostnames)
     passing = _make_beside(folder)
     try:
@@ -116,7 +116,8 @@ def _read_passphrase_file(path: Path) -> str:
         raise SettingsWrong("VOLTWARD_PASSPHRASE_FILE", f"cannot read {path}: {_why(fault)}") from None
 
 
-def _refuse_taken(folder: Path) -> None:
+def refuse_taken(folder: Path) -> None:
+    """Raises FolderTaken where a new data folder would be made over something."""
     if (folder / TOML_NAME).exists():
         raise FolderTaken(f"{folder} is a data folder already")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

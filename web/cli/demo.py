@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from web.cli.failures import FAILED
+from web.cli.files import private_files
 
 
 def demo(
@@ -18,6 +19,7 @@ def demo(
     """Watch simulated stations walk to profile 3: console, both OCPP ports, real TLS, real keys."""
     from web.demo.play import play  # loaded when needed: it brings the whole service along
 
-    over = play(data, stations, until_done=until_done)
+    with private_files():
+        over = play(data, stations, until_done=until_done)
     if until_done and not over:
         raise typer.Exit(FAILED)

@@ -1,5 +1,8 @@
 """Files that a command was told to read or write, with errors in the caller's terms."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from web.cli.failures import WrongUse
@@ -32,3 +35,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file. Raises WrongUse."""
     write_bytes(path, text.encode())
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """While the block lasts, what this process makes is for its own user alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from web.cli.files import private_files
 from web.cli.output import Json, say, show_json, wants_json
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ def init(
     _json: Json = False,
 ) -> None:
     """Make a new data folder: database, certificate hierarchy, first admin (the password is shown once)."""
-    from web.data_folder import make_folder  # loaded when needed: it brings the whole service along
+    from web.data_folder import make_folder, refuse_taken  # loaded when needed: they bring the whole service along
 
+    refuse_taken(data)
     say("making keys and certificates; this takes a few seconds")
-    made = make_folder(data, organisation, hostname or [])
+    with private_files():
+        made = make_folder(data, organisation, hostname or [])
     if wants_json():
         show_json(_as_json(made))
         return

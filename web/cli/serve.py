@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from web.cli.files import private_files
 from web.roles import Role
 
 
@@ -18,4 +19,5 @@ def serve(
     """Serve console, API and stations until SIGTERM or Ctrl-C."""
     from web.serve import serve_folder  # loaded when needed: it brings the whole service along
 
-    serve_folder(data, frozenset(roles or [Role.ALL]))
+    with private_files():
+        serve_folder(data, frozenset(roles or [Role.ALL]))
