@@ -68,7 +68,7 @@ class Accounts:
         """A new user and the password, made here when none is given. Raises RequestRefused, UserExists."""
         if not _USER_NAME.fullmatch(name):
             raise RequestRefused("name", "a user's name is 1 to 64 of a-z 0-9 . _ @ - and begins with a-z 0-9")
-        password = password or Secret.of(secrets.token_urlsafe(18))
+        password = password or _new_password()
         hashed = _hash(password)
         now = self._clock()
         row = UserRow(name=name, password_hash=hashed, role=role.value, created_at=now)
@@ -99,8 +99,12 @@ class Accounts:
             )
         return _user(row)
 
-    def set_password(self, name: str, password: Secret, by: str) -> None:
-        """Change a password and end the user's sessions. Raises UnknownUser, RequestRefused."""
+    def set_password(self, name: str, by: str, password: Secret | None = None) -> tuple[User, Secret]:
+        """Change a password, to a made one when none is given, and end the user's sessions.
+
+        Raises UnknownUser, RequestRefused.
+        """
+        password = password or _new_password()
         hashed = _hash(password)
         now = self._clock()
         with self._store.writing() as session:
@@ -109,6 +113,7 @@ class Accounts:
             session.add(row)
             session.execute(delete(SessionRow).where(col(SessionRow.user) == name))
             self._trail.record(session, ConsoleAct.PASSWORD_CHANGED, by=by, kind="user", thing=name, now=now)
+        return _user(row), password
 
     def sign_in(self, name: str, password: Secret, address: str) -> Secret:
         """The token of a new session. Raises NotSignedIn; it does not say which half was wrong."""
@@ -254,6 +259,10 @@ class Accounts:
 
 # Each hash takes 64 MiB: people who try passwords must not be able to take all the memory.
 _HASHING = BoundedSemaphore(2)
+
+
+def _new_password() -> Secret:
+    return Secret.of(secrets.token_urlsafe(18))
 
 
 def _hash(password: Secret) -> str:

@@ -103,7 +103,7 @@ def test_the_last_admin_cannot_be_disabled(world: World) -> None:
 def test_a_new_password_ends_the_sessions(world: World) -> None:
     _, password = world.accounts.add_user("ada", Role.ADMIN, "operator")
     session = world.accounts.sign_in("ada", password, "")
-    world.accounts.set_password("ada", Secret.of("another long password"), "user:ada")
+    world.accounts.set_password("ada", "user:ada", Secret.of("another long password"))
     with pytest.raises(NotSignedIn):
         world.accounts.of_session(session)
     assert world.accounts.sign_in("ada", Secret.of("another long password"), "")

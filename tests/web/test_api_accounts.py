@@ -1,6 +1,9 @@
 import httpx
+import pytest
 
+from pki.secret_text import Secret
 from tests.web.conftest import token
+from web.errors import NotSignedIn
 from web.permissions import Role
 from web.service import Service
 
@@ -26,6 +29,28 @@ async def test_a_user_is_added_and_disabled(api: httpx.AsyncClient) -> None:
     assert disabled.json()["disabled_at"].endswith("Z")
     last = await api.post("/api/v1/users/admin/disable", json={"reason": "oops"})
     assert (last.status_code, last.json()["field"]) == (422, "name")
+
+
+async def test_a_password_that_was_chosen_is_not_told_again(api: httpx.AsyncClient) -> None:
+    added = await api.post("/api/v1/users", json={"name": "ada", "role": "auditor", "password": "chosen by herself"})
+    assert (added.status_code, added.json()["password"]) == (201, None)
+    changed = await api.post("/api/v1/users/ada/password", json={"password": "chosen once more"})
+    assert (changed.status_code, changed.json()["password"]) == (200, None)
+
+
+async def test_a_new_password_ends_the_sessions_and_stands_in_the_trail(
+    api: httpx.AsyncClient, service: Service
+) -> None:
+    _, old = service.accounts.add_user("ada", Role.AUDITOR, "operator")
+    session = service.accounts.sign_in("ada", old, "")
+    made = (await api.post("/api/v1/users/ada/password", json={})).json()["password"]
+    for ended in (lambda: service.accounts.of_session(session), lambda: service.accounts.sign_in("ada", old, "")):
+        with pytest.raises(NotSignedIn):
+            ended()
+    assert service.accounts.sign_in("ada", Secret.of(made), "")
+    records = (await api.get("/api/v1/audit", params={"kind": "user", "thing": "ada"})).json()["items"]
+    assert ("token:test admin", "user:password-changed") in [(record["by"], record["act"]) for record in records]
+    assert (await api.post("/api/v1/users/none/password", json={})).status_code == 404
 
 
 async def test_refuses_roles_that_are_none(api: httpx.AsyncClient) -> None:

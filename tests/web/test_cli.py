@@ -1,5 +1,6 @@
 """The command line over a data folder: exit codes, JSON, words. Each command runs the real routes in this process."""
 
+import io
 import json
 import sqlite3
 from collections.abc import Callable
@@ -235,6 +236,18 @@ def test_users_are_added_and_disabled(voltward: Command) -> None:
     assert voltward("user", "add", "ada", "--role", "auditor", "--json").json["password"]
     assert {user["name"] for user in voltward("user", "list", "--json").json["items"]} == {"ada", "admin"}
     assert voltward("user", "disable", "ada", "--reason", "left", "--json").json["disabled_at"]
+
+
+def test_only_a_password_that_was_made_is_shown(voltward: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = "a password of my own"
+    for arguments in (("user", "add", "ada", "--role", "auditor"), ("user", "password", "ada")):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{chosen}\n"))
+        ran = voltward(*arguments, "--password-stdin")
+        assert (ran.code, chosen in ran.out + ran.err, "this once" in ran.err) == (0, False, False)
+    made = voltward("user", "password", "ada", "--json")
+    assert len(made.json["password"]) >= 12
+    assert "this once" in made.err
+    assert voltward("user", "password", "nobody").code == 2
 
 
 def test_the_trail_is_verified_listed_and_exported(voltward: Command, tmp_path: Path) -> None:

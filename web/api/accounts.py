@@ -20,6 +20,12 @@ class NewUserIn(In):
     password: str | None = Field(default=None, repr=False)
 
 
+class NewPasswordIn(In):
+    """A password to set. Without one it is made and shown once."""
+
+    password: str | None = Field(default=None, repr=False)
+
+
 class NewTokenIn(In):
     """A token to make."""
 
@@ -35,10 +41,20 @@ def list_users(doors: Doors, _caller: Principal = Depends(Needs(Permission.USERS
 
 @router.post("/users", status_code=201)
 def add_user(doors: Doors, body: NewUserIn, caller: Principal = Depends(Needs(Permission.USERS_CHANGE))) -> NewUserOut:
-    """Add a user; the password is in this answer and nowhere else."""
+    """Add a user. A password that was made here is in this answer and nowhere else."""
     given = Secret.of(body.password) if body.password is not None else None
     user, password = doors.accounts.add_user(body.name, body.role, caller.name, given)
-    return NewUserOut(**UserOut.of(user).model_dump(), password=password.text())
+    return NewUserOut.made(user, password if given is None else None)
+
+
+@router.post("/users/{name}/password")
+def set_password(
+    doors: Doors, name: str, body: NewPasswordIn, caller: Principal = Depends(Needs(Permission.USERS_CHANGE))
+) -> NewUserOut:
+    """Replace a user's password and end the sessions. One that was made here is in this answer and nowhere else."""
+    given = Secret.of(body.password) if body.password is not None else None
+    user, password = doors.accounts.set_password(name, caller.name, given)
+    return NewUserOut.made(user, password if given is None else None)
 
 
 @router.post("/users/{name}/disable")

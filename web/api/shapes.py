@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from csms_bridge.station import AddedStation, Overview
 from pki.audit import Finding
 from pki.authority import AuthorityInfo
+from pki.secret_text import Secret
+from web.accounts import User
 
 Item = TypeVar("Item")
 
@@ -305,9 +307,14 @@ class UserOut(Out):
 
 
 class NewUserOut(UserOut):
-    """A new user, with the password this once."""
+    """A user with a new password; `password` is there once, when it was made here."""
 
-    password: str
+    password: str | None
+
+    @classmethod
+    def made(cls, user: User, made: Secret | None) -> Self:
+        """A user, with the password that was made here (not with one that somebody chose)."""
+        return cls(**UserOut.of(user).model_dump(), password=made.text() if made is not None else None)
 
 
 class TokenOut(Out):

@@ -1,36 +1,44 @@
 """voltward user: people who may sign in to the console."""
 
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from web.cli.client import Data, segment, service
-from web.cli.output import Json, say, show_fields, show_list
+from web.cli.output import Json, say, show_fields, show_list, wants_json
 from web.permissions import Role
 
-app = typer.Typer(help="Add, list and disable console users.", no_args_is_help=True)
+app = typer.Typer(help="Add, list and disable console users, set their passwords.", no_args_is_help=True)
 
 _COLUMNS = ("name", "role", "created_at", "last_sign_in", "disabled_at")
 Name = Annotated[str, typer.Argument(metavar="NAME")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 @app.command()
 def add(
     name: Name,
     role: Annotated[Role, typer.Option("--role", help="What the person may do.")],
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-    ] = False,
+    password_stdin: PasswordStdin = False,
     data: Data = None,
     _json: Json = False,
 ) -> None:
     """Add a user. Without --password-stdin a password is made and shown once."""
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    chosen = _read_password() if password_stdin else None
     with service(data) as client:
-        added = client.post("users", {"name": name, "role": role.value, "password": password})
-    say("the password is shown this once")
-    show_fields(added, ("name", "role", "password"))
+        added = client.post("users", {"name": name, "role": role.value, "password": chosen})
+    _show(added)
+
+
+@app.command("password")
+def set_password(name: Name, password_stdin: PasswordStdin = False, data: Data = None, _json: Json = False) -> None:
+    """Replace a user's password and end the sessions. Without --password-stdin one is made and shown once."""
+    chosen = _read_password() if password_stdin else None
+    with service(data) as client:
+        changed = client.post(f"users/{segment(name)}/password", {"password": chosen})
+    _show(changed)
 
 
 @app.command("list")
@@ -50,3 +58,16 @@ def disable(
     """Bar a user for good and end the sessions."""
     with service(data) as client:
         show_fields(client.post(f"users/{segment(name)}/disable", {"reason": reason}))
+
+
+def _read_password() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _show(user: Mapping[str, Any]) -> None:
+    """The password stands in the answer only when it was made there; a chosen one is not repeated."""
+    if user["password"] is None:
+        show_fields(user if wants_json() else {"name": user["name"], "role": user["role"]})
+        return
+    say("the password is shown this once")
+    show_fields(user, ("name", "role", "password"))
