@@ -15,8 +15,9 @@ from web import loop
 from web.cli.client import Data, ServiceClient, segment, service
 from web.cli.failures import CommandFailed, WrongUse
 from web.cli.files import read_text
-from web.cli.output import plain, say
+from web.cli.output import Json, plain, say, show_list
 from web.cli.station import Ocpp
+from web.factory_passwords import factory_password, keep_factory_password
 
 _RAMP = 50.0  # stations a second
 
@@ -28,6 +29,14 @@ class KeyKind(StrEnum):
     RSA = "rsa"
 
 
+def _show_faults(asked: bool) -> None:
+    """Not eager: it comes after --json, and before it is missed that --url is not there."""
+    if asked:
+        faults = [{"fault": fault.value, "rule": fault.rule} for fault in Fault]
+        show_list({"items": faults, "next": None}, ("fault", "rule"))
+        raise typer.Exit
+
+
 def simulate(
     url: Annotated[str, typer.Option("--url", metavar="URL", help="ws://host:port/path, without the identity.")],
     count: Annotated[int, typer.Option("--count", min=1, max=20_000, help="How many stations.")] = 1,
@@ -35,7 +44,13 @@ def simulate(
     profile: Annotated[int, typer.Option("--profile", min=0, max=3, help="The profile they begin on.")] = 1,
     prefix: Annotated[str, typer.Option("--prefix", help="Their identities are PREFIX-0001 and so on.")] = "SIM",
     password: Annotated[str | None, typer.Option("--password", help="The Basic password of all of them.")] = None,
-    fault: Annotated[list[Fault] | None, typer.Option("--fault", help="A way to misbehave; repeatable.")] = None,
+    fault: Annotated[
+        list[Fault] | None,
+        typer.Option("--fault", metavar="FAULT", help="A way to misbehave, see --list-faults; repeatable."),
+    ] = None,
+    _list_faults: Annotated[
+        bool, typer.Option("--list-faults", help="List the faults with their rules.", callback=_show_faults)
+    ] = False,
     key: Annotated[KeyKind, typer.Option("--key", help="The kind of key they make.")] = KeyKind.EC,
     register: Annotated[
         bool, typer.Option("--register", help="Register them first, at VOLTWARD_URL or in --data.")
@@ -48,6 +63,7 @@ def simulate(
         Path | None, typer.Option("--state", metavar="DIR", help="Where they remember keys and settings.")
     ] = None,
     data: Data = None,
+    _json: Json = False,
 ) -> None:
     """Run simulated stations until SIGTERM or Ctrl-C. What happens to them goes to standard error."""
     identities = [f"{prefix}-{number:04}" for number in range(1, count + 1)]
@@ -55,6 +71,8 @@ def simulate(
     if register:
         with service(data) as client:
             passwords |= register_all(client, identities, ocpp, profile, password)
+    if state is not None:
+        passwords = with_kept(state, passwords)
     common = {
         "url": url,
         "version": ocpp.value,
@@ -89,6 +107,14 @@ def register_all(
     added = client.post("stations/import", {"stations": rows})["items"]
     say(f"registered {len(added)} stations")
     return {one["id"]: password if password is not None else one["password"] for one in added}
+
+
+def with_kept(state: Path, passwords: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Keep the passwords that are known, and recall those that an earlier run kept."""
+    for identity, password in passwords.items():
+        if password is not None:
+            keep_factory_password(state / identity, password)
+    return {identity: password or factory_password(state / identity) for identity, password in passwords.items()}
 
 
 def serial_of(identity: str) -> str:

@@ -18,6 +18,7 @@ from pki.secret_text import Secret
 from web.data_folder import make_folder, open_folder
 from web.demo.cast import Part
 from web.errors import FolderMissing
+from web.factory_passwords import factory_password, keep_factory_password
 from web.permissions import FOLDER_OPERATOR
 from web.service import Service
 from web.settings import TOML_NAME
@@ -64,10 +65,9 @@ def put_on_record(service: Service, parts: Sequence[Part], memories: Path) -> No
         try:
             service.fleet.station(part.id)
         except UnknownStation:
-            memory.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = NewStation(part.id, part.serial, part.version, part.profile, site=part.id.rsplit("-", 1)[0])
             added = service.fleet.add_station(new, FOLDER_OPERATOR.name)
-            _write(memory / "factory-password", added.password.text() if added.password else "")
+            keep_factory_password(memory, added.password.text() if added.password else "")
 
 
 def begin_walks(service: Service, parts: Sequence[Part]) -> None:
@@ -84,14 +84,14 @@ def factory_settings(part: Part, stage: Stage, port: int) -> StationConfig:
     """A station as it leaves the factory; what it has learned since lies in its memory."""
     tls = part.profile >= SecurityProfile.TLS_BASIC
     memory = stage.memories / part.id
-    password = (memory / "factory-password").read_text()
+    password = factory_password(memory)
     return StationConfig(
         identity=part.id,
         serial=part.serial,
         url=f"{'wss' if tls else 'ws'}://localhost:{port}/ocpp",
         version=part.version.value,
         profile=int(part.profile),
-        password=password.encode() or None,
+        password=password.encode() if password else None,
         roots=(stage.service.authority.operator_root().certificate_pem,) if tls else (),
         faults=part.faults,
         vendor=part.vendor,
