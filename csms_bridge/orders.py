@@ -3,8 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from sqlalchemy import update
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.errors import UnknownCommand, UnknownStation
@@ -67,26 +66,31 @@ class Orders:
 
     def finish(self, order: CommandOrder, answer: object, error: str = "") -> None:
         """What the station answered, without secrets, or why there is no answer. What was sent is redacted too."""
-        now = self._clock()
         with self._store.writing() as session:
             row = session.get(CommandRow, order.id)
-            if row is None:
-                return
-            row.state = "failed" if error else "answered"
-            row.answer, row.error, row.updated_at = json.dumps(redact(answer)), error, now
-            row.payload = json.dumps(redact(json.loads(row.payload)))
-            session.add(row)
-            self._trail.record(
-                session, FleetAct.COMMAND_ANSWERED, by=f"station:{row.station}", kind="station", thing=row.station,
-                reason=error, details={"command": row.id, "action": row.action, "state": row.state}, now=now,
-            )  # fmt: skip
+            if row is not None:
+                self._close(session, row, json.dumps(redact(answer)), error)
 
     def withdraw(self, command: int, why: str) -> CommandOrder:
-        """Give up on a command that was not sent yet; one that was sent is left to its end."""
+        """Give up on a command that was not sent yet; one that was sent is left to its end. Raises UnknownCommand."""
+        order = self.order(command)
         with self._store.writing() as session:
-            waiting = update(CommandRow).where(col(CommandRow.id) == command, col(CommandRow.state) == "waiting")
-            session.execute(waiting.values(state="failed", error=why, updated_at=self._clock()))
-        return self.order(command)
+            row = session.get(CommandRow, command)
+            if row is not None and row.state == "waiting":
+                self._close(session, row, "null", why)
+        return self.order(order.id)
+
+    def _close(self, session: Session, row: CommandRow, answer: str, error: str) -> None:
+        now = self._clock()
+        row.state = "failed" if error else "answered"
+        row.answer, row.error, row.updated_at = answer, error, now
+        row.payload = json.dumps(redact(json.loads(row.payload)))
+        session.add(row)
+        by = "service" if error else f"station:{row.station}"
+        self._trail.record(
+            session, FleetAct.COMMAND_ANSWERED, by=by, kind="station", thing=row.station, reason=error, now=now,
+            details={"command": row.id, "action": row.action, "state": row.state},
+        )  # fmt: skip
 
 
 def order_of(row: CommandRow) -> CommandOrder:

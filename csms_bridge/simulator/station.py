@@ -208,7 +208,7 @@ class SimulatedStation:
             self.emit(Answered(self.config.identity, action, refusal.code))
             raise
         except Exception as fault:
-            log.exception("command-failed", station=self.config.identity, action=action)
+            log.exception("command_failed", station=self.config.identity, action=action)
             raise CommandRefused("InternalError") from fault
         self.emit(Answered(self.config.identity, action, _status_of(answer.payload)))
         return self._withhold(action, answer)
@@ -273,7 +273,7 @@ class SimulatedStation:
         except (ConnectionLost, CallFailed):
             return
         except Exception:
-            log.exception("station-task-failed", station=self.config.identity)
+            log.exception("station_task_failed", station=self.config.identity)
 
 
 async def _end(tasks: set[asyncio.Task[None]]) -> None:
