@@ -47,6 +47,8 @@ from pki.errors import PkiError
 
 log = structlog.get_logger(__name__)
 
+LONGEST_SERIAL = 25
+"""`serialNumber` and `chargePointSerialNumber` of a BootNotification, in all three versions."""
 LAST_WORDS = 5.0
 """Seconds that a replaced line has for what it still holds."""
 COMPLAINTS = ("InvalidCentralSystemCertificate", "InvalidCsms", "InvalidCharg", "InvalidTLS", "Discarded")
@@ -158,6 +160,7 @@ class Session:
         await self._feed(Connected(admitted.profile, admitted.certificate_serial, self.arrival.password))
         await self._sign_waiting()
         for delivery in await asyncio.to_thread(self._desk.enrolment.undelivered, self.station):
+            await self._feed(Issued(delivery.serial, delivery.root))  # its walk may not have heard of it before a crash
             await self._deliver_unless_walking(delivery)
 
     async def _let_predecessor_end(self) -> None:
@@ -231,13 +234,18 @@ class Session:
         """BootNotification. On profile 3 the serial must be the certificate's CN (B01.FR.11/.12; 1.6 by policy)."""
         reply = self._standing(action, payload)
         on_certificate = self.arrival.admitted.profile is SecurityProfile.MUTUAL_TLS
-        if on_certificate and boot.serials and self.arrival.serial not in boot.serials:
+        if on_certificate and boot.serials and not any(self._is_its_serial(serial) for serial in boot.serials):
             reason = "the serial number in the BootNotification is not the certificate's"
             rejected = {**reply.payload, "status": "Rejected"}
             return Reply(rejected, then=lambda: self._spawn(self.drop(reason)))
         await asyncio.to_thread(self._desk.sightings.booted, self.station, boot)
         self._booted = True
         return Reply(reply.payload, then=self.nudge)
+
+    def _is_its_serial(self, told: str) -> bool:
+        """The field ends at 25 characters; a longer serial number comes cut off or not at all."""
+        registered = self.arrival.serial
+        return told == registered or (len(told) == LONGEST_SERIAL and registered.startswith(told))
 
     async def _certificate_asked(self, asked: e.CertificateAsked) -> Reply:
         """Answered at once; signing begins when the answer is on its way (A02.FR.11/.12)."""

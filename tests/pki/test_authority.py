@@ -98,11 +98,11 @@ def test_a_server_certificate_can_be_ordered(room: Room) -> None:
     assert opinion.extended_key_usage_value.native == ["server_auth"]
 
 
-def test_a_makers_own_signer_can_be_ordered(room: Room) -> None:
+def test_a_firmware_signer_is_never_ordered(room: Room) -> None:
+    """Firmware signers are the service's own; an order would name hosts that such a certificate cannot have."""
     request = room.authority.read_request(pem_request(generate_key(KeyAlgorithm.EC_P256), "Release Signer"))
-    certificate = room.authority.issue(Order(request, "firmware", "Release Signer"), "user:admin")
-    assert (certificate.authority, certificate.root) == ("manufacturer", "manufacturer")
-    assert certificate.chain_pem == certificate.pem
+    with pytest.raises(OrderRefused, match="no certificate profile"):
+        room.authority.issue(Order(request, "firmware", "Release Signer"), "user:admin")
 
 
 @pytest.mark.parametrize("profile", ["root", "issuing", "ocsp", "nonsense"])
