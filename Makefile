@@ -31,7 +31,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST) -m "not end_to_end"
+	$(PYTEST) -m "not end_to_end and not slow"
 
 format: install
 	$(BIN)/ruff format .

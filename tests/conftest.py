@@ -4,6 +4,24 @@ import pytest
 
 from web.logs import set_up_logs
 
+# They start many processes or render many pages: `make test` runs them, `make check` does not.
+SLOW_FILES = {
+    "test_cli.py",
+    "test_crl.py",
+    "test_docs.py",
+    "test_firmware.py",
+    "test_ocsp.py",
+    "test_pages.py",
+    "test_readme.py",
+    "test_routes.py",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.name in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _logs() -> None:
