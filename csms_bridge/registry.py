@@ -55,10 +55,10 @@ class Registry:
         self._clock = clock
 
     def add(self, stations: Sequence[NewStation], by: str) -> list[AddedStation]:
-        """Register all of them or none. Raises StationExists, or StationRefused naming the row from 1."""
+        """Register all of them or none. Raises StationExists, which names the id or serial number that is taken."""
         now = self._clock()
         with self._store.writing() as session:
-            return [self._add(session, new, by, now, row) for row, new in enumerate(stations, start=1)]
+            return [self._add(session, new, by, now) for new in stations]
 
     def station(self, station: str) -> Station:
         """One station. Raises UnknownStation."""
@@ -135,7 +135,7 @@ class Registry:
                 by_profile=dict.fromkeys((None, 0, 1, 2, 3), 0) | dict(profiles),
             )
 
-    def _add(self, session: Session, new: NewStation, by: str, now: datetime, number: int) -> AddedStation:
+    def _add(self, session: Session, new: NewStation, by: str, now: datetime) -> AddedStation:
         if session.get(StationRow, new.id) is not None:
             raise StationExists("id", new.id)
         if session.exec(select(StationRow.id).where(StationRow.serial == new.serial)).first() is not None:
