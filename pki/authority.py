@@ -6,6 +6,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from pki.alarms import Alarms
 from pki.audit import AuditTrail, PkiAct
 from pki.ceremony import DEFAULT_HIERARCHY, Ceremony
 from pki.certificates import Certificate, Certificates, CertificateState, certificate_of, pem_of
@@ -63,6 +64,7 @@ class Authority:
     ) -> None:
         self.settings = settings
         self.trail = trail
+        self.alarms = Alarms(store, clock)
         self._store = store
         self._keys = keys
         self._clock = clock

@@ -174,6 +174,7 @@ def _authority_row(plan: AuthorityPlan, row: CertificateRow, shards: int) -> Aut
         not_after=row.not_after,
         crl_shards=shards,
         der=row.der,
+        post=plan.name,
     )
 
 

@@ -8,7 +8,7 @@ PkiError
 ├── IssuerEndsTooSoon      the operator: roll the authority over
 ├── MisSigned              us: what came back from the signer is not what we asked for
 ├── TokenSpent             us: a step of issuing was repeated
-├── UnknownCertificate, UnknownAuthority, UnknownFirmware     the caller: no such thing
+├── UnknownCertificate, UnknownAuthority, UnknownFirmware, UnknownAlarm     the caller: no such thing
 ├── AlreadyRevoked, NotHeld, RevocationRefused                the caller: the state does not allow it
 ├── FirmwareRefused        whoever ordered the signature
 └── KeyStoreError
@@ -110,6 +110,14 @@ class UnknownFirmware(PkiError):
     def __init__(self, firmware_id: str) -> None:
         super().__init__(f"there is no firmware with id {firmware_id!r}")
         self.firmware_id = firmware_id
+
+
+class UnknownAlarm(PkiError):
+    """No alarm has this number."""
+
+    def __init__(self, alarm_id: str) -> None:
+        super().__init__(f"there is no alarm {alarm_id!r}")
+        self.alarm_id = alarm_id
 
 
 class AlreadyRevoked(PkiError):

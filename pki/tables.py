@@ -66,6 +66,9 @@ class AuthorityRow(SQLModel, table=True):
     not_after: datetime = Field(sa_type=UtcDateTime)
     crl_shards: int  # fixed at birth: the addresses stand in the certificates
     der: bytes = Field(sa_type=LargeBinary)
+    post: str = Field(default="", index=True)  # what it does, e.g. `stations-rsa`; a successor takes over the post
+    status: str = "active"  # prepared, active (one per post issues), retired
+    custody: str = "here"  # `here`, or `elsewhere` for a key on another machine
 
 
 class SerialRow(SQLModel, table=True):
@@ -104,6 +107,8 @@ class CertificateRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_certificates_station", "station", "not_after"),
         Index("ix_certificates_authority", "authority", "not_after"),
+        Index("ix_certificates_not_after", "not_after"),
+        Index("ix_certificates_common_name", "common_name"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
@@ -187,3 +192,147 @@ class FirmwareRow(SQLModel, table=True):
     requested_by: str
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)
     signed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class CrossCertificateRow(SQLModel, table=True):
+    """A certificate for an authority's key, signed by an authority other than its parent (RFC 5280 §3.2)."""
+
+    __tablename__ = "cross_certificates"
+
+    serial: str = Field(primary_key=True)
+    authority: str = Field(index=True)  # whose key is certified
+    issuer: str  # who certifies it
+    not_after: datetime = Field(sa_type=UtcDateTime)
+    der: bytes = Field(sa_type=LargeBinary)
+
+
+class AnchorRow(SQLModel, table=True):
+    """Somebody else's root that we trust for one purpose: a maker's, for the first contact of its stations."""
+
+    __tablename__ = "anchors"
+
+    sha256: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    vendor: str
+    not_after: datetime = Field(sa_type=UtcDateTime)
+    added_by: str
+    added_at: datetime = Field(sa_type=UtcDateTime)
+    der: bytes = Field(sa_type=LargeBinary)
+
+
+class CeremonyRow(SQLModel, table=True):
+    """The signed record of a key ceremony or of one step of a roll-over."""
+
+    __tablename__ = "ceremonies"
+
+    id: str = Field(primary_key=True)
+    title: str
+    record: str = Field(sa_type=Text)  # canonical JSON, exactly as it was signed
+    signature: str  # base64
+    held_by: str
+    held_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RolloverRow(SQLModel, table=True):
+    """An authority on its way to a successor, and how far it is."""
+
+    __tablename__ = "rollovers"
+
+    id: str = Field(primary_key=True)
+    old: str = Field(index=True)
+    new: str
+    step: str
+    started_by: str
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    moved_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ChainChoiceRow(SQLModel, table=True):
+    """Which root one station's chain shall end in; stations without a row get the chain without cross-certificates."""
+
+    __tablename__ = "chain_choices"
+
+    station: str = Field(primary_key=True)
+    root: str
+    chosen_by: str
+    chosen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class BlockedKeyRow(SQLModel, table=True):
+    """A public key that is never certified again."""
+
+    __tablename__ = "blocked_keys"
+
+    spki_sha256: str = Field(primary_key=True)
+    note: str = Field(sa_type=Text)
+    blocked_by: str
+    blocked_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ShapeRow(SQLModel, table=True):
+    """A shape of certificate (profile, issuer, kind of key) that the full linter has passed."""
+
+    __tablename__ = "linted_shapes"
+
+    fingerprint: str = Field(primary_key=True)
+    profile: str
+    authority: str
+    linter: str  # name and version
+    linted_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class MarkRow(SQLModel, table=True):
+    """How far a background job has come."""
+
+    __tablename__ = "marks"
+
+    job: str = Field(primary_key=True)
+    position: int = Field(sa_type=BigInteger)
+
+
+class AlarmRow(SQLModel, table=True):
+    """Something that a person should look at. One open alarm per kind and thing."""
+
+    __tablename__ = "alarms"
+    __table_args__ = (Index("ix_alarms_thing", "kind", "thing", "cleared_at"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
+    kind: str
+    severity: str
+    thing: str
+    sentence: str = Field(sa_type=Text)
+    raised_at: datetime = Field(sa_type=UtcDateTime)
+    repeated_at: datetime = Field(sa_type=UtcDateTime)
+    times: int = 1
+    cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    cleared_by: str | None = None
+    told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the webhook took it
+
+
+class CheckpointRow(SQLModel, table=True):
+    """The heads of all audit chains at one moment, signed."""
+
+    __tablename__ = "audit_checkpoints"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    statement: str = Field(sa_type=Text)  # canonical JSON, exactly as it was signed
+    signature: str  # base64
+    certificate: str = Field(sa_type=Text)  # PEM of the key that signed
+    stamp: bytes | None = Field(default=None, sa_type=LargeBinary)  # RFC 3161 TimeStampResp, DER
+
+
+class EnrolmentCodeRow(SQLModel, table=True):
+    """A one-time code with which a station (or a factory line) may enrol over EST. Only its digest is kept."""
+
+    __tablename__ = "enrolment_codes"
+
+    id: str = Field(primary_key=True)
+    digest: str = Field(unique=True)
+    station: str = Field(index=True)
+    made_by: str
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    used_for: str | None = None  # the serial number that it led to
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

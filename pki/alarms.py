@@ -1,0 +1,158 @@
+"""Alarms: what a person should look at, kept until somebody or something clears it.
+
+An alarm has a kind and names a thing (a serial number, a station, a key). While it is open, raising it again
+counts up instead of making another, so that a fault in a loop does not bury the console.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import structlog
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from pki.clock import Clock
+from pki.errors import UnknownAlarm
+from pki.store import Store, hold_lock
+from pki.tables import AlarmRow
+
+log = structlog.get_logger()
+
+
+class AlarmKind(StrEnum):
+    """What can be wrong. The pages and the webhook read these names too."""
+
+    KEY_USED_ELSEWHERE = "key-used-elsewhere"
+    BLOCKED_KEY = "blocked-key"
+    LINT_FINDING = "lint-finding"
+    SIGNER_UNAVAILABLE = "signer-unavailable"
+    EXPIRES_SOON = "expires-soon"
+    AUTHORITY_EXPIRES = "authority-expires"
+    CRL_LATE = "crl-late"
+    AUDIT_DAMAGED = "audit-damaged"
+    CHECKPOINT_FAILED = "checkpoint-failed"
+
+
+class Severity(StrEnum):
+    """How soon somebody should look."""
+
+    NOTICE = "notice"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm. `cleared_at` is None while it is open."""
+
+    id: int
+    kind: AlarmKind
+    severity: Severity
+    thing: str
+    sentence: str
+    raised_at: datetime
+    repeated_at: datetime
+    times: int
+    cleared_at: datetime | None
+    cleared_by: str | None
+
+
+class Alarms:
+    """Raises, lists and clears alarms. Safe to use from several threads and processes."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._listeners: list[Callable[[Alarm], None]] = []
+
+    def subscribe(self, listener: Callable[[Alarm], None]) -> None:
+        """Call `listener` after each alarm that this process newly raised, in the thread that raised it."""
+        self._listeners.append(listener)
+
+    def sound(self, kind: AlarmKind, thing: str, sentence: str, severity: Severity = Severity.WARNING) -> Alarm:
+        """Raise an alarm, or count up the open one of this kind and thing, in a transaction of its own."""
+        now = self._clock()
+        with self._store.writing() as session:
+            row, is_new = _raised(session, kind, thing, sentence, severity, now)
+        alarm = alarm_of(row)
+        if is_new:
+            log.warning("alarm", kind=kind.value, thing=thing, sentence=sentence, severity=severity.value)
+            self._tell(alarm)
+        return alarm
+
+    def clear(self, alarm_id: int, by: str) -> Alarm:
+        """Close an alarm; closing it twice changes nothing. Raises UnknownAlarm."""
+        with self._store.writing() as session:
+            row = session.get(AlarmRow, alarm_id, populate_existing=True)
+            if row is None:
+                raise UnknownAlarm(str(alarm_id))
+            if row.cleared_at is None:
+                row.cleared_at, row.cleared_by = self._clock(), by
+                session.add(row)
+        return alarm_of(row)
+
+    def settle(self, kind: AlarmKind, thing: str, by: str = "service") -> None:
+        """Close the open alarm of this kind and thing, if there is one: what was wrong is right again."""
+        is_open = (col(AlarmRow.kind) == kind, col(AlarmRow.thing) == thing, col(AlarmRow.cleared_at).is_(None))
+        with self._store.reading() as session:
+            found = session.execute(select(col(AlarmRow.id)).where(*is_open)).scalars().all()
+        for alarm_id in found:
+            self.clear(alarm_id or 0, by)
+
+    def open(self, limit: int = 1000) -> list[Alarm]:
+        """What is not cleared, the newest first."""
+        query = select(AlarmRow).where(col(AlarmRow.cleared_at).is_(None)).order_by(col(AlarmRow.id).desc())
+        with self._store.reading() as session:
+            return [alarm_of(row) for row in session.execute(query.limit(limit)).scalars()]
+
+    def page(self, after: int | None = None, limit: int = 100) -> list[Alarm]:
+        """All alarms, open and cleared, the newest first; `after` is the last id of the page before."""
+        query = select(AlarmRow).order_by(col(AlarmRow.id).desc()).limit(limit)
+        if after is not None:
+            query = query.where(col(AlarmRow.id) < after)
+        with self._store.reading() as session:
+            return [alarm_of(row) for row in session.execute(query).scalars()]
+
+    def _tell(self, alarm: Alarm) -> None:
+        for listener in self._listeners:
+            try:
+                listener(alarm)
+            except Exception:  # the alarm is on record; one deaf listener must not keep it from the others
+                log.exception("alarm_listener_failed", alarm=alarm.id)
+
+
+def _raised(
+    session: Session, kind: AlarmKind, thing: str, sentence: str, severity: Severity, now: datetime
+) -> tuple[AlarmRow, bool]:
+    """The row, and whether it is a new one."""
+    hold_lock(session, f"alarm:{kind}:{thing}")
+    is_open = (col(AlarmRow.kind) == kind, col(AlarmRow.thing) == thing, col(AlarmRow.cleared_at).is_(None))
+    row = session.execute(select(AlarmRow).where(*is_open)).scalars().first()
+    if row is not None:
+        row.sentence, row.severity, row.repeated_at, row.times = sentence, severity.value, now, row.times + 1
+        session.add(row)
+        return row, False
+    row = AlarmRow(
+        kind=kind.value, severity=severity.value, thing=thing, sentence=sentence, raised_at=now, repeated_at=now
+    )
+    session.add(row)
+    session.flush()
+    return row, True
+
+
+def alarm_of(row: AlarmRow) -> Alarm:
+    """The domain object of a row."""
+    return Alarm(
+        id=row.id or 0,
+        kind=AlarmKind(row.kind),
+        severity=Severity(row.severity),
+        thing=row.thing,
+        sentence=row.sentence,
+        raised_at=row.raised_at,
+        repeated_at=row.repeated_at,
+        times=row.times,
+        cleared_at=row.cleared_at,
+        cleared_by=row.cleared_by,
+    )
