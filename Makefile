@@ -21,7 +21,7 @@ demo: install
 	$(BIN)/voltward demo --data $(DEMO)
 
 test: install
-	sh .ci/packages openssl chromium
+	sh .ci/packages openssl chromium curl softhsm2 postgresql
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
