@@ -191,6 +191,9 @@ def _connect(folder: Path, settings: Settings) -> Store:
     except DBAPIError as fault:
         store.close()
         raise SettingsWrong("VOLTWARD_DATABASE_URL", f"the database does not answer: {_why(fault)}") from None
+    except TypeError:  # the driver hands out bytes for text where the database has no encoding (SQL_ASCII)
+        store.close()
+        raise SettingsWrong("VOLTWARD_DATABASE_URL", "the database must have the encoding UTF8") from None
     return store
 
 

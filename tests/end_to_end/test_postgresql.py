@@ -1,0 +1,60 @@
+"""The whole service over PostgreSQL: what SQLite shows, several processes on one database must show too."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.postgres import Postgres, needs_postgresql, running_postgres
+from tests.end_to_end.running_service import RunningService, voltward
+from tests.end_to_end.stations import Version, register, station, walk_until
+
+pytestmark = [pytest.mark.end_to_end, needs_postgresql]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    service = RunningService(tmp_path_factory.mktemp("on-postgres") / "data")
+    service.extra["VOLTWARD_DATABASE_URL"] = postgres.new_database("whole")
+    made = voltward("init", "--data", str(service.folder), "--organisation", "Test Operator", env=service.environment)
+    assert made.returncode == 0, made.stderr
+    service.start()
+    yield service
+    service.stop()
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_a_station_walks_from_1_to_3(on_postgres: RunningService, version: Version) -> None:
+    password = await asyncio.to_thread(register, on_postgres, f"PG-{version}", version)
+    async with station(on_postgres, f"PG-{version}", version, password):
+        started = await asyncio.to_thread(on_postgres.post, "walks", {"station": f"PG-{version}", "to": 3})
+        walk = await walk_until(on_postgres, started["id"], "done", "held")
+        assert walk["state"] == "done", walk
+
+
+def test_a_folder_on_an_occupied_database_is_refused(on_postgres: RunningService, tmp_path: Path) -> None:
+    made = voltward("init", "--data", str(tmp_path / "second"), "--organisation", "Other", env=on_postgres.environment)
+    assert made.returncode == 2
+    assert "holds a Voltward installation already" in made.stderr
+
+
+def test_the_trail_verifies(on_postgres: RunningService) -> None:
+    found = on_postgres.cli("audit", "verify", "--data", str(on_postgres.folder), "--json")
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["findings"] == []
+
+
+def test_a_database_that_is_not_in_unicode_is_refused(postgres: Postgres, tmp_path: Path) -> None:
+    database = {"VOLTWARD_DATABASE_URL": postgres.new_database("ascii", encoding="SQL_ASCII")}
+    made = voltward("init", "--data", str(tmp_path / "data"), "--organisation", "Test Operator", env=database)
+    assert made.returncode == 2
+    assert "UTF8" in made.stderr
+    assert not (tmp_path / "data").exists()
