@@ -52,6 +52,7 @@ class RunningService:
         self._process: subprocess.Popen[bytes] | None = None
         self._token: str | None = None
         self.extra: dict[str, str] = {}
+        self.roles: tuple[str, ...] = ("all",)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -78,7 +79,7 @@ class RunningService:
         """Start the process and wait until it is ready for stations and people."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "web.cli", "serve", "--data", str(self.folder)],
+                [sys.executable, "-m", "web.cli", "serve", "--data", str(self.folder), *self._role_options()],
                 env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
@@ -130,12 +131,23 @@ class RunningService:
         while time.monotonic() < end:
             if self._process is not None and self._process.poll() is not None:
                 break
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.1)
+            if self._answers():
+                return
+            time.sleep(0.1)
         raise AssertionError(f"the service did not come up:\n{self.log.read_text()}")
+
+    def _answers(self) -> bool:
+        """A process without a console is up when stations can reach it."""
+        try:
+            if {"all", "web"} & set(self.roles):
+                return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            socket.create_connection(("127.0.0.1", self.ocpp_port), timeout=2).close()
+        except (httpx.TransportError, OSError):
+            return False
+        return True
+
+    def _role_options(self) -> list[str]:
+        return [option for role in self.roles for option in ("--roles", role)]
 
     def _end(self, number: int) -> int:
         if self._process is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) ->
     service.stop()
 
 
+@pytest.fixture(scope="module")
+def second_node(on_postgres: RunningService) -> Iterator[RunningService]:
+    """A process for stations alone, with the keys of the first one's folder and its database."""
+    node = RunningService(shutil.copytree(on_postgres.folder, on_postgres.folder.with_name("second-node")))
+    node.extra.update(on_postgres.extra, VOLTWARD_NODE="second", VOLTWARD_PUBLIC_URL=on_postgres.url)
+    node.roles = ("bridge",)
+    node.start()
+    yield node
+    node.stop()
+
+
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 async def test_a_station_walks_from_1_to_3(on_postgres: RunningService, version: Version) -> None:
     password = await asyncio.to_thread(register, on_postgres, f"PG-{version}", version)
@@ -38,6 +50,21 @@ async def test_a_station_walks_from_1_to_3(on_postgres: RunningService, version:
         started = await asyncio.to_thread(on_postgres.post, "walks", {"station": f"PG-{version}", "to": 3})
         walk = await walk_until(on_postgres, started["id"], "done", "held")
         assert walk["state"] == "done", walk
+
+
+async def test_a_revocation_on_one_node_closes_the_line_on_another(
+    on_postgres: RunningService, second_node: RunningService
+) -> None:
+    """DESIGN §3.5, over two processes that share nothing but the database and the keys."""
+    password = await asyncio.to_thread(register, on_postgres, "NODE-2", "2.0.1")
+    async with station(second_node, "NODE-2", "2.0.1", password) as walked:
+        started = await asyncio.to_thread(on_postgres.post, "walks", {"station": "NODE-2", "to": 3})
+        walk = await walk_until(on_postgres, started["id"], "done", "held")
+        assert walk["state"] == "done", walk
+        serial = walked.client_serial
+        body = {"reason": "keyCompromise"}
+        await asyncio.to_thread(on_postgres.post, f"certificates/{serial}/revoke", body)
+        await _until_offline(on_postgres, "NODE-2")
 
 
 def test_a_folder_on_an_occupied_database_is_refused(on_postgres: RunningService, tmp_path: Path) -> None:
@@ -58,3 +85,12 @@ def test_a_database_that_is_not_in_unicode_is_refused(postgres: Postgres, tmp_pa
     assert made.returncode == 2
     assert "UTF8" in made.stderr
     assert not (tmp_path / "data").exists()
+
+
+async def _until_offline(service: RunningService, identity: str, within: float = 10) -> None:
+    async with asyncio.timeout(within):
+        while True:
+            seen = await asyncio.to_thread(service.get, f"stations/{identity}")
+            if not seen["online"]:
+                return
+            await asyncio.sleep(0.1)
