@@ -11,7 +11,7 @@ Inside a transaction, record last: on PostgreSQL the writer's chain is locked fr
 import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -45,6 +45,18 @@ class PkiAct(StrEnum):
     FIRMWARE_ORDERED = "firmware:ordered"
     FIRMWARE_REFUSED = "firmware:refused"
     FIRMWARE_SIGNED = "firmware:signed"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one record is to say; its place in the chain and its time come when it is written."""
+
+    act: StrEnum
+    by: str
+    kind: str
+    thing: str
+    reason: str = ""
+    details: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,28 +115,27 @@ class AuditTrail:
         reason: str = "",
         details: Mapping[str, JSON] | None = None,
         now: datetime,
-    ) -> AuditRecord:
-        """Append one record inside the caller's transaction.
+    ) -> None:
+        """Append one record inside the caller's transaction. Raises what `record_all` raises."""
+        self.record_all(session, [Entry(act, by, kind, thing, reason, details or {})], now)
+
+    def record_all(self, session: Session, entries: Sequence[Entry], now: datetime) -> None:
+        """Append records in this order inside the caller's transaction; the head moves once for all of them.
 
         Raises TypeError for details that are not JSON (a Secret, for one), ValueError for a naive time.
         """
+        if not entries:
+            return
         hold_lock(session, f"audit:{self.writer}")
         head = self._head(session)
-        fields = {
-            "writer": self.writer,
-            "sequence": head.sequence + 1,
-            "at": _utc(now),
-            "by": _storable(by),
-            "act": act.value,
-            "kind": _storable(kind),
-            "thing": _storable(thing),
-            "reason": _storable(reason),
-            "details": _canonical(details or {}),
-        }
-        mac = self._record_mac(fields, head.mac)
-        record_id = session.connection().execute(_ADD_RECORD, {**fields, "mac": mac}).scalar_one()
-        self._move_head(session, head.sequence + 1, mac)
-        return _record_of(record_id, fields)
+        rows: list[dict[str, Any]] = []
+        mac, at = head.mac, _utc(now)
+        for sequence, entry in enumerate(entries, head.sequence + 1):
+            fields = _fields_of_entry(entry, self.writer, sequence, at)
+            mac = self._record_mac(fields, mac)
+            rows.append({**fields, "mac": mac})
+        session.connection().execute(_ADD_RECORD, rows)
+        self._move_head(session, head, head.sequence + len(rows), mac)
 
     def verify(self, session: Session) -> list[Finding]:
         """Every edit, removal (also at the end) and reordering, in all chains. Empty when all is well."""
@@ -163,9 +174,9 @@ class AuditTrail:
         found = session.connection().execute(_HEAD, {"of": self.writer}).one_or_none()
         return _Head(found.sequence, found.mac) if found else _Head(0, "")
 
-    def _move_head(self, session: Session, sequence: int, mac: str) -> None:
+    def _move_head(self, session: Session, head: "_Head", sequence: int, mac: str) -> None:
         moved = {"sequence": sequence, "mac": mac, "seal": self._seal(self.writer, sequence, mac)}
-        if sequence == 1:
+        if head.sequence == 0:
             session.connection().execute(_ADD_HEAD, {"writer": self.writer, **moved})
         else:
             session.connection().execute(_MOVE_HEAD, {"of": self.writer, **moved})
@@ -209,7 +220,7 @@ class AuditTrail:
 # Made once: every act in the service writes a record, and building statements costs more than running them.
 _records = SQLModel.metadata.tables[str(AuditRow.__tablename__)]
 _heads = SQLModel.metadata.tables[str(AuditHeadRow.__tablename__)]
-_ADD_RECORD = insert(_records).returning(_records.c.id)
+_ADD_RECORD = insert(_records)
 _HEAD = select(_heads.c.sequence, _heads.c.mac).where(_heads.c.writer == bindparam("of"))
 _ADD_HEAD = insert(_heads)
 _MOVE_HEAD = (
@@ -243,13 +254,31 @@ def _fields_of(row: AuditRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
+def _fields_of_entry(entry: Entry, writer: str, sequence: int, at: datetime) -> dict[str, Any]:
+    return {
+        "writer": writer,
+        "sequence": sequence,
+        "at": at,
+        "by": _storable(entry.by),
+        "act": entry.act.value,
+        "kind": _storable(entry.kind),
+        "thing": _storable(entry.thing),
+        "reason": _storable(entry.reason),
+        "details": _canonical(entry.details),
+    }
+
+
 def _record_of(record_id: int, fields: Mapping[str, Any]) -> AuditRecord:
     return AuditRecord(id=record_id, **{**fields, "details": json.loads(fields["details"])})
 
 
 def _canonical(value: Any) -> str:
     """One text per value: sorted keys, no blanks, pure ASCII (so that no database changes a character)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _CANONICAL.encode(value)
+
+
+# Kept, because `json.dumps` makes a new encoder for each call with options.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def _storable(text: str) -> str:
