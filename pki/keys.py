@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from pki import der
 from pki.errors import CsrRejected
 
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -223,13 +224,4 @@ def assemble(to_be_signed: bytes, algorithm: KeyAlgorithm, signature: bytes) -> 
 
     Certificates (RFC 5280 §4.1) and CRLs (§5.1) share this shape.
     """
-    bits = _tlv(0x03, b"\x00" + signature)
-    return _tlv(0x30, to_be_signed + algorithm.identifier + bits)
-
-
-def _tlv(tag: int, content: bytes) -> bytes:
-    size = len(content)
-    if size < 0x80:
-        return bytes((tag, size)) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + content
+    return der.sequence(to_be_signed, algorithm.identifier, der.bit_string(signature))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from cryptography import x509
 
@@ -9,7 +10,7 @@ from pki.keys import KeyAlgorithm, KeyFamily, PublicKey, family_of, spki_sha256
 from pki.profiles import Profile
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one object per authority, so that it can be a key of caches
 class Issuer:
     """What building and checking needs to know of an authority. Its key is elsewhere, under `key_name`."""
 
@@ -48,7 +49,7 @@ class Addresses:
         return f"{self.public_url}/pki/crl/{authority}/{shard}.crl"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that what is derived can be kept
 class Plan:
     """One certificate to be. Everything in it comes from our records; from the request only the key."""
 
@@ -63,7 +64,7 @@ class Plan:
     station: str | None = None
     hostnames: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def subject(self) -> x509.Name:
         """CN and O, in the order O, CN that most tools print."""
         return name_of(self.organisation, self.common_name)
@@ -73,7 +74,7 @@ class Plan:
         """The family of the certified key."""
         return family_of(self.public_key)
 
-    @property
+    @cached_property
     def spki_sha256(self) -> str:
         """The certified key's fingerprint, hex."""
         return spki_sha256(self.public_key)
