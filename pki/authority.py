@@ -1,7 +1,7 @@
 """The door of the authority: pages, REST routes, commands and OCPP handlers all come in here."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -17,8 +17,9 @@ from pki.csr import CertificateRequest, read_request
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, UnknownAuthority
 from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
 from pki.hierarchy import AuthorityInfo, AuthorityKind, Hierarchy, HierarchyName
-from pki.issuance import Warrant, check_key_is_free
+from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
+from pki.key_rights import check_key_is_free
 from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme
 from pki.keystore import KeyStore
 from pki.ocsp import OcspResponder, Responder
@@ -161,7 +162,25 @@ class Authority:
         except (CsrRejected, OrderRefused, IssuerEndsTooSoon) as refusal:
             self._record_refusal(order, refusal, by, now)
             raise
-        return certificate_of(row, None, self._hierarchy.above(row.authority), now)
+        return self._fresh(row, now)
+
+    def issue_each(self, orders: Sequence[Order], by: str) -> list[Certificate | PkiError]:
+        """Many orders in few transactions; for each its certificate, or what `issue` would have raised."""
+        now = self._clock()
+        outcomes: dict[int, Certificate | PkiError] = {}
+        warrants: dict[int, Warrant] = {}
+        for number, order in enumerate(orders):
+            try:
+                plan = self._decisions.decide(order, now)
+                warrants[number] = Warrant(plan, by, self._decisions.observations(order))
+            except (CsrRejected, OrderRefused, IssuerEndsTooSoon) as refusal:
+                outcomes[number] = refusal
+        for number, outcome in zip(warrants, self._desk.issue_each(list(warrants.values()), now), strict=True):
+            outcomes[number] = outcome if isinstance(outcome, PkiError) else self._fresh(outcome, now)
+        for number, outcome in outcomes.items():
+            if isinstance(outcome, CsrRejected | OrderRefused | IssuerEndsTooSoon):
+                self._record_refusal(orders[number], outcome, by, now)
+        return [outcomes[number] for number in range(len(orders))]
 
     def certificate(self, serial: str) -> Certificate:
         """Raises UnknownCertificate."""
@@ -282,6 +301,9 @@ class Authority:
             serial=credential.serial,
             der=credential.der,
         )
+
+    def _fresh(self, issued: Issued, now: datetime) -> Certificate:
+        return certificate_of(issued, None, self._hierarchy.above(issued.authority), now)
 
     def _record_refusal(self, order: Order, refusal: PkiError, by: str, now: datetime) -> None:
         code = getattr(refusal, "code", type(refusal).__name__)

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from pki.audit import AuditTrail, PkiAct
 from pki.errors import SignerUnavailable
 from pki.hierarchy import AuthorityKind, HierarchyName
-from pki.issuance import Warrant
+from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
 from pki.keys import KeyAlgorithm, Signer, spki_sha256
 from pki.keystore import KeyStore
@@ -24,7 +24,7 @@ from pki.plans import Addresses, Issuer, Plan, name_of
 from pki.profiles import profiles_of
 from pki.settings import PkiSettings
 from pki.store import Store
-from pki.tables import AuthorityRow, CertificateRow, CrlRow
+from pki.tables import AuthorityRow, CrlRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Ceremony:
         signers = self._signers(missing)
         warrants = [Warrant(plan, by) for plan in self._certificates(missing, signers, now)]
 
-        def beside(session: Session, rows: Sequence[CertificateRow]) -> None:
+        def beside(session: Session, rows: Sequence[Issued]) -> None:
             for plan, row in zip(missing, rows, strict=True):
                 self._add(session, plan, row, by, now)
 
@@ -142,7 +142,7 @@ class Ceremony:
         """Roots sign a handful of certificates; only issuing authorities need more than one list."""
         return 1 if plan.kind is AuthorityKind.ROOT else self._settings.crl_shards
 
-    def _add(self, session: Session, plan: AuthorityPlan, row: CertificateRow, by: str, now: datetime) -> None:
+    def _add(self, session: Session, plan: AuthorityPlan, row: Issued, by: str, now: datetime) -> None:
         shards = self._shards(plan)
         session.add(_authority_row(plan, row, shards))
         session.add_all(CrlRow(authority=plan.name, shard=shard) for shard in range(shards))
@@ -159,7 +159,7 @@ class Ceremony:
         )
 
 
-def _authority_row(plan: AuthorityPlan, row: CertificateRow, shards: int) -> AuthorityRow:
+def _authority_row(plan: AuthorityPlan, row: Issued, shards: int) -> AuthorityRow:
     return AuthorityRow(
         name=plan.name,
         kind=plan.kind.value,

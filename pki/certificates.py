@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlmodel import col
 
 from pki.errors import UnknownCertificate
+from pki.issuance import Issued
 from pki.revocation import RevocationReason
 from pki.store import Store
 from pki.tables import CertificateRow, RevokedRow
@@ -60,7 +61,9 @@ def pem_of(der: bytes) -> str:
     return DER_cert_to_PEM_cert(der)
 
 
-def certificate_of(row: CertificateRow, revoked: RevokedRow | None, above: AboveLeaf, now: datetime) -> Certificate:
+def certificate_of(
+    row: CertificateRow | Issued, revoked: RevokedRow | None, above: AboveLeaf, now: datetime
+) -> Certificate:
     """The domain object of a row."""
     pem = pem_of(row.der)
     return Certificate(

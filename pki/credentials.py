@@ -20,7 +20,7 @@ from pki.audit import AuditTrail, PkiAct
 from pki.certificates import pem_of
 from pki.errors import PkiError
 from pki.hierarchy import Hierarchy
-from pki.issuance import Warrant
+from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
 from pki.keys import KeyAlgorithm, Signer
 from pki.keystore import KeyStore
@@ -153,7 +153,7 @@ class Credentials:
         key_name = f"{slot.name}-{secrets.token_hex(8)}"
         signer = self._keys.make_signer(key_name, slot.algorithm)
 
-        def beside(session: Session, rows: Sequence[CertificateRow]) -> None:
+        def beside(session: Session, rows: Sequence[Issued]) -> None:
             self._add(session, slot, rows[0], key_name, by, now)
 
         try:
@@ -180,7 +180,7 @@ class Credentials:
             hostnames=slot.hostnames,
         )
 
-    def _add(self, session: Session, slot: Slot, row: CertificateRow, key_name: str, by: str, now: datetime) -> None:
+    def _add(self, session: Session, slot: Slot, row: Issued, key_name: str, by: str, now: datetime) -> None:
         session.add(CredentialRow(serial=row.serial, slot=slot.name, key_name=key_name, not_after=row.not_after))
         session.flush()
         self._trail.record(
@@ -231,7 +231,7 @@ def _hostnames(credential: Credential) -> tuple[str, ...]:
     return tuple(str(name.value) for name in names)
 
 
-def _credential(row: CertificateRow, slot: str, key_name: str) -> Credential:
+def _credential(row: CertificateRow | Issued, slot: str, key_name: str) -> Credential:
     return Credential(
         slot=slot,
         serial=row.serial,

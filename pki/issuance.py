@@ -5,7 +5,8 @@
 A certificate cannot be signed without a committed intent, an intent cannot be recorded without a lint, nothing
 can be linted without a committed serial number, and no step can be taken twice. A crash at any point leaves
 rows that tell how far it came; `pki.unfinished` closes them by revoking what may have been signed.
-The recording steps take several tokens at once: one transaction can serve a whole batch.
+The recording steps take several tokens at once: one transaction serves a whole batch, which `pki.issuing_desk`
+gathers from all who ask at the same time.
 """
 
 import hashlib
@@ -13,20 +14,21 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
-from asn1crypto import x509 as second_opinion
 from cryptography import x509
-from sqlalchemy import select, update
-from sqlmodel import Session, col
+from sqlalchemy import bindparam, insert, update
+from sqlmodel import Session, SQLModel, col
 
-from pki.audit import AuditTrail, PkiAct
-from pki.errors import CsrRejected, LintFailed, MisSigned, TokenSpent
+from pki.audit import AuditTrail, Entry, PkiAct
+from pki.errors import CsrRejected, LintFailed, MisSigned, PkiError, TokenSpent
+from pki.key_rights import why_not_free
 from pki.keys import Signer, assemble, verify_signature
 from pki.lint import lint
 from pki.plans import Plan
 from pki.store import Store, hold_lock
-from pki.tables import AuthorityRow, CertificateRow, IntentRow, RevokedRow, SerialRow
-from pki.to_be_signed import build_specimen, new_serial
+from pki.tables import CertificateRow, IntentRow, SerialRow
+from pki.to_be_signed import new_serial, specimen_of, to_be_signed
 
 KIND = "certificate"
 
@@ -76,10 +78,11 @@ class Linted(_SingleUse):
         reserved.spend()
         self.warrant = reserved.warrant
         self.serial = reserved.serial
-        specimen = build_specimen(self.warrant.plan, self.serial)
-        if findings := lint(specimen, self.warrant.plan):
+        plan = self.warrant.plan
+        self.to_be_signed = to_be_signed(plan, self.serial)
+        specimen = specimen_of(self.to_be_signed, plan.issuer.algorithm)
+        if findings := lint(specimen, plan):
             raise LintFailed(findings)
-        self.to_be_signed = specimen.tbs_certificate_bytes
 
 
 class Intended(_SingleUse):
@@ -92,6 +95,25 @@ class Intended(_SingleUse):
         self.to_be_signed = linted.to_be_signed
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate as it goes on record: the columns of CertificateRow, in the same words."""
+
+    serial: str
+    sha256: str
+    spki_sha256: str
+    subject: str
+    common_name: str
+    station: str | None
+    authority: str
+    profile: str
+    not_before: datetime
+    not_after: datetime
+    crl_shard: int
+    created_at: datetime
+    der: bytes = field(repr=False)
+
+
 class Signed(_SingleUse):
     """A certificate that was signed and checked, and is not recorded yet: nobody may have it."""
 
@@ -102,24 +124,29 @@ class Signed(_SingleUse):
         self.der = der
 
 
-def reserve_serials(store: Store, trail: AuditTrail, warrants: Sequence[Warrant], now: datetime) -> list[Reserved]:
-    """Claim a serial number for each warrant, in one transaction with the audit record.
+Beside: TypeAlias = Callable[[Session, Sequence[Issued]], None]
 
-    Raises CsrRejected for a key that is not the requester's alone; then none is claimed.
+
+def reserve_serials(
+    store: Store, trail: AuditTrail, warrants: Sequence[Warrant], now: datetime
+) -> list[Reserved | CsrRejected]:
+    """Claim a serial number for each warrant, in one transaction with the audit records.
+
+    A warrant whose key is not the requester's alone gets its refusal instead, and claims nothing.
     """
-    serials = [new_serial() for _ in warrants]
-    claims = list(zip(warrants, serials, strict=True))
     with store.writing() as session:
         for key in sorted({warrant.plan.spki_sha256 for warrant in warrants}):
             hold_lock(session, f"key:{key}")
-        for warrant, serial in claims:
-            check_key_is_free(session, warrant.plan)
-            session.add(_serial_row(warrant, serial, now))
-            session.flush()
-        for warrant, serial in claims:
-            details = {"spki_sha256": warrant.plan.spki_sha256, **warrant.remarks}
-            _audit(session, trail, PkiAct.CERTIFICATE_REQUESTED, warrant, serial, details, now)
-    return [Reserved(warrant, serial, _Committed()) for warrant, serial in claims]
+        refusals = why_not_free(session, [warrant.plan for warrant in warrants])
+        serials = [None if refusal else new_serial() for refusal in refusals]
+        claims = [(warrant, serial) for warrant, serial in zip(warrants, serials, strict=True) if serial]
+        if claims:
+            session.connection().execute(_CLAIM, [_serial_values(*claim, now) for claim in claims])
+        trail.record_all(session, [_requested(*claim) for claim in claims], now)
+    return [
+        refusal if refusal is not None else Reserved(warrant, serial or "", _Committed())
+        for warrant, serial, refusal in zip(warrants, serials, refusals, strict=True)
+    ]
 
 
 def record_intents(store: Store, trail: AuditTrail, linted: Sequence[Linted], now: datetime) -> list[Intended]:
@@ -127,17 +154,13 @@ def record_intents(store: Store, trail: AuditTrail, linted: Sequence[Linted], no
     for token in linted:
         token.spend()
     with store.writing() as session:
-        session.add_all(_intent_row(token, now) for token in linted)
-        session.flush()
-        for token in linted:
-            details = {"tbs_sha256": hashlib.sha256(token.to_be_signed).hexdigest()}
-            details["profile_hash"] = token.warrant.plan.profile.fingerprint()
-            _audit(session, trail, PkiAct.CERTIFICATE_INTENDED, token.warrant, token.serial, details, now)
+        session.connection().execute(_INTEND, [_intent_values(token, now) for token in linted])
+        trail.record_all(session, [_intended(token) for token in linted], now)
     return [Intended(token, _Committed()) for token in linted]
 
 
 def sign(intended: Intended, signer: Signer) -> Signed:
-    """Sign exactly the intended bytes, then read the result with two other eyes.
+    """Sign exactly the intended bytes, then check what came back.
 
     Raises SignerUnavailable, MisSigned, TokenSpent.
     """
@@ -149,140 +172,122 @@ def sign(intended: Intended, signer: Signer) -> Signed:
 
 
 def record_outcomes(
-    store: Store,
-    trail: AuditTrail,
-    signed: Sequence[Signed],
-    now: datetime,
-    beside: Callable[[Session, Sequence[CertificateRow]], None] | None = None,
-) -> list[CertificateRow]:
+    store: Store, trail: AuditTrail, signed: Sequence[Signed], now: datetime, beside: Beside | None = None
+) -> list[Issued]:
     """Record the finished certificates with their audit records. Only now may anybody get them.
 
     `beside` may add rows of its own to the same transaction. Raises MisSigned when an intent was settled
-    meanwhile, TokenSpent.
+    meanwhile (then nothing of the batch is recorded), TokenSpent.
     """
     for token in signed:
         token.spend()
+    issued = [_issued(token, now) for token in signed]
     with store.writing() as session:
-        rows = [_record_outcome(session, token, now) for token in signed]
+        settled = session.connection().execute(_SETTLE, [{"of": token.serial} for token in signed])
+        if settled.rowcount != len(signed):
+            serials = ", ".join(token.serial for token in signed)
+            raise MisSigned(f"an intent was given up before its certificate was ready, among {serials}")
+        session.connection().execute(_ISSUE, [_certificate_values(one) for one in issued])
         if beside:
-            beside(session, rows)
-        for token, row in zip(signed, rows, strict=True):
-            details = {"sha256": row.sha256, "subject": row.subject, "authority": row.authority}
-            _audit(session, trail, PkiAct.CERTIFICATE_ISSUED, token.warrant, token.serial, details, now)
-    return rows
+            beside(session, issued)
+        trail.record_all(session, [_entry_of_issue(*pair) for pair in zip(signed, issued, strict=True)], now)
+    return issued
 
 
-def record_failure(store: Store, trail: AuditTrail, reserved: Reserved, fault: Exception, now: datetime) -> None:
+def record_failures(
+    store: Store, trail: AuditTrail, failed: Sequence[tuple[Reserved, PkiError]], now: datetime
+) -> None:
     """Put on record that issuing stopped after the reservation, and why."""
     with store.writing() as session:
-        details = {"fault": type(fault).__name__, "sentence": str(fault)}
-        _audit(session, trail, PkiAct.CERTIFICATE_FAILED, reserved.warrant, reserved.serial, details, now)
+        trail.record_all(session, [_failed(claim, fault) for claim, fault in failed], now)
 
 
-def _record_outcome(session: Session, token: Signed, now: datetime) -> CertificateRow:
-    open_intent = (col(IntentRow.serial) == token.serial, col(IntentRow.settled).is_(None))
-    settled = session.execute(update(IntentRow).where(*open_intent).values(settled="issued"))
-    if settled.rowcount != 1:  # type: ignore[attr-defined]
-        raise MisSigned(f"the intent for {token.serial} was given up before its certificate was ready")
-    row = _certificate_row(token, now)
-    session.add(row)
-    session.flush()
-    return row
+def _failed(claim: Reserved, fault: PkiError) -> Entry:
+    details = {"fault": type(fault).__name__, "sentence": fault.sentence}
+    return _entry(PkiAct.CERTIFICATE_FAILED, claim.warrant, claim.serial, details)
 
 
-def _audit(
-    session: Session,
-    trail: AuditTrail,
-    act: PkiAct,
-    warrant: Warrant,
-    serial: str,
-    details: dict[str, str],
-    now: datetime,
-) -> None:
+def _check_signed(intended: Intended, der: bytes) -> None:
+    """The signed bytes are the intended ones (which were linted), and the issuer's key signed them.
+
+    The parser that reads them here is not the writer that put them together.
+    """
+    certificate = x509.load_der_x509_certificate(der)
+    found = certificate.tbs_certificate_bytes
+    if found != intended.to_be_signed:
+        raise MisSigned(
+            f"the certificate {intended.serial} came back wrong: the signed bytes are not the intended ones"
+        )
+    if not verify_signature(intended.warrant.plan.issuer.public_key, certificate.signature, found):
+        raise MisSigned(f"the certificate {intended.serial} came back wrong: the signature does not verify")
+
+
+# Made once: building statements, and rows as objects, costs more than running them.
+_serials, _intents, _certificates = (
+    SQLModel.metadata.tables[str(row.__tablename__)] for row in (SerialRow, IntentRow, CertificateRow)
+)
+_CLAIM, _INTEND, _ISSUE = insert(_serials), insert(_intents), insert(_certificates)
+_SETTLE = (
+    update(_intents)
+    .where(col(IntentRow.serial) == bindparam("of"), col(IntentRow.settled).is_(None))
+    .values(settled="issued")
+)
+
+
+def _requested(warrant: Warrant, serial: str) -> Entry:
+    details = {"spki_sha256": warrant.plan.spki_sha256, **warrant.remarks}
+    return _entry(PkiAct.CERTIFICATE_REQUESTED, warrant, serial, details)
+
+
+def _intended(token: Linted) -> Entry:
+    details = {"tbs_sha256": hashlib.sha256(token.to_be_signed).hexdigest()}
+    details["profile_hash"] = token.warrant.plan.profile.fingerprint
+    return _entry(PkiAct.CERTIFICATE_INTENDED, token.warrant, token.serial, details)
+
+
+def _entry_of_issue(token: Signed, issued: Issued) -> Entry:
+    details = {"sha256": issued.sha256, "subject": issued.subject, "authority": issued.authority}
+    return _entry(PkiAct.CERTIFICATE_ISSUED, token.warrant, token.serial, details)
+
+
+def _entry(act: PkiAct, warrant: Warrant, serial: str, details: Mapping[str, str]) -> Entry:
     plan = warrant.plan
     named = {"profile": plan.profile.name, "common_name": plan.common_name}
     if plan.station is not None:
         named["station"] = plan.station
-    trail.record(session, act, by=warrant.by, kind=KIND, thing=serial, details=named | details, now=now)
+    return Entry(act, warrant.by, KIND, serial, details=named | dict(details))
 
 
-def check_key_is_free(session: Session, plan: Plan) -> None:
-    """A key belongs to one station. Seen at another, it was copied: the alarm that finds cloned stations."""
-    key = plan.spki_sha256
-    own = select(col(AuthorityRow.name)).where(col(AuthorityRow.spki_sha256) == key)
-    if session.execute(own).first():
-        raise CsrRejected("key-of-an-authority", "the key is one of an authority's own")
-    elsewhere = select(col(SerialRow.station)).where(
-        col(SerialRow.spki_sha256) == key, col(SerialRow.station).is_distinct_from(plan.station)
-    )
-    if (seen := session.execute(elsewhere).first()) is not None:
-        where = f"at the station {seen[0]!r}" if seen[0] else "in a certificate that is no station's"
-        raise CsrRejected(
-            "key-used-elsewhere",
-            f"the key was seen before {where}",
-            "OCPP 2.0.1 edition 3 A00.FR.427",
-            "Find out which of the two has the key by right, and have the other make a new one.",
-        )
-    compromised = (
-        select(col(RevokedRow.serial))
-        .join(CertificateRow, col(CertificateRow.serial) == col(RevokedRow.serial))
-        .where(col(CertificateRow.spki_sha256) == key, col(RevokedRow.reason) == "keyCompromise")
-    )
-    if session.execute(compromised).first():
-        raise CsrRejected("key-compromised", "a certificate with this key was revoked for key compromise")
-
-
-def _check_signed(intended: Intended, der: bytes) -> None:
-    """The signature is good, the signed bytes are the intended ones, and asn1crypto reads the same facts."""
-    plan = intended.warrant.plan
-    certificate = x509.load_der_x509_certificate(der)
-    opinion = second_opinion.Certificate.load(der, strict=True)
-    body = opinion["tbs_certificate"]
-    checks = {
-        "the signed bytes are not the intended ones": certificate.tbs_certificate_bytes == intended.to_be_signed
-        and body.dump() == intended.to_be_signed,
-        "the signature does not verify": verify_signature(
-            plan.issuer.public_key, certificate.signature, certificate.tbs_certificate_bytes
-        ),
-        "the serial number differs": opinion.serial_number == int(intended.serial, 16),
-        "the names differ": opinion.subject.dump() == plan.subject.public_bytes()
-        and opinion.issuer.dump() == plan.issuer.subject.public_bytes(),
-        "the signature algorithms differ": opinion["signature_algorithm"].dump() == body["signature"].dump(),
-        "it is an authority against its profile": bool(opinion.ca) is plan.profile.is_authority,
-    }
-    if wrong := [sentence for sentence, is_fine in checks.items() if not is_fine]:
-        raise MisSigned(f"the certificate {intended.serial} came back wrong: {'; '.join(wrong)}")
-
-
-def _serial_row(warrant: Warrant, serial: str, now: datetime) -> SerialRow:
+def _serial_values(warrant: Warrant, serial: str, now: datetime) -> dict[str, object]:
     plan = warrant.plan
-    return SerialRow(
-        serial=serial,
-        authority=plan.issuer.name,
-        profile=plan.profile.name,
-        station=plan.station,
-        spki_sha256=plan.spki_sha256,
-        requested_by=warrant.by,
-        created_at=now,
-    )
+    return {
+        "serial": serial,
+        "authority": plan.issuer.name,
+        "profile": plan.profile.name,
+        "station": plan.station,
+        "spki_sha256": plan.spki_sha256,
+        "requested_by": warrant.by,
+        "created_at": now,
+    }
 
 
-def _intent_row(token: Linted, now: datetime) -> IntentRow:
+def _intent_values(token: Linted, now: datetime) -> dict[str, object]:
     plan = token.warrant.plan
-    return IntentRow(
-        serial=token.serial,
-        profile=plan.profile.name,
-        profile_hash=plan.profile.fingerprint(),
-        to_be_signed=token.to_be_signed,
-        not_after=plan.not_after,
-        crl_shard=plan.issuer.shard_of(token.serial),
-        created_at=now,
-    )
+    return {
+        "serial": token.serial,
+        "profile": plan.profile.name,
+        "profile_hash": plan.profile.fingerprint,
+        "to_be_signed": token.to_be_signed,
+        "not_after": plan.not_after,
+        "crl_shard": plan.issuer.shard_of(token.serial),
+        "created_at": now,
+        "settled": None,
+    }
 
 
-def _certificate_row(token: Signed, now: datetime) -> CertificateRow:
+def _issued(token: Signed, now: datetime) -> Issued:
     plan = token.warrant.plan
-    return CertificateRow(
+    return Issued(
         serial=token.serial,
         sha256=hashlib.sha256(token.der).hexdigest(),
         spki_sha256=plan.spki_sha256,
@@ -297,3 +302,7 @@ def _certificate_row(token: Signed, now: datetime) -> CertificateRow:
         created_at=now,
         der=token.der,
     )
+
+
+def _certificate_values(issued: Issued) -> dict[str, object]:
+    return {name: getattr(issued, name) for name in Issued.__slots__}

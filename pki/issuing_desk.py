@@ -1,17 +1,28 @@
-"""Carries warrants through the steps of issuing, from the reservation to the recorded outcome."""
+"""Carries warrants through the steps of issuing, from the reservation to the recorded outcome.
 
-from collections.abc import Callable, Sequence
+Each step takes one transaction, however many certificates go through it. What several callers ask for at the same
+time goes through together; a fault that is one caller's alone (a key that is taken, a broken clause, a signer that is
+away) stops that caller's certificates and nobody else's.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 
-from sqlmodel import Session
-
 from pki.audit import AuditTrail
-from pki.errors import PkiError
+from pki.errors import CsrRejected, PkiError
+from pki.gathering import Gathering
 from pki.issuance import (
+    Beside,
+    Intended,
+    Issued,
     Linted,
     Reserved,
+    Signed,
     Warrant,
-    record_failure,
+    record_failures,
     record_intents,
     record_outcomes,
     reserve_serials,
@@ -19,9 +30,8 @@ from pki.issuance import (
 )
 from pki.keystore import KeyStore
 from pki.store import Store
-from pki.tables import CertificateRow
 
-Beside = Callable[[Session, Sequence[CertificateRow]], None]
+_MOST = 256  # certificates or so in one transaction: a few milliseconds of the write lock
 
 
 class IssuingDesk:
@@ -31,23 +41,122 @@ class IssuingDesk:
         self._store = store
         self._keys = keys
         self._trail = trail
+        self._gathering = Gathering(self._carry, _MOST)
+        # Signing and verifying leave the interpreter alone, so that a second core can do its share.
+        self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="signing")
 
-    def issue(self, warrants: Sequence[Warrant], now: datetime, beside: Beside | None = None) -> list[CertificateRow]:
-        """All or none of the certificates; three transactions, however many they are.
+    def issue(self, warrants: Sequence[Warrant], now: datetime, beside: Beside | None = None) -> list[Issued]:
+        """All or none of the certificates. `beside` adds rows to the transaction that makes them known.
 
-        `beside` adds rows to the transaction that makes them known. Raises CsrRejected, LintFailed,
-        SignerUnavailable, MisSigned.
+        Raises CsrRejected, LintFailed, SignerUnavailable, MisSigned.
         """
-        reserved = reserve_serials(self._store, self._trail, warrants, now)
-        try:
-            return self._carry(reserved, now, beside)
-        except PkiError as fault:
-            for claim in reserved:
-                record_failure(self._store, self._trail, claim, fault, now)
-            raise
+        consignment = _Consignment(warrants, now, beside)
+        if beside is not None:
+            self._carry([consignment])  # alone: what stands beside must not take others' certificates with it
+        else:
+            self._gathering.take_part(consignment)
+        return consignment.outcome()
 
-    def _carry(self, reserved: list[Reserved], now: datetime, beside: Beside | None) -> list[CertificateRow]:
-        linted = [Linted(claim) for claim in reserved]
-        intended = record_intents(self._store, self._trail, linted, now)
-        signed = [sign(intent, self._keys.signer(intent.warrant.plan.issuer.key_name)) for intent in intended]
-        return record_outcomes(self._store, self._trail, signed, now, beside)
+    def issue_each(self, warrants: Sequence[Warrant], now: datetime) -> list[Issued | PkiError]:
+        """Each certificate for itself, in batches: the certificate, or what stopped it."""
+        outcomes: list[Issued | PkiError] = []
+        for start in range(0, len(warrants), _MOST):
+            batch = [_Consignment([warrant], now, None) for warrant in warrants[start : start + _MOST]]
+            self._carry(batch)
+            outcomes += [one.outcome_or_fault() for one in batch]
+        return outcomes
+
+    def _carry(self, batch: "list[_Consignment]") -> None:
+        now = max(one.now for one in batch)
+        try:
+            self._reserve(batch, now)
+            self._lint(_going(batch))
+            self._intend(_going(batch), now)
+            self._sign(_going(batch))
+            self._record(_going(batch), now)
+        except BaseException as fault:  # of the database or worse: it goes to each who is in it
+            for one in _going(batch):
+                one.fault = fault
+        self._record_failures(batch, now)
+
+    def _reserve(self, batch: "list[_Consignment]", now: datetime) -> None:
+        asked = [(one, warrant) for one in batch for warrant in one.warrants]
+        answers = reserve_serials(self._store, self._trail, [warrant for _, warrant in asked], now)
+        for (one, _), answer in zip(asked, answers, strict=True):
+            if isinstance(answer, CsrRejected):
+                one.fault = one.fault or answer
+            else:
+                one.reserved.append(answer)
+
+    def _lint(self, batch: "list[_Consignment]") -> None:
+        for one in batch:
+            with one.alone():
+                one.linted = [Linted(claim) for claim in one.reserved]
+
+    def _intend(self, batch: "list[_Consignment]", now: datetime) -> None:
+        if batch:
+            tokens = [token for one in batch for token in one.linted]
+            intended = iter(record_intents(self._store, self._trail, tokens, now))
+            for one in batch:
+                one.intended = [next(intended) for _ in one.linted]
+
+    def _sign(self, batch: "list[_Consignment]") -> None:
+        if len(batch) > 1:
+            list(self._signing.map(self._sign_one, batch))
+        else:
+            for one in batch:
+                self._sign_one(one)
+
+    def _sign_one(self, one: "_Consignment") -> None:
+        with one.alone():
+            one.signed = [sign(token, self._keys.signer(token.warrant.plan.issuer.key_name)) for token in one.intended]
+
+    def _record(self, batch: "list[_Consignment]", now: datetime) -> None:
+        if batch:
+            beside = batch[0].beside  # who has something to put beside goes alone
+            tokens = [token for one in batch for token in one.signed]
+            issued = iter(record_outcomes(self._store, self._trail, tokens, now, beside))
+            for one in batch:
+                one.issued = [next(issued) for _ in one.signed]
+
+    def _record_failures(self, batch: "list[_Consignment]", now: datetime) -> None:
+        failed = [(claim, one.fault) for one in batch if isinstance(one.fault, PkiError) for claim in one.reserved]
+        if failed:
+            record_failures(self._store, self._trail, failed, now)
+
+
+class _Consignment:
+    """What one caller asks for, and how far it is."""
+
+    def __init__(self, warrants: Sequence[Warrant], now: datetime, beside: Beside | None) -> None:
+        self.warrants = warrants
+        self.now = now
+        self.beside = beside
+        self.reserved: list[Reserved] = []
+        self.linted: list[Linted] = []
+        self.intended: list[Intended] = []
+        self.signed: list[Signed] = []
+        self.issued: list[Issued] = []
+        self.fault: BaseException | None = None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A fault of the authority's own kind in this block stops this consignment, and no other."""
+        try:
+            yield
+        except PkiError as fault:
+            self.fault = fault
+
+    def outcome(self) -> list[Issued]:
+        """The certificates. Raises what stopped them."""
+        if self.fault is not None:
+            raise self.fault
+        return self.issued
+
+    def outcome_or_fault(self) -> Issued | PkiError:
+        """The one certificate or the one fault. Raises what is no fault of the authority's own kind."""
+        return self.fault if isinstance(self.fault, PkiError) else self.outcome()[0]
+
+
+def _going(batch: Sequence[_Consignment]) -> list[_Consignment]:
+    return [one for one in batch if one.fault is None]

@@ -1,6 +1,5 @@
 """Orders for certificates, and the decision what to do with one: the profile decides, the records name."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -141,8 +140,20 @@ def looks_like_address(name: str) -> bool:
 
 def _names(claimed: str, ours: str) -> bool:
     """Whether a claimed CN is ours, or holds it as a word of its own: `ACME SN-1` names SN-1, `SN-12` does not."""
-    word = rf"(?<![A-Za-z0-9]){re.escape(ours)}(?![A-Za-z0-9])"
-    return re.search(word, claimed, re.IGNORECASE) is not None
+    text, word = claimed.casefold(), ours.casefold()
+    if text == word:
+        return True
+    start = text.find(word)
+    while start >= 0:
+        if not _goes_on(text[:start][-1:]) and not _goes_on(text[start + len(word) :][:1]):
+            return True
+        start = text.find(word, start + 1)
+    return False
+
+
+def _goes_on(neighbour: str) -> bool:
+    """Whether a word goes on at this neighbour (empty at either end of the text)."""
+    return neighbour.isascii() and neighbour.isalnum()
 
 
 def _same(one: str, other: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -37,7 +38,7 @@ class ExtendedUse(StrEnum):
         return x509.ObjectIdentifier(self.value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that the fingerprint can be kept
 class Profile:
     """One kind of certificate. Lifetimes include the backdating."""
 
@@ -66,6 +67,7 @@ class Profile:
         """The name of the authority that signs this profile for keys of this family."""
         return self.issued_by if family is KeyFamily.EC else f"{self.issued_by}-rsa"
 
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over all fields, so that an intent names the exact profile it was made by."""
         text = json.dumps(asdict(self), sort_keys=True, default=lambda span: span.total_seconds())

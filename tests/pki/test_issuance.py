@@ -2,10 +2,9 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from cryptography import x509
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from pki.audit import AuditRecord, AuditTrail, PkiAct
+from pki.audit import AuditTrail, Entry, PkiAct
 from pki.authority import Authority
 from pki.errors import CsrRejected, LintFailed, MisSigned, SignerUnavailable, TokenSpent
 from pki.issuance import (
@@ -45,10 +44,10 @@ class CutTrail(AuditTrail):
         self.__dict__ = dict(trail.__dict__)
         self._at = at
 
-    def record(self, session: Session, act: StrEnum, **fields: Any) -> AuditRecord:
-        if act is self._at:
+    def record_all(self, session: Session, entries: Sequence[Entry], now: datetime) -> None:
+        if any(entry.act is self._at for entry in entries):
             raise PowerCut
-        return super().record(session, act, **fields)
+        super().record_all(session, entries, now)
 
 
 class WatchedKeys(KeyStore):
@@ -99,7 +98,9 @@ def warrant(room: Room, **changes: Any) -> Warrant:
 
 
 def reserved(room: Room, **changes: Any) -> Reserved:
-    return reserve_serials(room.store, room.trail, [warrant(room, **changes)], room.clock.now)[0]
+    claim = reserve_serials(room.store, room.trail, [warrant(room, **changes)], room.clock.now)[0]
+    assert isinstance(claim, Reserved)
+    return claim
 
 
 def signer_for(room: Room, name: str = "stations") -> Signer:

@@ -46,8 +46,8 @@ def test_only_certificates_for_other_peoples_keys_are_ordered() -> None:
 
 
 def test_a_fingerprint_names_one_exact_profile() -> None:
-    prints = {profile.fingerprint() for profile in PROFILES.values()}
+    prints = {profile.fingerprint for profile in PROFILES.values()}
     assert len(prints) == len(PROFILES)
     longer = profiles_of(PkiSettings(organisation="Acme", station_validity=timedelta(days=91)))
-    assert longer["station"].fingerprint() != PROFILES["station"].fingerprint()
-    assert longer["server"].fingerprint() == PROFILES["server"].fingerprint()
+    assert longer["station"].fingerprint != PROFILES["station"].fingerprint
+    assert longer["server"].fingerprint == PROFILES["server"].fingerprint

@@ -1,0 +1,83 @@
+"""Whether a key may be certified for whom it is asked: one station, one key, and some keys for nobody."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import bindparam, select
+from sqlmodel import Session, col
+
+from pki.errors import CsrRejected
+from pki.plans import Plan
+from pki.tables import AuthorityRow, BlockedKeyRow, CertificateRow, RevokedRow, SerialRow
+
+_KEYS = bindparam("keys", expanding=True)
+_OURS = select(col(AuthorityRow.spki_sha256)).where(col(AuthorityRow.spki_sha256).in_(_KEYS))
+_BLOCKED = select(col(BlockedKeyRow.spki_sha256)).where(col(BlockedKeyRow.spki_sha256).in_(_KEYS))
+_SEEN = (
+    select(col(SerialRow.spki_sha256), col(SerialRow.station)).where(col(SerialRow.spki_sha256).in_(_KEYS)).distinct()
+)
+_COMPROMISED = (
+    select(col(CertificateRow.spki_sha256))
+    .join(RevokedRow, col(RevokedRow.serial) == col(CertificateRow.serial))
+    .where(col(CertificateRow.spki_sha256).in_(_KEYS), col(RevokedRow.reason) == "keyCompromise")
+)
+
+
+def check_key_is_free(session: Session, plan: Plan) -> None:
+    """Raises CsrRejected with code `key-of-an-authority`, `key-blocked`, `key-compromised` or `key-used-elsewhere`."""
+    if (refusal := why_not_free(session, [plan])[0]) is not None:
+        raise refusal
+
+
+def why_not_free(session: Session, plans: Sequence[Plan]) -> list[CsrRejected | None]:
+    """For each plan the refusal, or None. Of two plans with one key in here, the first has it.
+
+    A key seen at another station was copied: this is the alarm that finds cloned stations.
+    """
+    keys = sorted({plan.spki_sha256 for plan in plans})
+    ours, blocked, compromised = (_keys(session, query, keys) for query in (_OURS, _BLOCKED, _COMPROMISED))
+    seen: dict[str, set[str | None]] = {}
+    for key, station in session.connection().execute(_SEEN, {"keys": keys}):
+        seen.setdefault(key, set()).add(station)
+    return [_refusal(plan, ours, blocked, compromised, seen) for plan in plans]
+
+
+def _refusal(
+    plan: Plan,
+    ours: Iterable[str],
+    blocked: Iterable[str],
+    compromised: Iterable[str],
+    seen: dict[str, set[str | None]],
+) -> CsrRejected | None:
+    key = plan.spki_sha256
+    if key in ours:
+        return CsrRejected("key-of-an-authority", "the key is one of an authority's own")
+    if key in blocked:
+        return CsrRejected("key-blocked", "the key is blocked", "OCPP 2.0.1 edition 3 A00.FR.502", _MAKE_A_NEW_ONE)
+    if key in compromised:
+        sentence = "a certificate with this key was revoked for key compromise"
+        return CsrRejected("key-compromised", sentence, "RFC 5280 §5.3.1", _MAKE_A_NEW_ONE)
+    return _seen_elsewhere(plan, seen)
+
+
+_MAKE_A_NEW_ONE = "Have the station make a new key."
+
+
+def _seen_elsewhere(plan: Plan, seen: dict[str, set[str | None]]) -> CsrRejected | None:
+    places = seen.setdefault(plan.spki_sha256, set())
+    others = places - {plan.station}
+    if not others:
+        places.add(plan.station)
+        return None
+    named = sorted(place for place in others if place)
+    where = f"at the station {named[0]!r}" if named else "in a certificate that is no station's"
+    return CsrRejected(
+        "key-used-elsewhere",
+        f"the key was seen before {where}",
+        "OCPP 2.0.1 edition 3 A00.FR.427",
+        "Find out which of the two has the key by right, and have the other make a new one.",
+    )
+
+
+def _keys(session: Session, query: object, keys: Sequence[str]) -> set[str]:
+    parameters: Mapping[str, object] = {"keys": keys}
+    return set(session.connection().execute(query, parameters).scalars())  # type: ignore[call-overload]
