@@ -37,3 +37,17 @@ def time(moment: datetime) -> bytes:
     if moment.year < 2050:
         return tlv(0x17, moment.strftime("%y%m%d%H%M%SZ").encode())
     return tlv(0x18, moment.strftime("%Y%m%d%H%M%SZ").encode())
+
+
+def contents(encoded: bytes, tag: int) -> tuple[bytes, bytes]:
+    """The contents of the first tag-length-value, and what follows it. For DER that is known to be sound.
+
+    Raises ValueError for another tag.
+    """
+    if encoded[:1] != bytes((tag,)):
+        raise ValueError(f"expected the tag {tag:#04x}")
+    size, start = encoded[1], 2
+    if size >= 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(encoded[2:start], "big")
+    return encoded[start : start + size], encoded[start + size :]

@@ -153,13 +153,17 @@ def family_of(public_key: PublicKey) -> KeyFamily:
     return KeyFamily.EC if isinstance(public_key, ec.EllipticCurvePublicKey) else KeyFamily.RSA
 
 
-def spki_sha256(public_key: PublicKey) -> str:
-    """SHA-256 over the DER SubjectPublicKeyInfo, in hex.
+def spki_of(public_key: PublicKey) -> bytes:
+    """The SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7).
 
     The key is encoded afresh, so that a compressed point or an odd encoding does not hide a key seen before.
     """
-    der = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(der).hexdigest()
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def spki_sha256(public_key: PublicKey) -> str:
+    """SHA-256 over the SubjectPublicKeyInfo, in hex: how a key is named in our records."""
+    return hashlib.sha256(spki_of(public_key)).hexdigest()
 
 
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")

@@ -4,18 +4,16 @@ A check takes the specimen and its plan and returns a sentence when the clause i
 read the encoded bytes again and do not share code with the builder, so that a fault of one shows in the other.
 """
 
-import hashlib
+import functools
 from collections.abc import Callable
 
-from asn1crypto.keys import PublicKeyInfo
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID
 
 from pki.errors import CsrRejected
-from pki.keys import PublicKey, check_key_strength
+from pki.keys import PublicKey, check_key_strength, spki_of
 from pki.orders import looks_like_address
-from pki.plans import Plan
+from pki.plans import Issuer, Plan
 from pki.profiles import KeyUse
 
 Check = Callable[[x509.Certificate, Plan], str | None]
@@ -59,7 +57,7 @@ def signature_suits_issuer(specimen: x509.Certificate, plan: Plan) -> str | None
 
 def issuer_is_the_authority(specimen: x509.Certificate, plan: Plan) -> str | None:
     """RFC 5280 §4.1.2.4: the issuer is the authority's subject, octet by octet."""
-    same = specimen.issuer.public_bytes() == plan.issuer.subject.public_bytes()
+    same = specimen.issuer.public_bytes() == _issuer_name(plan.issuer)
     return None if same else "the issuer is not the authority's subject"
 
 
@@ -98,15 +96,16 @@ def key_is_strong_and_planned(specimen: x509.Certificate, plan: Plan) -> str | N
         key = check_key_strength(specimen.public_key())
     except CsrRejected as weak:
         return weak.sentence
-    same = _spki(key) == _spki(plan.public_key)
+    same = spki_of(key) == plan.spki
     return None if same else "the key is not the planned one"
 
 
 def basic_constraints_suit(specimen: x509.Certificate, plan: Plan) -> str | None:
     """RFC 5280 §4.2.1.9: critical, CA only for authorities, with the path length of the profile."""
     found = specimen.extensions.get_extension_for_class(x509.BasicConstraints)
-    expected = x509.BasicConstraints(plan.profile.is_authority, plan.profile.path_length)
-    return None if found.critical and found.value == expected else "BasicConstraints are not the profile's"
+    said = (found.critical, found.value.ca, found.value.path_length)
+    expected = (True, plan.profile.is_authority, plan.profile.path_length)
+    return None if said == expected else "BasicConstraints are not the profile's"
 
 
 def key_usage_suits(specimen: x509.Certificate, plan: Plan) -> str | None:
@@ -146,7 +145,7 @@ def key_identifiers_chain(specimen: x509.Certificate, plan: Plan) -> str | None:
     """RFC 5280 §4.2.1.1–2: SHA-1 over the key's bit string, of the issuer's key and of this one."""
     subject = specimen.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     issuer = specimen.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    expected = (_key_identifier(plan.public_key), _key_identifier(plan.issuer.public_key))
+    expected = (_key_identifier(plan.public_key), _issuer_key_identifier(plan.issuer))
     return None if (subject, issuer) == expected else "the key identifiers do not lead to the issuer"
 
 
@@ -192,7 +191,7 @@ def chain_fits_the_station(specimen: x509.Certificate, plan: Plan) -> str | None
     """OCPP A02: MaxCertificateChainSize is recommended as 5,600; small stations take no more."""
     if plan.profile.chain_limit is None:
         return None
-    # The real signature may be a few octets longer than the specimen's (the throw-away key may be smaller).
+    # The specimen's signature has not the length of a real one.
     grown = len(specimen.tbs_certificate_bytes) + _signature_room(plan)
     length = _pem_length(grown) + plan.issuer.chain_pem_length
     too_long = length > plan.profile.chain_limit
@@ -232,11 +231,16 @@ def _pem_length(octets: int) -> int:
     return characters + lines + len("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
 
 
-def _spki(key: PublicKey) -> bytes:
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
 def _key_identifier(key: PublicKey) -> bytes:
-    """Method 1 of RFC 5280 §4.2.1.2, by a walk through the DER of our own."""
-    bits = PublicKeyInfo.load(_spki(key))["public_key"]
-    return hashlib.sha1(bits.contents[1:], usedforsecurity=False).digest()
+    """As the library finds it; the builder walks through the DER."""
+    return x509.SubjectKeyIdentifier.from_public_key(key).digest
+
+
+@functools.lru_cache(maxsize=256)
+def _issuer_key_identifier(issuer: Issuer) -> bytes:
+    return _key_identifier(issuer.public_key)
+
+
+@functools.lru_cache(maxsize=256)
+def _issuer_name(issuer: Issuer) -> bytes:
+    return issuer.subject.public_bytes()

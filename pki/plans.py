@@ -1,12 +1,13 @@
 """What one certificate shall contain: the decision, before anything is built from it."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from cryptography import x509
 
-from pki.keys import KeyAlgorithm, KeyFamily, PublicKey, family_of, spki_sha256
+from pki.keys import KeyAlgorithm, KeyFamily, PublicKey, family_of, spki_of
 from pki.profiles import Profile
 
 
@@ -75,9 +76,14 @@ class Plan:
         return family_of(self.public_key)
 
     @cached_property
+    def spki(self) -> bytes:
+        """The certified key's SubjectPublicKeyInfo, DER."""
+        return spki_of(self.public_key)
+
+    @cached_property
     def spki_sha256(self) -> str:
         """The certified key's fingerprint, hex."""
-        return spki_sha256(self.public_key)
+        return hashlib.sha256(self.spki).hexdigest()
 
 
 def name_of(organisation: str, common_name: str) -> x509.Name:

@@ -7,12 +7,12 @@ read (`pki.lint`): what writes and what reads share no code.
 """
 
 import functools
+import hashlib
 import ipaddress
 import secrets
 from collections.abc import Iterable
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from pki import der
@@ -36,10 +36,9 @@ def to_be_signed(plan: Plan, serial: str) -> bytes:
     """The TBSCertificate in DER."""
     profile, issuer = plan.profile, plan.issuer
     validity = der.sequence(der.time(plan.not_before), der.time(plan.not_after))
-    public_key = plan.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     extensions = [
         _of_the_shape(profile, issuer, plan.key_family),
-        _extension(x509.SubjectKeyIdentifier.from_public_key(plan.public_key)),
+        _extension(x509.SubjectKeyIdentifier(key_identifier(plan.spki))),
     ]
     if profile.names_hosts:
         extensions.append(_extension(x509.SubjectAlternativeName(map(_general_name, plan.hostnames))))
@@ -51,9 +50,16 @@ def to_be_signed(plan: Plan, serial: str) -> bytes:
         _algorithm_and_issuer(issuer),
         validity,
         plan.subject.public_bytes(),
-        public_key,
+        plan.spki,
         der.tlv(0xA3, der.sequence(*extensions)),
     )
+
+
+def key_identifier(spki: bytes) -> bytes:
+    """SHA-1 over the key's bit string, method 1 of RFC 5280 §4.2.1.2. `spki` is a SubjectPublicKeyInfo in DER."""
+    _, after_the_algorithm = der.contents(der.contents(spki, 0x30)[0], 0x30)
+    bits, _ = der.contents(after_the_algorithm, 0x03)
+    return hashlib.sha1(bits[1:], usedforsecurity=False).digest()
 
 
 def specimen_of(to_be_signed: bytes, algorithm: KeyAlgorithm) -> x509.Certificate:
