@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -19,13 +19,15 @@ from csms_bridge.session import Arrival, Session
 from csms_bridge.throttle import Throttle
 from csms_bridge.tls import server_context
 from pki.authority import Authority
-from pki.certificates import Certificate
 
 log = structlog.get_logger(__name__)
 
 THREADS = 32
 """The doors are synchronous. Most of these threads wait, for the database's one writer above all; those that only
 read must not queue behind them."""
+
+_CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far the clocks of two nodes may be apart, for one to hear of the other's revocations."""
 
 Work = Callable[[], Coroutine[None, None, None]]
 
@@ -151,18 +153,20 @@ class Bridge:
 
     async def _drop_revoked_elsewhere(self) -> None:
         """Revocations by other processes: another node, or a command on the data folder."""
-        since, self._looked = self._looked, self._fleet.desk.clock()
-        for certificate in await asyncio.to_thread(self._authority.revoked_since, since):
-            self._drop_revoked(certificate)
+        # Another node's clock may be behind ours; what was dropped already has no line here any more.
+        since, self._looked = self._looked - _CLOCKS_DIFFER, self._fleet.desk.clock()
+        self._drop_revoked(await asyncio.to_thread(self._authority.revoked_since, since))
 
-    def _revoked(self, certificate: Certificate) -> None:
+    def _revoked(self, serials: Sequence[str]) -> None:
         """Called by the authority, in any thread: the live line of a revoked certificate is closed at once."""
-        self._loop.call_soon_threadsafe(self._drop_revoked, certificate)
+        self._loop.call_soon_threadsafe(self._drop_revoked, serials)
 
-    def _drop_revoked(self, certificate: Certificate) -> None:
-        for session in self._sessions.values():
-            if session.arrival.admitted.certificate_serial == certificate.serial:
-                task = asyncio.ensure_future(session.drop(f"its certificate {certificate.serial} was revoked"))
+    def _drop_revoked(self, serials: Sequence[str]) -> None:
+        revoked = set(serials)
+        for session in self._sessions.values() if revoked else ():
+            serial = session.arrival.admitted.certificate_serial
+            if serial in revoked:
+                task = asyncio.ensure_future(session.drop(f"its certificate {serial} was revoked"))
                 task.add_done_callback(lambda done: done.exception())
 
     def _every(self, period: timedelta, work: Work) -> None:

@@ -25,7 +25,7 @@ from pki.keystore import KeyStore
 from pki.ocsp import OcspResponder, Responder
 from pki.orders import Decisions, Order
 from pki.profiles import FIRMWARE, RESPONDER, SERVER
-from pki.revocation import RevocationReason, Revocations
+from pki.revocation import RevocationReason, RevocationReport, Revocations
 from pki.settings import PkiSettings
 from pki.store import Store
 from pki.unfinished import settle_unfinished
@@ -39,6 +39,7 @@ __all__ = [
     "FirmwareOrder",
     "Order",
     "RevocationReason",
+    "RevocationReport",
     "ServerCredential",
     "SignatureScheme",
     "SignedFirmware",
@@ -175,8 +176,8 @@ class Authority:
                 warrants[number] = Warrant(plan, by, self._decisions.observations(order))
             except (CsrRejected, OrderRefused, IssuerEndsTooSoon) as refusal:
                 outcomes[number] = refusal
-        for number, outcome in zip(warrants, self._desk.issue_each(list(warrants.values()), now), strict=True):
-            outcomes[number] = outcome if isinstance(outcome, PkiError) else self._fresh(outcome, now)
+        for number, made in zip(warrants, self._desk.issue_each(list(warrants.values()), now), strict=True):
+            outcomes[number] = made if isinstance(made, PkiError) else self._fresh(made, now)
         for number, outcome in outcomes.items():
             if isinstance(outcome, CsrRejected | OrderRefused | IssuerEndsTooSoon):
                 self._record_refusal(orders[number], outcome, by, now)
@@ -216,13 +217,29 @@ class Authority:
         self._revocations.release(serial, by, note, self._clock())
         return self.certificate(serial)
 
-    def when_revoked(self, listener: Callable[[Certificate], None]) -> None:
-        """Call `listener` after each committed revocation of this process, in the thread that revoked."""
-        self._revocations.subscribe(lambda serial: listener(self.certificate(serial)))
+    def revoke_each(
+        self, serials: Sequence[str], reason: RevocationReason, by: str, note: str = "", *, dry_run: bool = False
+    ) -> RevocationReport:
+        """Revoke many; with `dry_run` only say what would happen. Raises RevocationRefused for a root."""
+        if dry_run:
+            return self._revocations.plan(serials)
+        return self._revocations.revoke_each(serials, reason, by, note, self._clock())
 
-    def revoked_since(self, since: datetime) -> list[Certificate]:
-        """What was revoked or held at or after `since`, by whichever process; the oldest first."""
-        return self._certificates.revoked_since(since, self._clock())
+    def serials_of_station(self, station: str) -> list[str]:
+        """The serial numbers of a station's certificates that are neither revoked nor expired."""
+        return self._certificates.open_serials(station, self._clock())
+
+    def certificates_of_key(self, spki_sha256: str) -> list[Certificate]:
+        """Every certificate for a key (SHA-256 of its SubjectPublicKeyInfo, hex), unfinished ones too."""
+        return self._certificates.by_key(spki_sha256, self._clock())
+
+    def when_revoked(self, listener: Callable[[Sequence[str]], None]) -> None:
+        """Call `listener` with serial numbers after each committed revocation of this process, in its thread."""
+        self._revocations.subscribe(listener)
+
+    def revoked_since(self, since: datetime) -> list[str]:
+        """The serial numbers revoked or held at or after `since`, by whichever process."""
+        return self._certificates.revoked_since(since)
 
     def crl(self, authority: str, shard: int) -> bytes:
         """The current revocation list in DER. Raises UnknownAuthority, SignerUnavailable."""

@@ -6,14 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from ssl import DER_cert_to_PEM_cert
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from asn1crypto.x509 import TbsCertificate
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlmodel import col
 
 from pki.errors import UnknownCertificate
 from pki.issuance import Issued
 from pki.revocation import RevocationReason
 from pki.store import Store
-from pki.tables import CertificateRow, RevokedRow
+from pki.tables import CertificateRow, IntentRow, RevokedRow, SerialRow
 
 
 class CertificateState(StrEnum):
@@ -23,11 +24,16 @@ class CertificateState(StrEnum):
     HELD = "held"
     REVOKED = "revoked"
     EXPIRED = "expired"
+    UNFINISHED = "unfinished"
+    """Intended, and perhaps signed, but never recorded as issued: nobody got it from us. It can be revoked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One certificate of ours. Serial numbers and digests are lower-case hex, DER is bytes, PEM ends in LF."""
+    """One certificate of ours. Serial numbers and digests are lower-case hex, DER is bytes, PEM ends in LF.
+
+    Of an unfinished one there is no DER and no PEM, since we do not know that it exists.
+    """
 
     serial: str
     subject: str
@@ -104,11 +110,47 @@ class Certificates:
         self._above = above
 
     def by_serial(self, serial: str, now: datetime) -> Certificate:
-        """Raises UnknownCertificate."""
+        """Also one that was intended and never recorded as issued. Raises UnknownCertificate."""
         found = self._find(col(CertificateRow.serial) == serial, now)
-        if found is None:
-            raise UnknownCertificate(serial)
-        return found
+        if found is not None:
+            return found
+        if unfinished := self._unfinished(col(IntentRow.serial) == serial, now):
+            return unfinished[0]
+        raise UnknownCertificate(serial)
+
+    def by_key(self, spki_sha256: str, now: datetime) -> list[Certificate]:
+        """Every certificate for this key, unfinished ones too; the newest first. `spki_sha256` is hex."""
+        query = _with_revocation().where(col(CertificateRow.spki_sha256) == spki_sha256)
+        with self._store.reading() as session:
+            found = session.execute(query.order_by(col(CertificateRow.id).desc())).all()
+        finished = [certificate_of(row, revoked, self._above(row.authority), now) for row, revoked in found]
+        return self._unfinished(col(SerialRow.spki_sha256) == spki_sha256, now) + finished
+
+    def open_serials(self, station: str, now: datetime) -> list[str]:
+        """What of a station could still be used: neither revoked for good nor over."""
+        good, held = _is_in(CertificateState.GOOD, now), _is_in(CertificateState.HELD, now)
+        query = (
+            select(col(CertificateRow.serial))
+            .outerjoin(RevokedRow, col(RevokedRow.serial) == col(CertificateRow.serial))
+            .where(col(CertificateRow.station) == station, or_(good, held))
+        )
+        with self._store.reading() as session:
+            return list(session.execute(query.order_by(col(CertificateRow.id))).scalars())
+
+    def _unfinished(self, condition: ColumnElement[bool], now: datetime) -> list[Certificate]:
+        query = (
+            select(IntentRow, SerialRow, RevokedRow)
+            .join(SerialRow, col(SerialRow.serial) == col(IntentRow.serial))
+            .outerjoin(RevokedRow, col(RevokedRow.serial) == col(IntentRow.serial))
+            .where(condition, col(IntentRow.settled).is_distinct_from("issued"))
+            .order_by(col(IntentRow.created_at).desc())
+        )
+        with self._store.reading() as session:
+            found = session.execute(query).all()
+        return [
+            _unfinished_of(intent, claim, revoked, self._above(claim.authority).root)
+            for intent, claim, revoked in found
+        ]
 
     def by_sha256(self, sha256: str, now: datetime) -> Certificate | None:
         """The certificate with this fingerprint (hex); None when we did not issue it."""
@@ -142,12 +184,11 @@ class Certificates:
             found = session.execute(query).all()
         return [certificate_of(row, revoked, self._above(row.authority), now) for row, revoked in found]
 
-    def revoked_since(self, since: datetime, now: datetime) -> list[Certificate]:
-        """What was revoked or put on hold at or after `since`, also by other processes; the oldest first."""
-        query = _with_revocation().where(col(RevokedRow.recorded_at) >= since)
+    def revoked_since(self, since: datetime) -> list[str]:
+        """The serial numbers that were revoked or put on hold at or after `since`, by whichever process."""
+        query = select(col(RevokedRow.serial)).where(col(RevokedRow.recorded_at) >= since)
         with self._store.reading() as session:
-            found = session.execute(query.order_by(col(RevokedRow.recorded_at))).all()
-        return [certificate_of(row, revoked, self._above(row.authority), now) for row, revoked in found]
+            return list(session.execute(query.order_by(col(RevokedRow.recorded_at))).scalars())
 
     def _find(self, condition: ColumnElement[bool], now: datetime) -> Certificate | None:
         with self._store.reading() as session:
@@ -155,6 +196,30 @@ class Certificates:
         if found is None:
             return None
         return certificate_of(found[0], found[1], self._above(found[0].authority), now)
+
+
+def _unfinished_of(intent: IntentRow, claim: SerialRow, revoked: RevokedRow | None, root: str) -> Certificate:
+    body = TbsCertificate.load(intent.to_be_signed)
+    names = body["subject"].native
+    return Certificate(
+        serial=intent.serial,
+        subject=f"CN={names['common_name']},O={names['organization_name']}",
+        common_name=names["common_name"],
+        station=claim.station,
+        authority=claim.authority,
+        profile=claim.profile,
+        not_before=body["validity"]["not_before"].native,
+        not_after=intent.not_after,
+        made_at=intent.created_at,
+        state=CertificateState.REVOKED if revoked else CertificateState.UNFINISHED,
+        revoked_at=revoked.revoked_at if revoked else None,
+        reason=RevocationReason(revoked.reason) if revoked else None,
+        pem="",
+        chain_pem="",
+        der=b"",
+        spki_sha256=claim.spki_sha256,
+        root=root,
+    )
 
 
 def _with_revocation() -> "Select[CertificateRow, RevokedRow]":
@@ -166,6 +231,8 @@ def _is_in(state: CertificateState, now: datetime) -> ColumnElement[bool]:
     """The same rule as `state_of`, for the database."""
     held = col(RevokedRow.reason) == RevocationReason.CERTIFICATE_HOLD.value
     free = col(RevokedRow.serial).is_(None)
+    if state is CertificateState.UNFINISHED:
+        return false()  # there is no row of theirs in this table; they are found by serial number and by key
     over = col(CertificateRow.not_after) < now
     match state:
         case CertificateState.GOOD:

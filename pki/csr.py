@@ -70,7 +70,8 @@ def _read(der: bytes) -> CertificateRequest:
     try:
         request = crypto_x509.load_der_x509_csr(der)
         scheme = _SIMPLE_SCHEMES.get(request.signature_algorithm_oid)
-        if scheme is not None and request.public_key_algorithm_oid in _SIMPLE_KEYS:
+        key_algorithm = request.public_key_algorithm_oid  # type: ignore[attr-defined]  # the stubs miss it
+        if scheme is not None and key_algorithm in _SIMPLE_KEYS:
             return _read_simple(request, der, *scheme)
     except (ValueError, UnsupportedAlgorithm, crypto_x509.InvalidVersion):
         pass
@@ -80,9 +81,7 @@ def _read(der: bytes) -> CertificateRequest:
 def _read_simple(
     request: crypto_x509.CertificateSigningRequest, der: bytes, family: KeyFamily, hash_algorithm: hashes.HashAlgorithm
 ) -> CertificateRequest:
-    names = list(request.subject)
-    if any(not isinstance(name.value, str) for name in names):  # an x500UniqueIdentifier is bits
-        return _read_odd(der)
+    names = [(name.oid, name.value) for name in request.subject if isinstance(name.value, str)]
     public_key = check_key_strength(request.public_key())
     if family_of(public_key) is not family:
         raise _wrong_kind()
@@ -91,8 +90,8 @@ def _read_simple(
         der=der,
         public_key=public_key,
         key_family=family,
-        common_name=_sole("common_name", [n.value for n in names if n.oid == NameOID.COMMON_NAME]),
-        organisation=_sole("organization_name", [n.value for n in names if n.oid == NameOID.ORGANIZATION_NAME]),
+        common_name=_sole("common_name", [text for kind, text in names if kind == NameOID.COMMON_NAME]),
+        organisation=_sole("organization_name", [text for kind, text in names if kind == NameOID.ORGANIZATION_NAME]),
         spki_sha256=spki_sha256(public_key),
     )
 

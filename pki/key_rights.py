@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlmodel import Session, col
 
 from pki.errors import CsrRejected
 from pki.plans import Plan
 from pki.tables import AuthorityRow, BlockedKeyRow, CertificateRow, RevokedRow, SerialRow
 
-_KEYS = bindparam("keys", expanding=True)
+_KEYS: BindParameter[str] = bindparam("keys", expanding=True)
 _OURS = select(col(AuthorityRow.spki_sha256)).where(col(AuthorityRow.spki_sha256).in_(_KEYS))
 _BLOCKED = select(col(BlockedKeyRow.spki_sha256)).where(col(BlockedKeyRow.spki_sha256).in_(_KEYS))
 _SEEN = (

@@ -1,19 +1,20 @@
 """Revoking, holding and releasing. Only what is revoked has a row, so the cost does not grow with the fleet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 import structlog
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from pki.audit import AuditTrail, PkiAct
+from pki.audit import AuditTrail, Entry, PkiAct
 from pki.errors import AlreadyRevoked, NotHeld, RevocationRefused, UnknownCertificate
 from pki.profiles import ROOT
 from pki.store import Store, hold_lock
-from pki.tables import CertificateRow, CrlRow, RevokedRow
+from pki.tables import CertificateRow, CrlRow, IntentRow, RevokedRow, SerialRow
 
 log = structlog.get_logger()
 
@@ -95,70 +96,153 @@ def call_for_crl(session: Session, authority: str, shard: int) -> None:
     session.execute(update(CrlRow).where(*this_shard).values(dirty=True))
 
 
+@dataclass(frozen=True, slots=True)
+class RevocationReport:
+    """What a revocation of many did, or would do: serial numbers, in the order they were asked for."""
+
+    revoked: tuple[str, ...]
+    already: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+Listener: TypeAlias = Callable[[Sequence[str]], None]
+_AT_ONCE = 200  # revocations in one transaction: the write lock is free again after some milliseconds
+
+
 class Revocations:
     """Revokes and releases, and tells those who asked to be told."""
 
     def __init__(self, store: Store, trail: AuditTrail) -> None:
         self._store = store
         self._trail = trail
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: list[Listener] = []
 
-    def subscribe(self, listener: Callable[[str], None]) -> None:
-        """Call `listener` with the serial number after each committed revocation or hold."""
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener` with the serial numbers after each committed revocation or hold."""
         self._listeners.append(listener)
 
     def revoke(self, serial: str, reason: RevocationReason, by: str, note: str, now: datetime) -> None:
-        """Raises UnknownCertificate, AlreadyRevoked, RevocationRefused."""
-        is_hold = reason is RevocationReason.CERTIFICATE_HOLD
-        act = PkiAct.CERTIFICATE_HELD if is_hold else PkiAct.CERTIFICATE_REVOKED
+        """Also what was intended and never recorded as issued: then it never will be.
+
+        Raises UnknownCertificate, AlreadyRevoked, RevocationRefused.
+        """
         with self._store.writing() as session:
-            row = _certificate(session, serial)
-            if row.profile == ROOT:
-                sentence = "a root cannot be revoked by a list that it signs itself"
-                raise RevocationRefused(sentence, "Take the root out of the trust stores instead.")
-            what = Revocable(serial, row.authority, row.crl_shard, row.not_after)
-            mark_revoked(session, what, reason, by, note, now)
-            self._audit(session, act, row, by, note, {"reason": reason.value}, now)
-        self._tell(serial)
+            entry = _revoke(session, serial, reason, by, note, now)
+            self._trail.record_all(session, [entry], now)
+        self._tell([serial])
+
+    def revoke_each(
+        self, serials: Sequence[str], reason: RevocationReason, by: str, note: str, now: datetime
+    ) -> RevocationReport:
+        """Many, in transactions of some hundred; one that is unknown or revoked already does not stop the others.
+
+        Broken off in the middle, it may be asked again: what was done is `already` then. Raises RevocationRefused
+        for a root, before anything is done.
+        """
+        planned = self.plan(serials)
+        for start in range(0, len(planned.revoked), _AT_ONCE):
+            lot = planned.revoked[start : start + _AT_ONCE]
+            with self._store.writing() as session:
+                entries = [_revoke_unless_done(session, serial, reason, by, note, now) for serial in lot]
+                self._trail.record_all(session, [entry for entry in entries if entry], now)
+            self._tell(lot)
+        return planned
+
+    def plan(self, serials: Sequence[str]) -> RevocationReport:
+        """What `revoke_each` would do now. Raises RevocationRefused for a root."""
+        asked = tuple(dict.fromkeys(serials))
+        with self._store.reading() as session:
+            states = {serial: _standing(session, serial) for serial in asked}
+        chosen = {kind: tuple(serial for serial in asked if states[serial] == kind) for kind in _Standing}
+        return RevocationReport(chosen[_Standing.OPEN], chosen[_Standing.REVOKED], chosen[_Standing.UNKNOWN])
 
     def release(self, serial: str, by: str, note: str, now: datetime) -> None:
         """Take a certificate off hold. Raises UnknownCertificate, NotHeld."""
         with self._store.writing() as session:
-            row = _certificate(session, serial)
+            found = _found(session, serial)
             hold_lock(session, f"serial:{serial}")
             revoked = session.get(RevokedRow, serial, populate_existing=True)
             if revoked is None or revoked.reason != RevocationReason.CERTIFICATE_HOLD:
                 raise NotHeld(serial)
             session.delete(revoked)
-            call_for_crl(session, row.authority, row.crl_shard)
-            self._audit(session, PkiAct.CERTIFICATE_RELEASED, row, by, note, {}, now)
+            call_for_crl(session, found.authority, found.shard)
+            self._trail.record_all(session, [_entry(PkiAct.CERTIFICATE_RELEASED, found, by, note)], now)
 
-    def _audit(
-        self,
-        session: Session,
-        act: PkiAct,
-        row: CertificateRow,
-        by: str,
-        note: str,
-        details: dict[str, str],
-        now: datetime,
-    ) -> None:
-        named = {"common_name": row.common_name, "station": row.station or "", **details}
-        self._trail.record(
-            session, act, by=by, kind="certificate", thing=row.serial, reason=note, details=named, now=now
-        )
-
-    def _tell(self, serial: str) -> None:
+    def _tell(self, serials: Sequence[str]) -> None:
         for listener in self._listeners:
             try:
-                listener(serial)
+                listener(serials)
             except Exception:  # the revocation stands; one deaf listener must not keep it from the others
-                log.exception("revocation_listener_failed", serial=serial)
+                log.exception("revocation_listener_failed", serials=len(serials))
 
 
-def _certificate(session: Session, serial: str) -> CertificateRow:
+class _Standing(StrEnum):
+    OPEN = "open"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found(Revocable):
+    """What is on record of a serial number: a certificate, or only the intent."""
+
+    profile: str
+    common_name: str
+    station: str | None
+    is_issued: bool
+
+
+def _revoke(session: Session, serial: str, reason: RevocationReason, by: str, note: str, now: datetime) -> Entry:
+    found = _found(session, serial)
+    _refuse_root(found)
+    if not found.is_issued:  # whoever is still at it finds the intent given up, and hands nothing out
+        session.execute(update(IntentRow).where(col(IntentRow.serial) == serial).values(settled="abandoned"))
+    mark_revoked(session, found, reason, by, note, now)
+    is_hold = reason is RevocationReason.CERTIFICATE_HOLD
+    act = PkiAct.CERTIFICATE_HELD if is_hold else PkiAct.CERTIFICATE_REVOKED
+    return _entry(act, found, by, note, reason=reason.value)
+
+
+def _revoke_unless_done(
+    session: Session, serial: str, reason: RevocationReason, by: str, note: str, now: datetime
+) -> Entry | None:
+    try:
+        return _revoke(session, serial, reason, by, note, now)
+    except AlreadyRevoked:  # somebody else did it since it was planned
+        return None
+
+
+def _standing(session: Session, serial: str) -> _Standing:
+    try:
+        _refuse_root(_found(session, serial))
+    except UnknownCertificate:
+        return _Standing.UNKNOWN
+    reason = session.execute(select(col(RevokedRow.reason)).where(col(RevokedRow.serial) == serial)).scalar()
+    return _Standing.OPEN if reason in (None, RevocationReason.CERTIFICATE_HOLD) else _Standing.REVOKED
+
+
+def _refuse_root(found: _Found) -> None:
+    if found.profile == ROOT:
+        sentence = "a root cannot be revoked by a list that it signs itself"
+        raise RevocationRefused(sentence, "Take the root out of the trust stores instead.")
+
+
+def _found(session: Session, serial: str) -> _Found:
+    """Raises UnknownCertificate."""
     query = select(CertificateRow).where(col(CertificateRow.serial) == serial)
     row: CertificateRow | None = session.execute(query).scalar_one_or_none()
-    if row is None:
+    if row is not None:
+        what = (row.serial, row.authority, row.crl_shard, row.not_after)
+        return _Found(*what, row.profile, row.common_name, row.station, is_issued=True)
+    pair = select(IntentRow, SerialRow).join(SerialRow, col(SerialRow.serial) == col(IntentRow.serial))
+    intended = session.execute(pair.where(col(IntentRow.serial) == serial)).one_or_none()
+    if intended is None:
         raise UnknownCertificate(serial)
-    return row
+    intent, claim = intended
+    what = (serial, claim.authority, intent.crl_shard, intent.not_after)
+    return _Found(*what, claim.profile, "", claim.station, is_issued=False)
+
+
+def _entry(act: PkiAct, found: _Found, by: str, note: str, **details: str) -> Entry:
+    named = {"common_name": found.common_name, "station": found.station or "", **details}
+    return Entry(act, by, "certificate", found.serial, note, named)

@@ -5,11 +5,13 @@ process per step does the act and kills itself there with SIGKILL; the next chil
 tries the act once more. Signatures go to a side file, on disk, before anybody gets them: so that none is overlooked.
 """
 
+import itertools
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -130,19 +132,15 @@ def issue(opened: Opened, number: int, pem: str) -> None:
 
 def revoke(opened: Opened, number: int, _pem: str) -> None:
     serial = _serial_of(opened, number)
-    try:
+    with suppress(AlreadyRevoked):  # refused cleanly: the act was done before the crash
         opened.authority.revoke(serial, RevocationReason.KEY_COMPROMISE, "test")
-    except AlreadyRevoked:
-        pass  # refused cleanly: the act was done before the crash
     opened.authority.refresh_crls()
 
 
 def release(opened: Opened, number: int, _pem: str) -> None:
     serial = _serial_of(opened, number)
-    try:
+    with suppress(NotHeld):  # done before the crash
         opened.authority.release(serial, "test")
-    except NotHeld:
-        pass  # done before the crash
     opened.authority.refresh_crls()
 
 
@@ -227,22 +225,27 @@ def _ocsp(opened: Opened, body: bytes) -> str:
 
 def kill_everywhere(folder: Path, act: str) -> dict[str, Any]:
     """Kill `act` at step 1, 2, 3 … until it gets through; every fault that was found, by step."""
-    key_of: dict[int, str] = {}
     faults: dict[int, list[str]] = {}
-    step = 0
-    killed = True
-    while killed:
-        step += 1
-        key_of[step] = request_pem(f"SN-{step}", ec.generate_private_key(ec.SECP256R1()))
-        prepare, do = ACTS[act]
-        _child(lambda: prepare(open_folder(folder, Countdown(0)), step, key_of[step]))
-        killed = _child(lambda: do(open_folder(folder, Countdown(step)), step, key_of[step])) == -signal.SIGKILL
-        _child(lambda: do(open_folder(folder, Countdown(0)), step, key_of[step]))
-        report = folder / "report.json"
-        _child(lambda: report.write_text(json.dumps(look(folder, act, step)), encoding="utf-8"))
-        if wrong := json.loads(report.read_text(encoding="utf-8")):
+    for step in itertools.count(1):
+        was_killed, wrong = kill_at(folder, act, step)
+        if wrong:
             faults[step] = wrong
-    return {"steps": step - 1, "faults": faults}
+        if not was_killed:
+            return {"steps": step - 1, "faults": faults}
+    raise AssertionError
+
+
+def kill_at(folder: Path, act: str, step: int) -> tuple[bool, list[str]]:
+    """Whether there was such a step to die at, and what was wrong afterwards."""
+    prepare, do = ACTS[act]
+    pem = request_pem(f"SN-{step}", ec.generate_private_key(ec.SECP256R1()))
+    report = folder / "report.json"
+    _child(lambda: prepare(open_folder(folder, Countdown(0)), step, pem))
+    was_killed = _child(lambda: do(open_folder(folder, Countdown(step)), step, pem)) == -signal.SIGKILL
+    _child(lambda: do(open_folder(folder, Countdown(0)), step, pem))
+    _child(lambda: report.write_text(json.dumps(look(folder, act, step)), encoding="utf-8"))
+    wrong: list[str] = json.loads(report.read_text(encoding="utf-8"))
+    return was_killed, wrong
 
 
 def _child(work: Callable[[], object]) -> int:
@@ -254,7 +257,7 @@ def _child(work: Callable[[], object]) -> int:
             work()
             code = 0
         except BaseException as fault:
-            print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+            sys.stderr.write(f"{type(fault).__name__}: {fault}\n")
         finally:
             os._exit(code)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -264,4 +267,4 @@ def _child(work: Callable[[], object]) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(kill_everywhere(Path(sys.argv[1]), sys.argv[2])))
+    sys.stdout.write(json.dumps(kill_everywhere(Path(sys.argv[1]), sys.argv[2])))

@@ -9,7 +9,7 @@ from pki.errors import UnknownCertificate
 from pki.revocation import RevocationReason
 from tests.pki.conftest import Room
 
-GOOD, HELD, REVOKED, EXPIRED = CertificateState
+GOOD, HELD, REVOKED, EXPIRED, UNFINISHED = CertificateState
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Revoking, holding, releasing."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
 from pki.audit import PkiAct
-from pki.authority import Certificate, CertificateState
+from pki.authority import CertificateState
 from pki.errors import AlreadyRevoked, NotHeld, RevocationRefused, UnknownCertificate
 from pki.revocation import RevocationReason
 from pki.tables import RevokedRow
@@ -99,23 +100,22 @@ def test_a_root_cannot_revoke_itself(room: Room) -> None:
 
 
 def test_listeners_hear_of_it_after_the_commit(room: Room) -> None:
-    heard: list[Certificate] = []
+    heard: list[CertificateState] = []
 
-    def listen(certificate: Certificate) -> None:
-        assert room.rebuilt().certificate(certificate.serial).state is certificate.state
-        heard.append(certificate)
+    def listen(serials: Sequence[str]) -> None:
+        heard.extend(room.rebuilt().certificate(serial).state for serial in serials)
 
     room.authority.when_revoked(listen)
     serial = room.issue().serial
     room.authority.revoke(serial, HOLD, "user:admin")
     room.authority.revoke(serial, COMPROMISE, "user:admin")
-    assert [certificate.state for certificate in heard] == [CertificateState.HELD, CertificateState.REVOKED]
+    assert heard == [CertificateState.HELD, CertificateState.REVOKED]
 
 
 def test_one_deaf_listener_does_not_keep_it_from_the_others(room: Room) -> None:
     heard: list[str] = []
     room.authority.when_revoked(lambda _: 1 / 0)
-    room.authority.when_revoked(lambda certificate: heard.append(certificate.serial))
+    room.authority.when_revoked(heard.extend)
     serial = room.issue().serial
     with capture_logs() as logs:
         room.authority.revoke(serial, COMPROMISE, "user:admin")
@@ -128,5 +128,45 @@ def test_what_another_process_revoked_is_found(room: Room) -> None:
     serial = room.issue().serial
     room.clock.advance(timedelta(seconds=5))
     room.rebuilt().revoke(serial, COMPROMISE, "operator")
-    assert [found.serial for found in room.authority.revoked_since(since)] == [serial]
+    assert room.authority.revoked_since(since) == [serial]
     assert room.authority.revoked_since(room.clock.now + timedelta(seconds=1)) == []
+
+
+def test_many_are_revoked_at_once_and_what_is_odd_is_named(room: Room) -> None:
+    serials = [room.issue(serial=f"SN-{n}", station=f"CS-{n}").serial for n in range(5)]
+    room.authority.revoke(serials[0], COMPROMISE, "user:admin")
+    heard: list[str] = []
+    room.authority.when_revoked(heard.extend)
+    asked = [*serials, "1234abcd", serials[1]]
+    planned = room.authority.revoke_each(asked, COMPROMISE, "user:admin", dry_run=True)
+    assert (planned.revoked, planned.already, planned.unknown) == (tuple(serials[1:]), (serials[0],), ("1234abcd",))
+    assert heard == []
+    assert room.authority.revoke_each(asked, COMPROMISE, "user:admin", "line 3 was stolen") == planned
+    assert heard == serials[1:]
+    assert all(room.authority.certificate(serial).state is CertificateState.REVOKED for serial in serials)
+    assert room.authority.revoke_each(asked, COMPROMISE, "user:admin").revoked == ()
+
+
+def test_more_than_one_transaction_holds_are_revoked(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pki.revocation._AT_ONCE", 2)
+    serials = [room.issue(serial=f"SN-{n}", station=f"CS-{n}").serial for n in range(5)]
+    assert room.authority.revoke_each(serials, HOLD, "user:admin").revoked == tuple(serials)
+    assert room.authority.revoke_each(serials, COMPROMISE, "user:admin").revoked == tuple(serials)
+    assert room.acts().count(PkiAct.CERTIFICATE_REVOKED) == 5
+
+
+def test_a_root_among_many_stops_all_of_them(room: Room) -> None:
+    serial = room.issue().serial
+    with pytest.raises(RevocationRefused):
+        room.authority.revoke_each([serial, room.authority.authority("root").serial], COMPROMISE, "user:admin")
+    assert room.authority.certificate(serial).state is CertificateState.GOOD
+
+
+def test_the_certificates_of_a_station_that_could_still_be_used(room: Room) -> None:
+    first, second, third = (room.issue().serial for _ in range(3))
+    room.issue(serial="SN-2", station="CS-2")
+    room.authority.revoke(first, COMPROMISE, "user:admin")
+    room.authority.revoke(second, HOLD, "user:admin")
+    assert room.authority.serials_of_station("CS-1") == [second, third]
+    room.clock.advance(timedelta(days=91))
+    assert room.authority.serials_of_station("CS-1") == []

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from cryptography import x509
 
+from pki.key_files import fingerprint_in
 from tests.web.requests import request_pem
 
 CERTIFICATES = "/api/v1/certificates"
@@ -112,3 +113,36 @@ async def test_authorities_and_roots_with_their_chains(api: httpx.AsyncClient) -
     roots = (await api.get("/api/v1/roots")).json()["items"]
     assert {one["kind"] for one in roots} == {"root"}
     assert (await api.get("/api/v1/authorities/none")).status_code == 404
+
+
+async def test_all_certificates_of_a_station_are_revoked_at_once(station: httpx.AsyncClient) -> None:
+    serials = [(await issue(station, csr=request_pem("SN-1"))).json()["serial"] for _ in range(2)]
+    asked = {"station": "CS-1", "reason": "keyCompromise"}
+    planned = await station.post(f"{CERTIFICATES}/revoke", json={**asked, "dry_run": True})
+    assert planned.json() == {"revoked": serials, "already": [], "unknown": [], "dry_run": True}
+    assert (await station.get(f"{CERTIFICATES}/{serials[0]}")).json()["state"] == "good"
+    assert (await station.post(f"{CERTIFICATES}/revoke", json=asked)).json()["revoked"] == serials
+    assert (await station.get(f"{CERTIFICATES}/{serials[0]}")).json()["state"] == "revoked"
+
+
+async def test_serial_numbers_are_taken_as_openssl_prints_them(station: httpx.AsyncClient) -> None:
+    serial = (await issue(station)).json()["serial"]
+    spelt = ":".join(serial[i : i + 2] for i in range(0, len(serial), 2)).upper()
+    body = {"serials": [spelt, "00ff"], "reason": "superseded"}
+    report = (await station.post(f"{CERTIFICATES}/revoke", json=body)).json()
+    assert (report["revoked"], report["unknown"]) == ([serial], ["00ff"])
+
+
+async def test_all_certificates_of_a_key_are_found_and_revoked(station: httpx.AsyncClient) -> None:
+    csr = request_pem("SN-1")
+    serials = [(await issue(station, csr=csr)).json()["serial"] for _ in range(2)]
+    key = fingerprint_in(csr)
+    found = (await station.get(f"{CERTIFICATES}/of-key/{key}")).json()["items"]
+    assert [one["serial"] for one in found] == serials[::-1]
+    report = (await station.post(f"{CERTIFICATES}/revoke", json={"spki_sha256": key, "reason": "superseded"})).json()
+    assert sorted(report["revoked"]) == sorted(serials)
+
+
+@pytest.mark.parametrize("choice", [{}, {"station": "CS-1", "serials": ["ab"]}, {"spki_sha256": "zz"}])
+async def test_what_to_revoke_is_named_in_one_way(station: httpx.AsyncClient, choice: dict[str, object]) -> None:
+    assert (await station.post(f"{CERTIFICATES}/revoke", json={"reason": "superseded", **choice})).status_code == 422

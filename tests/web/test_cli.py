@@ -169,6 +169,26 @@ def test_several_walks_tell_who_was_refused(voltward: Command) -> None:
     assert [refusal["station"] for refusal in ran.json["refused"]] == ["CS-1"]
 
 
+def test_certificates_are_revoked_by_list_and_by_key(voltward: Command, tmp_path: Path) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1")
+    csr, listed = tmp_path / "request.pem", tmp_path / "serials.txt"
+    serials = []
+    for _ in range(3):
+        csr.write_text(request_pem("SN-1"))
+        issue = ["cert", "issue", "--csr", str(csr), "--profile", "station", "--station", "CS-1", "--json"]
+        serials.append(voltward(*issue).json["serial"])
+    listed.write_text(f"# stolen\n{serials[0]}\n\n{serials[1].upper()}  # the second\nabcd\n")
+    many = ["cert", "revoke", "--reason", "keyCompromise", "--json"]
+    planned = voltward(*many, "--list", str(listed), "--dry-run")
+    assert (planned.json["revoked"], planned.json["unknown"]) == (serials[:2], ["abcd"])
+    assert "2 would be revoked, 0 already, 1 unknown" in planned.err
+    assert voltward(*many, "--list", str(listed)).json["revoked"] == serials[:2]
+    assert voltward(*many, "--key", str(csr)).json["revoked"] == serials[2:]
+    assert voltward(*many, "--key", str(listed)).code != 0
+    assert voltward(*many).code == 2
+    assert voltward(*many, "--station", "CS-1", serials[0]).code == 2
+
+
 def test_a_certificate_from_issuing_to_revoking(voltward: Command, tmp_path: Path) -> None:
     voltward("station", "add", "CS-1", "--serial", "SN-1")
     csr, out = tmp_path / "request.pem", tmp_path / "chain.pem"

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from pki.authority import CertificateState, Order, RevocationReason
 from web.api.asked import After, Doors, Limit, page
-from web.api.shapes import CertificateOut, In, Page
+from web.api.shapes import CertificateOut, In, Out, Page
 from web.auth import Needs
 from web.errors import RequestRefused
 from web.permissions import Permission, Principal
@@ -28,6 +28,24 @@ class RevocationIn(In):
 
     reason: RevocationReason
     note: str = Field(default="", max_length=500)
+
+
+class RevocationsIn(RevocationIn):
+    """Many at once: by serial number, of a station, of a key. With `dry_run` nothing is done."""
+
+    serials: tuple[str, ...] = Field(default=(), max_length=10_000)
+    station: str | None = None
+    spki_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    dry_run: bool = False
+
+
+class RevocationsOut(Out):
+    """Serial numbers: what was (or would be) revoked, what was already, what is not ours."""
+
+    revoked: tuple[str, ...]
+    already: tuple[str, ...]
+    unknown: tuple[str, ...]
+    dry_run: bool
 
 
 @router.get("")
@@ -55,6 +73,25 @@ def issue_certificate(
     return CertificateOut.of(doors.authority.issue(_order(doors, body), caller.name))
 
 
+@router.get("/of-key/{spki_sha256}")
+def certificates_of_key(
+    doors: Doors, spki_sha256: str, _caller: Principal = Depends(Needs(Permission.CERTIFICATES_READ))
+) -> Page[CertificateOut]:
+    """Every certificate for a key, named by the SHA-256 of its SubjectPublicKeyInfo; also unfinished ones."""
+    found = doors.authority.certificates_of_key(spki_sha256.lower())
+    return Page(items=[CertificateOut.of(certificate) for certificate in found], next=None)
+
+
+@router.post("/revoke")
+def revoke_certificates(
+    doors: Doors, body: RevocationsIn, caller: Principal = Depends(Needs(Permission.CERTIFICATES_REVOKE))
+) -> RevocationsOut:
+    """Withdraw many certificates. Asked again after a failure, it goes on where it stopped."""
+    serials = _chosen(doors, body)
+    report = doors.authority.revoke_each(serials, body.reason, caller.name, body.note, dry_run=body.dry_run)
+    return RevocationsOut(revoked=report.revoked, already=report.already, unknown=report.unknown, dry_run=body.dry_run)
+
+
 @router.get("/{serial}")
 def show_certificate(
     doors: Doors, serial: str, _caller: Principal = Depends(Needs(Permission.CERTIFICATES_READ))
@@ -80,6 +117,16 @@ def release_certificate(
 ) -> CertificateOut:
     """Take back a hold (certificateHold)."""
     return CertificateOut.of(doors.authority.release(serial, caller.name))
+
+
+def _chosen(doors: Service, body: RevocationsIn) -> list[str]:
+    if sum((bool(body.serials), body.station is not None, body.spki_sha256 is not None)) != 1:
+        raise RequestRefused("serials", "name serial numbers, or a station, or a key: one of the three")
+    if body.station is not None:
+        return doors.authority.serials_of_station(doors.fleet.station(body.station).id)
+    if body.spki_sha256 is not None:
+        return [one.serial for one in doors.authority.certificates_of_key(body.spki_sha256)]
+    return [serial.lower().removeprefix("0x").replace(":", "") for serial in body.serials]
 
 
 def _order(doors: Service, body: OrderIn) -> Order:

@@ -2,11 +2,16 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import track
 
-from web.cli.client import Data, segment, service
+from pki.errors import CsrRejected
+from pki.key_files import fingerprint_in
+from web.cli.client import Data, ServiceClient, segment, service
+from web.cli.failures import CommandFailed
 from web.cli.files import read_text, write_text
 from web.cli.output import Json, say, show_fields, show_list, show_text, wants_json
 
@@ -83,16 +88,33 @@ def show(serial: Serial, data: Data = None, _json: Json = False) -> None:
 
 @app.command()
 def revoke(
-    serial: Serial,
     reason: Annotated[Reason, typer.Option("--reason", help="Why (RFC 5280).")],
+    serials: Annotated[list[str] | None, typer.Argument(metavar="[SERIAL]...", help="In hex.")] = None,
+    station: Annotated[str | None, typer.Option("--station", metavar="ID", help="All that it could use.")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", exists=True, help="All for the key of this certificate or CSR (PEM)."),
+    ] = None,
+    listed: Annotated[
+        Path | None, typer.Option("--list", metavar="FILE", exists=True, help="Serial numbers, one a line.")
+    ] = None,
     note: Annotated[str, typer.Option("--note", help="In your own words, for the audit trail.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be revoked.")] = False,
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """Revoke a certificate. Only certificateHold can be taken back."""
+    """Revoke certificates. Only certificateHold can be taken back."""
+    why = {"reason": reason.value, "note": note}
+    alone = bool(serials) and len(serials or ()) == 1 and not (station or key or listed or dry_run)
     with service(data) as client:
-        revoked = client.post(f"certificates/{segment(serial)}/revoke", {"reason": reason.value, "note": note})
-    show_fields(revoked, _WITHOUT_PEM)
+        if alone and serials:
+            show_fields(client.post(f"certificates/{segment(serials[0])}/revoke", why), _WITHOUT_PEM)
+            return
+        chosen = _chosen(serials, station, key, listed)
+        report = _revoke_many(client, chosen | why | {"dry_run": dry_run})
+    verb = "would be revoked" if dry_run else "revoked"
+    say(f"{len(report['revoked'])} {verb}, {len(report['already'])} already, {len(report['unknown'])} unknown")
+    show_fields(report)
 
 
 @app.command()
@@ -101,3 +123,39 @@ def release(serial: Serial, data: Data = None, _json: Json = False) -> None:
     with service(data) as client:
         released = client.post(f"certificates/{segment(serial)}/release")
     show_fields(released, _WITHOUT_PEM)
+
+
+_AT_ONCE = 1000
+
+
+def _chosen(serials: list[str] | None, station: str | None, key: Path | None, listed: Path | None) -> dict[str, Any]:
+    if sum(bool(one) for one in (serials, station, key, listed)) != 1:
+        raise typer.BadParameter("name serial numbers, or --station, --key or --list: one of the four")
+    if listed:
+        found = (line.split("#")[0].strip() for line in read_text(listed).splitlines())
+        serials = [line for line in found if line]
+        if not serials:
+            raise typer.BadParameter(f"{listed} names no serial number")
+    if key:
+        return {"spki_sha256": _fingerprint(key)}
+    return {"station": station} if station else {"serials": serials}
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        return fingerprint_in(read_text(path))
+    except CsrRejected as fault:
+        raise CommandFailed(f"{path}: {fault.sentence}", fault.hint) from None
+
+
+def _revoke_many(client: ServiceClient, body: dict[str, Any]) -> dict[str, Any]:
+    """A long list goes in parts, with a bar."""
+    serials = body.get("serials")
+    if not serials:
+        return dict(client.post("certificates/revoke", body))
+    whole: dict[str, Any] = {"revoked": [], "already": [], "unknown": [], "dry_run": body["dry_run"]}
+    for start in track(range(0, len(serials), _AT_ONCE), "revoking", console=Console(stderr=True)):
+        part = client.post("certificates/revoke", body | {"serials": serials[start : start + _AT_ONCE]})
+        for kind in ("revoked", "already", "unknown"):
+            whole[kind] += part[kind]
+    return whole
