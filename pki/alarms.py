@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from pki.audit import AuditTrail, Entry, PkiAct
 from pki.clock import Clock
 from pki.errors import UnknownAlarm
 from pki.store import Store, hold_lock
@@ -28,11 +29,7 @@ class AlarmKind(StrEnum):
     BLOCKED_KEY = "blocked-key"
     LINT_FINDING = "lint-finding"
     SIGNER_UNAVAILABLE = "signer-unavailable"
-    EXPIRES_SOON = "expires-soon"
-    AUTHORITY_EXPIRES = "authority-expires"
     CRL_LATE = "crl-late"
-    AUDIT_DAMAGED = "audit-damaged"
-    CHECKPOINT_FAILED = "checkpoint-failed"
 
 
 class Severity(StrEnum):
@@ -62,8 +59,9 @@ class Alarm:
 class Alarms:
     """Raises, lists and clears alarms. Safe to use from several threads and processes."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, clock: Clock) -> None:
         self._store = store
+        self._trail = trail
         self._clock = clock
         self._listeners: list[Callable[[Alarm], None]] = []
 
@@ -82,7 +80,7 @@ class Alarms:
             self._tell(alarm)
         return alarm
 
-    def clear(self, alarm_id: int, by: str) -> Alarm:
+    def clear(self, alarm_id: int, by: str, note: str = "") -> Alarm:
         """Close an alarm; closing it twice changes nothing. Raises UnknownAlarm."""
         with self._store.writing() as session:
             row = session.get(AlarmRow, alarm_id, populate_existing=True)
@@ -91,6 +89,9 @@ class Alarms:
             if row.cleared_at is None:
                 row.cleared_at, row.cleared_by = self._clock(), by
                 session.add(row)
+                session.flush()
+                entry = Entry(PkiAct.ALARM_CLEARED, by, "alarm", f"{row.kind} {row.thing}", note)
+                self._trail.record_all(session, [entry], row.cleared_at)
         return alarm_of(row)
 
     def settle(self, kind: AlarmKind, thing: str, by: str = "service") -> None:
@@ -101,15 +102,11 @@ class Alarms:
         for alarm_id in found:
             self.clear(alarm_id or 0, by)
 
-    def open(self, limit: int = 1000) -> list[Alarm]:
-        """What is not cleared, the newest first."""
-        query = select(AlarmRow).where(col(AlarmRow.cleared_at).is_(None)).order_by(col(AlarmRow.id).desc())
-        with self._store.reading() as session:
-            return [alarm_of(row) for row in session.execute(query.limit(limit)).scalars()]
-
-    def page(self, after: int | None = None, limit: int = 100) -> list[Alarm]:
-        """All alarms, open and cleared, the newest first; `after` is the last id of the page before."""
+    def page(self, *, only_open: bool = True, after: int | None = None, limit: int = 100) -> list[Alarm]:
+        """The newest first; `after` is the last id of the page before."""
         query = select(AlarmRow).order_by(col(AlarmRow.id).desc()).limit(limit)
+        if only_open:
+            query = query.where(col(AlarmRow.cleared_at).is_(None))
         if after is not None:
             query = query.where(col(AlarmRow.id) < after)
         with self._store.reading() as session:

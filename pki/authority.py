@@ -6,8 +6,9 @@ from datetime import datetime
 
 from cryptography import x509
 
-from pki.alarms import Alarms
+from pki.alarms import AlarmKind, Alarms, Severity
 from pki.audit import AuditTrail, PkiAct
+from pki.blocked_keys import BlockedKey, BlockedKeys
 from pki.ceremony import DEFAULT_HIERARCHY, Ceremony
 from pki.certificates import Certificate, Certificates, CertificateState, certificate_of, pem_of
 from pki.clock import Clock, utc_now
@@ -50,6 +51,15 @@ _LEAF_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorit
 _FIRMWARE_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_3072}
 
 
+# A key where it has no business is how one finds a cloned or a broken-into station.
+_ALARMING = {
+    "key-used-elsewhere": AlarmKind.KEY_USED_ELSEWHERE,
+    "key-of-an-authority": AlarmKind.KEY_USED_ELSEWHERE,
+    "key-blocked": AlarmKind.BLOCKED_KEY,
+    "key-compromised": AlarmKind.BLOCKED_KEY,
+}
+
+
 class Authority:
     """Issue, revoke, publish, sign firmware. Safe to use from several threads and processes.
 
@@ -66,7 +76,8 @@ class Authority:
     ) -> None:
         self.settings = settings
         self.trail = trail
-        self.alarms = Alarms(store, clock)
+        self.alarms = Alarms(store, trail, clock)
+        self._blocked_keys = BlockedKeys(store, trail)
         self._store = store
         self._keys = keys
         self._clock = clock
@@ -233,6 +244,18 @@ class Authority:
         """Every certificate for a key (SHA-256 of its SubjectPublicKeyInfo, hex), unfinished ones too."""
         return self._certificates.by_key(spki_sha256, self._clock())
 
+    def block_key(self, spki_sha256: str, by: str, note: str = "") -> BlockedKey:
+        """Never certify this key again (SHA-256 of its SubjectPublicKeyInfo, hex). Raises OrderRefused."""
+        return self._blocked_keys.block(spki_sha256, note, by, self._clock())
+
+    def unblock_key(self, spki_sha256: str, by: str, note: str = "") -> None:
+        """Raises UnknownKey."""
+        self._blocked_keys.unblock(spki_sha256, note, by, self._clock())
+
+    def blocked_keys(self) -> list[BlockedKey]:
+        """The newest first."""
+        return self._blocked_keys.all()
+
     def when_revoked(self, listener: Callable[[Sequence[str]], None]) -> None:
         """Call `listener` with serial numbers after each committed revocation of this process, in its thread."""
         self._revocations.subscribe(listener)
@@ -331,3 +354,6 @@ class Authority:
             self.trail.record(
                 session, act, by=by, kind="certificate", thing=order.common_name, details=details, now=now
             )
+        if code in _ALARMING:
+            sentence = f"{order.station or order.common_name}: {refusal.sentence}"
+            self.alarms.sound(_ALARMING[code], order.request.spki_sha256, sentence, Severity.CRITICAL)

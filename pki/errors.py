@@ -8,7 +8,7 @@ PkiError
 ├── IssuerEndsTooSoon      the operator: roll the authority over
 ├── MisSigned              us: what came back from the signer is not what we asked for
 ├── TokenSpent             us: a step of issuing was repeated
-├── UnknownCertificate, UnknownAuthority, UnknownFirmware, UnknownAlarm     the caller: no such thing
+├── UnknownCertificate, UnknownAuthority, UnknownFirmware, UnknownAlarm, UnknownKey     the caller: no such thing
 ├── AlreadyRevoked, NotHeld, RevocationRefused                the caller: the state does not allow it
 ├── FirmwareRefused        whoever ordered the signature
 └── KeyStoreError
@@ -118,6 +118,14 @@ class UnknownAlarm(PkiError):
     def __init__(self, alarm_id: str) -> None:
         super().__init__(f"there is no alarm {alarm_id!r}")
         self.alarm_id = alarm_id
+
+
+class UnknownKey(PkiError):
+    """No key with this fingerprint is blocked."""
+
+    def __init__(self, spki_sha256: str) -> None:
+        super().__init__(f"the key {spki_sha256!r} is not blocked")
+        self.spki_sha256 = spki_sha256
 
 
 class AlreadyRevoked(PkiError):

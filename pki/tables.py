@@ -333,6 +333,7 @@ class EnrolmentCodeRow(SQLModel, table=True):
     made_by: str
     made_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
+    spki_sha256: str | None = None  # the first key it came with; it is good for no other
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     used_for: str | None = None  # the serial number that it led to
     withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

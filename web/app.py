@@ -10,11 +10,13 @@ from fastapi.staticfiles import StaticFiles
 from web import health, problems, publications
 from web.api import (
     accounts,
+    alarms,
     audit,
     authorities,
     certificates,
     events,
     firmware,
+    keys,
     overview,
     stations,
     stream,
@@ -27,7 +29,7 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, stations, walks, certificates, authorities, firmware, events, audit, accounts, stream,
+    overview, stations, walks, certificates, keys, authorities, firmware, events, alarms, audit, accounts, stream,
 )  # fmt: skip
 
 # For the OpenAPI document; `web.auth.Needs` is what looks at the token.

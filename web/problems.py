@@ -35,6 +35,7 @@ STATUS: Mapping[type[Exception], int] = {
     pki.UnknownAuthority: 404,
     pki.UnknownFirmware: 404,
     pki.UnknownAlarm: 404,
+    pki.UnknownKey: 404,
     pki.AlreadyRevoked: 409,
     pki.NotHeld: 409,
     bridge.BridgeError: 409,

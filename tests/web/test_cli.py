@@ -329,3 +329,17 @@ def test_an_unexpected_fault_is_one_line_and_a_trace_only_on_request(
     assert ran.err.startswith("error: unexpected fault: RuntimeError: broken inside\nhint: Set VOLTWARD_DEBUG=1")
     monkeypatch.setenv("VOLTWARD_DEBUG", "1")
     assert "Traceback" in voltward("station", "list").err
+
+
+def test_a_key_is_blocked_by_a_file_that_holds_it(voltward: Command, tmp_path: Path) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1")
+    csr = tmp_path / "request.pem"
+    csr.write_text(request_pem("SN-1"))
+    blocked = voltward("key", "block", str(csr), "--note", "leaked", "--json").json
+    refused = voltward("cert", "issue", "--csr", str(csr), "--profile", "station", "--station", "CS-1")
+    assert (refused.code, "the key is blocked" in refused.err) == (2, True)
+    alarm = voltward("alarm", "list", "--json").json["items"][0]
+    assert (alarm["kind"], alarm["thing"]) == ("blocked-key", blocked["spki_sha256"])
+    assert voltward("alarm", "clear", str(alarm["id"]), "--note", "seen", "--json").json["cleared_by"]
+    assert voltward("key", "unblock", blocked["spki_sha256"]).code == 0
+    assert voltward("key", "list", "--json").json["items"] == []

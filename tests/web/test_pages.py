@@ -3,6 +3,7 @@ import re
 import httpx
 import pytest
 
+from pki.alarms import AlarmKind
 from pki.authority import Order
 from tests.web.conftest import BASE_URL
 from tests.web.requests import request_pem
@@ -202,3 +203,20 @@ async def test_static_files_are_our_own(anonymous: httpx.AsyncClient) -> None:
         answer = await anonymous.get(f"/static/{name}")
         assert answer.headers["content-type"].startswith(kind)
         assert "http://" not in answer.text.replace("http://www.w3.org/2000/svg", "")
+
+
+async def test_an_alarm_is_cleared_and_a_key_blocked_in_the_console(
+    browser: httpx.AsyncClient, service: Service
+) -> None:
+    alarm = service.authority.alarms.sound(AlarmKind.LINT_FINDING, "ab12", "<b>broken</b>")
+    page = await browser.get("/alarms")
+    assert "&lt;b&gt;broken" in page.text
+    cleared = await submit(browser, "/alarms", f"/alarms/{alarm.id}/clear", note="seen")
+    assert (cleared.status_code, cleared.headers["location"]) == (303, "/alarms")
+    assert "Nothing to look at" in (await browser.get("/alarms")).text
+    assert "cleared" in (await browser.get("/alarms?every=1")).text
+    key = "ab" * 32
+    assert (await submit(browser, "/alarms", f"/alarms/keys/{key}/block", note="leaked")).status_code == 303
+    assert key in (await browser.get("/alarms")).text
+    assert (await submit(browser, "/alarms", f"/alarms/keys/{key}/unblock")).status_code == 303
+    assert service.authority.blocked_keys() == []

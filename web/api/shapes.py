@@ -275,6 +275,30 @@ class AuditRecordOut(Out):
     details: dict[str, Any]
 
 
+class AlarmOut(Out):
+    """Something that a person should look at. While it is open, the same again only counts up `times`."""
+
+    id: int
+    kind: str
+    severity: str
+    thing: str
+    sentence: str
+    raised_at: datetime
+    repeated_at: datetime
+    times: int
+    cleared_at: datetime | None
+    cleared_by: str | None
+
+
+class BlockedKeyOut(Out):
+    """A key that is not certified again, by the SHA-256 of its SubjectPublicKeyInfo."""
+
+    spki_sha256: str
+    note: str
+    blocked_by: str
+    blocked_at: datetime
+
+
 class FindingOut(Out):
     """One place where the audit trail is not what was written."""
 

@@ -8,11 +8,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from pki.errors import CsrRejected
-from pki.key_files import fingerprint_in
 from web.cli.client import Data, ServiceClient, segment, service
-from web.cli.failures import CommandFailed
-from web.cli.files import read_text, write_text
+from web.cli.files import key_in, read_text, write_text
 from web.cli.output import Json, say, show_fields, show_list, show_text, wants_json
 
 app = typer.Typer(help="Issue, look up and revoke certificates.", no_args_is_help=True)
@@ -137,15 +134,8 @@ def _chosen(serials: list[str] | None, station: str | None, key: Path | None, li
         if not serials:
             raise typer.BadParameter(f"{listed} names no serial number")
     if key:
-        return {"spki_sha256": _fingerprint(key)}
+        return {"spki_sha256": key_in(key)}
     return {"station": station} if station else {"serials": serials}
-
-
-def _fingerprint(path: Path) -> str:
-    try:
-        return fingerprint_in(read_text(path))
-    except CsrRejected as fault:
-        raise CommandFailed(f"{path}: {fault.sentence}", fault.hint) from None
 
 
 def _revoke_many(client: ServiceClient, body: dict[str, Any]) -> dict[str, Any]:

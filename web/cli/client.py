@@ -46,6 +46,10 @@ class ServiceClient:
         """POST JSON under /api/v1."""
         return self._call("POST", path, json=body if body is not None else {})
 
+    def delete(self, path: str, **query: object) -> Any:
+        """DELETE under /api/v1."""
+        return self._call("DELETE", path, params={k: _spell(v) for k, v in query.items() if v is not None})
+
     def every(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """All items of a list, page by page."""
         after = None

@@ -24,6 +24,18 @@ def read_text(path: Path) -> str:
         raise WrongUse(f"{path} is not text; PEM is expected") from None
 
 
+def key_in(path: Path) -> str:
+    """SHA-256 of the key in a certificate, request or public key file, in hex. Raises WrongUse."""
+    # Loaded when needed: most commands start faster without the cryptography behind them.
+    from pki.errors import CsrRejected
+    from pki.key_files import fingerprint_in
+
+    try:
+        return fingerprint_in(read_text(path))
+    except CsrRejected as fault:
+        raise WrongUse(f"{path}: {fault.sentence}", fault.hint) from None
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file. Raises WrongUse."""
     try:

@@ -10,7 +10,7 @@ import typer
 
 from csms_bridge.errors import BridgeError
 from pki.errors import PkiError
-from web.cli import audit, ca, cert, demo, firmware, init, serve, simulate, station, token, user, walk
+from web.cli import alarm, audit, ca, cert, demo, firmware, init, key, serve, simulate, station, token, user, walk
 from web.cli.failures import FAILED, REFUSED, CommandFailed, of_domain
 from web.cli.output import Json, forget_wishes, show_text
 from web.errors import WebError
@@ -32,10 +32,12 @@ for noun, group in {
     "station": station.app,
     "walk": walk.app,
     "cert": cert.app,
+    "key": key.app,
     "ca": ca.app,
     "firmware": firmware.app,
     "token": token.app,
     "user": user.app,
+    "alarm": alarm.app,
     "audit": audit.app,
 }.items():
     app.add_typer(group, name=noun)
