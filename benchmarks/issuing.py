@@ -84,7 +84,7 @@ def requests_again(asked: Sequence[str]) -> list[str]:
 
 def _in_memory(bench: Bench, asked: Sequence[str]) -> None:
     """What no authority can leave out: parse, check, build, sign. One thread, nothing is kept."""
-    decisions = Decisions(bench.settings, Hierarchy(bench.store).issuer)
+    decisions = Decisions(bench.settings, Hierarchy(bench.store))
     for number, pem in enumerate(asked):
         plan = decisions.decide(_order(pem, number, "limit"), utc_now())
         signer = bench.keys.signer(plan.issuer.key_name)

@@ -7,6 +7,7 @@ from datetime import datetime
 from cryptography import x509
 
 from pki.alarms import AlarmKind, Alarms, Severity
+from pki.anchors import Anchors
 from pki.audit import AuditTrail, PkiAct
 from pki.blocked_keys import BlockedKey, BlockedKeys
 from pki.ceremony import DEFAULT_HIERARCHY, Ceremony
@@ -15,7 +16,7 @@ from pki.clock import Clock, utc_now
 from pki.credentials import Credential, Credentials, ServerCredential, Slot
 from pki.crl import CrlPublisher
 from pki.csr import CertificateRequest, read_request
-from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, UnknownAuthority
+from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, PostVacant, UnknownAuthority
 from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
 from pki.hierarchy import AuthorityInfo, AuthorityKind, Hierarchy, HierarchyName
 from pki.issuance import Issued, Warrant
@@ -48,8 +49,10 @@ __all__ = [
 
 # Small keys where a handshake or an answer should be fast and the life is days: RSA-2048 and P-256.
 _LEAF_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_2048}
+_FIRMWARE_SLOT = {KeyFamily.EC: "firmware", KeyFamily.RSA: "firmware-rsa"}
 _FIRMWARE_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_3072}
 
+_REFUSALS = (CsrRejected, OrderRefused, IssuerEndsTooSoon, PostVacant, UnknownAuthority)
 
 # A key where it has no business is how one finds a cloned or a broken-into station.
 _ALARMING = {
@@ -77,13 +80,14 @@ class Authority:
         self.settings = settings
         self.trail = trail
         self.alarms = Alarms(store, trail, clock)
+        self.anchors = Anchors(store, trail, clock)
         self._blocked_keys = BlockedKeys(store, trail)
         self._store = store
         self._keys = keys
         self._clock = clock
         self._desk = IssuingDesk(store, keys, trail)
         self._hierarchy = Hierarchy(store)
-        self._decisions = Decisions(settings, self._hierarchy.issuer)
+        self._decisions = Decisions(settings, self._hierarchy)
         self._certificates = Certificates(store, self._hierarchy.above)
         self._revocations = Revocations(store, trail)
         self._crls = CrlPublisher(store, keys, trail, self._hierarchy, settings)
@@ -102,8 +106,8 @@ class Authority:
         """
         now = self._clock()
         Ceremony(self._store, self._keys, self.trail, self._desk, self.settings).hold(DEFAULT_HIERARCHY, by, now)
-        for family in KeyFamily:
-            self._credentials.current(self._firmware_slot(family), now, by)
+        for _, slot in self._slots(self._firmware_slot):
+            self._credentials.current(slot, now, by)
         for info in self._hierarchy.all():
             if info.kind is AuthorityKind.ISSUING:
                 self._responder(info.name, now)
@@ -113,7 +117,7 @@ class Authority:
         return self._hierarchy.all() + [
             self._signer_info(family, found)
             for family in KeyFamily
-            if (found := self._credentials.existing(self._firmware_slot(family).name)) is not None
+            if (found := self._credentials.existing(_FIRMWARE_SLOT[family])) is not None
         ]
 
     def authority(self, name: str) -> AuthorityInfo:
@@ -130,16 +134,14 @@ class Authority:
         return info.certificate_pem + above
 
     def trust_anchors(self) -> list[x509.Certificate]:
-        """The operator's roots and issuing authorities: what a client's chain is checked against."""
-        return [
-            x509.load_der_x509_certificate(info.der)
-            for info in self._hierarchy.all()
-            if info.hierarchy is HierarchyName.OPERATOR
-        ]
+        """What a client's chain is checked against: the operator's authorities and the bootstrap anchors."""
+        ours = [info.der for info in self._hierarchy.all() if info.hierarchy is HierarchyName.OPERATOR]
+        return [x509.load_der_x509_certificate(der) for der in (*ours, *(one.der for one in self.anchors.all()))]
 
     def operator_root(self, algorithm_family: str = KeyFamily.EC) -> AuthorityInfo:
-        """The operator's root for stations of this key family. Raises UnknownAuthority."""
-        return self._hierarchy.info("root" if algorithm_family == KeyFamily.EC else "root-rsa")
+        """The operator's root above our servers, for stations of this key family. Raises PostVacant."""
+        post = self._decisions.profiles[SERVER].post
+        return self._hierarchy.root_of(self._hierarchy.issuer_for(post, KeyFamily(algorithm_family)).name)
 
     # --- certificates
 
@@ -157,7 +159,7 @@ class Authority:
             plan = self._decisions.decide(order, now)
             with self._store.reading() as session:
                 check_key_is_free(session, plan)
-        except (CsrRejected, OrderRefused, IssuerEndsTooSoon) as refusal:
+        except _REFUSALS as refusal:
             self._record_refusal(order, refusal, by, now)
             raise
 
@@ -171,7 +173,7 @@ class Authority:
             plan = self._decisions.decide(order, now)
             warrant = Warrant(plan, by, self._decisions.observations(order))
             row = self._desk.issue([warrant], now)[0]
-        except (CsrRejected, OrderRefused, IssuerEndsTooSoon) as refusal:
+        except _REFUSALS as refusal:
             self._record_refusal(order, refusal, by, now)
             raise
         return self._fresh(row, now)
@@ -185,12 +187,12 @@ class Authority:
             try:
                 plan = self._decisions.decide(order, now)
                 warrants[number] = Warrant(plan, by, self._decisions.observations(order))
-            except (CsrRejected, OrderRefused, IssuerEndsTooSoon) as refusal:
+            except _REFUSALS as refusal:
                 outcomes[number] = refusal
         for number, made in zip(warrants, self._desk.issue_each(list(warrants.values()), now), strict=True):
             outcomes[number] = made if isinstance(made, PkiError) else self._fresh(made, now)
         for number, outcome in outcomes.items():
-            if isinstance(outcome, CsrRejected | OrderRefused | IssuerEndsTooSoon):
+            if isinstance(outcome, _REFUSALS):
                 self._record_refusal(orders[number], outcome, by, now)
         return [outcomes[number] for number in range(len(orders))]
 
@@ -281,11 +283,14 @@ class Authority:
     # --- our own credentials, and firmware
 
     def server_credentials(self) -> list[ServerCredential]:
-        """One for each key family, renewed here when missing, half worn, revoked or named otherwise."""
+        """One for each key family that we can issue for, renewed when missing, half worn, revoked or named otherwise.
+
+        Raises PostVacant when there is none.
+        """
         now = self._clock()
         return [
-            self._credentials.for_server(self._credentials.current(self._server_slot(family), now), family)
-            for family in KeyFamily
+            self._credentials.for_server(self._credentials.current(slot, now), family)
+            for family, slot in self._slots(self._server_slot)
         ]
 
     def sign_firmware(self, order: FirmwareOrder, by: str) -> SignedFirmware:
@@ -305,14 +310,26 @@ class Authority:
     def _server_slot(self, family: KeyFamily) -> Slot:
         profile = self._decisions.profiles[SERVER]
         hostnames = self.settings.hostnames
-        issuer = profile.authority_for(family)
+        issuer = self._hierarchy.issuer_for(profile.post, family).name
         return Slot(f"server-{family}", profile, issuer, _LEAF_ALGORITHM[family], hostnames[0], hostnames)
+
+    def _slots(self, slot_of: Callable[[KeyFamily], Slot]) -> list[tuple[KeyFamily, Slot]]:
+        """The slots whose posts are filled. Raises PostVacant when none is."""
+        found, vacant = [], None
+        for family in KeyFamily:
+            try:
+                found.append((family, slot_of(family)))
+            except PostVacant as fault:
+                vacant = fault
+        if vacant is not None and not found:
+            raise vacant
+        return found
 
     def _firmware_slot(self, family: KeyFamily) -> Slot:
         profile = self._decisions.profiles[FIRMWARE]
-        name = "firmware" if family is KeyFamily.EC else "firmware-rsa"
+        issuer = self._hierarchy.issuer_for(profile.post, family).name
         title = f"Firmware Signer {family.upper()}"
-        return Slot(name, profile, profile.authority_for(family), _FIRMWARE_ALGORITHM[family], title)
+        return Slot(_FIRMWARE_SLOT[family], profile, issuer, _FIRMWARE_ALGORITHM[family], title)
 
     def _firmware_signer(self, scheme: SignatureScheme, now: datetime) -> Credential:
         return self._credentials.current(self._firmware_slot(scheme.family), now)

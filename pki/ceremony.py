@@ -39,6 +39,11 @@ class AuthorityPlan:
     algorithm: KeyAlgorithm
     parent: str | None = None
 
+    @property
+    def post(self) -> str:
+        """The job that it fills, shared by the authorities of all kinds of key."""
+        return self.name.removesuffix("-rsa")
+
 
 _EC, _RSA = KeyAlgorithm.EC_P256, KeyAlgorithm.RSA_3072
 _ROOT, _ISSUING = AuthorityKind.ROOT, AuthorityKind.ISSUING
@@ -174,7 +179,7 @@ def _authority_row(plan: AuthorityPlan, row: Issued, shards: int) -> AuthorityRo
         not_after=row.not_after,
         crl_shards=shards,
         der=row.der,
-        post=plan.name,
+        post=plan.post,
     )
 
 

@@ -6,11 +6,16 @@ PkiError
 ├── LintFailed             us: our own certificate would break a clause; nothing was signed
 ├── SignerUnavailable      the operator: a key is missing or cannot be used
 ├── IssuerEndsTooSoon      the operator: roll the authority over
+├── PostVacant             the operator: make an authority, or take one in, that fills the post
 ├── MisSigned              us: what came back from the signer is not what we asked for
 ├── TokenSpent             us: a step of issuing was repeated
-├── UnknownCertificate, UnknownAuthority, UnknownFirmware, UnknownAlarm, UnknownKey     the caller: no such thing
+├── UnknownCertificate, UnknownAuthority, UnknownFirmware     the caller: no such thing
+├── UnknownAlarm, UnknownKey, UnknownCode                     the caller: no such thing
 ├── AlreadyRevoked, NotHeld, RevocationRefused                the caller: the state does not allow it
+├── AnchorRefused, AnchorExists, UnknownAnchor                whoever adds or looks for a maker's root
 ├── FirmwareRefused        whoever ordered the signature
+├── CodeRefused            whoever presents an enrolment code
+├── CodeAtWork             the same: the first request with the code is not answered yet
 └── KeyStoreError
     ├── WrongPassphrase, KeyStoreMissing                      the operator
     └── KeyExists                                             the operator
@@ -78,6 +83,17 @@ class IssuerEndsTooSoon(PkiError):
         self.authority = authority
 
 
+class PostVacant(PkiError):
+    """No active authority of this key family fills the post."""
+
+    hint = "Make one with `voltward ca ceremony`, or take one in with `voltward ca request` and `voltward ca accept`."
+
+    def __init__(self, post: str, family: str) -> None:
+        super().__init__(f"no active authority with an {family.upper()} key fills the post {post!r}")
+        self.post = post
+        self.family = family
+
+
 class MisSigned(PkiError):
     """The signer returned something else than a good signature over the intended bytes."""
 
@@ -128,6 +144,31 @@ class UnknownKey(PkiError):
         self.spki_sha256 = spki_sha256
 
 
+class AnchorRefused(PkiError):
+    """A certificate that cannot be a bootstrap anchor. `code` is stable and says which rule it breaks."""
+
+    def __init__(self, code: str, sentence: str, hint: str | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.code = code
+
+
+class AnchorExists(PkiError):
+    """The name is taken, or this very root is an anchor already."""
+
+    def __init__(self, name: str, *, is_same_root: bool) -> None:
+        what = f"this root is the anchor {name!r} already" if is_same_root else f"there is an anchor {name!r} already"
+        super().__init__(what)
+        self.name = name
+
+
+class UnknownAnchor(PkiError):
+    """No bootstrap anchor has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no anchor called {name!r}")
+        self.name = name
+
+
 class AlreadyRevoked(PkiError):
     """The certificate is revoked for good already."""
 
@@ -154,6 +195,32 @@ class FirmwareRefused(PkiError):
     def __init__(self, field: str, sentence: str, hint: str | None = None) -> None:
         super().__init__(sentence, hint)
         self.field = field
+
+
+class CodeRefused(PkiError):
+    """An enrolment code that is good for nothing (any more), or not for this station or key. `code` is stable."""
+
+    hint = "Have a fresh code made: voltward station code ID"
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class CodeAtWork(PkiError):
+    """A certificate is being made with this enrolment code; `wait` is after how many seconds to ask again."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"the first request with this enrolment code is under way: ask again in {wait} seconds")
+        self.wait = wait
+
+
+class UnknownCode(PkiError):
+    """No enrolment code has this id."""
+
+    def __init__(self, code_id: str) -> None:
+        super().__init__(f"there is no enrolment code {code_id!r}")
+        self.code_id = code_id
 
 
 class KeyStoreError(PkiError):

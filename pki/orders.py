@@ -1,11 +1,13 @@
 """Orders for certificates, and the decision what to do with one: the profile decides, the records name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from pki.csr import CertificateRequest
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused
+from pki.keys import KeyFamily, PublicKey
 from pki.plans import Addresses, Issuer, Plan
 from pki.profiles import Profile, profiles_of
 from pki.settings import PkiSettings, is_host_name, is_ip_address
@@ -17,7 +19,8 @@ _ONE_SECOND = timedelta(seconds=1)
 class Order:
     """Somebody who may asks for a certificate. `common_name` is ours (the registered serial), not the request's.
 
-    `validity` counts from now; None means what the profile says.
+    `validity` counts from now; None means what the profile says. `authority` names the issuer where the key in the
+    request does not tell it: for a station that needs RSA above its EC key, say.
     """
 
     request: CertificateRequest
@@ -26,24 +29,38 @@ class Order:
     station: str | None = None
     hostnames: tuple[str, ...] = ()
     validity: timedelta | None = None
+    authority: str | None = None
+
+
+class Issuers(Protocol):
+    """Finds who issues."""
+
+    def issuer_for(self, post: str, family: KeyFamily, key: PublicKey | None = None) -> Issuer:
+        """The active authority for this post and kind of key. Raises PostVacant."""
+
+    def issuer_named(self, name: str, post: str) -> Issuer:
+        """An active authority by name, when it fills this post. Raises UnknownAuthority, OrderRefused."""
 
 
 class Decisions:
-    """Turns orders into plans. `issuer` finds an authority by name."""
+    """Turns orders into plans."""
 
-    def __init__(self, settings: PkiSettings, issuer: Callable[[str], Issuer]) -> None:
+    def __init__(self, settings: PkiSettings, issuers: Issuers) -> None:
         self._settings = settings
-        self._issuer = issuer
+        self._issuers = issuers
         self._addresses = Addresses(settings.public_url)
         self.profiles: Mapping[str, Profile] = profiles_of(settings)
 
     def decide(self, order: Order, now: datetime) -> Plan:
-        """The certificate that this order leads to. Raises OrderRefused, CsrRejected, IssuerEndsTooSoon."""
+        """The certificate that this order leads to.
+
+        Raises OrderRefused, CsrRejected, IssuerEndsTooSoon, PostVacant, UnknownAuthority.
+        """
         profile = self._orderable(order.profile)
         _check_order(order, profile)
         hostnames = _hostnames(order, profile)
         self._compare_names(order, hostnames)
-        issuer = self._issuer(profile.authority_for(order.request.key_family))
+        issuer = self._issuer(order, profile.post)
         not_before, not_after = lifetime(profile, issuer, now, order.validity)
         return Plan(
             profile=profile,
@@ -57,6 +74,11 @@ class Decisions:
             station=order.station,
             hostnames=hostnames,
         )
+
+    def _issuer(self, order: Order, post: str) -> Issuer:
+        if order.authority is not None:
+            return self._issuers.issuer_named(order.authority, post)
+        return self._issuers.issuer_for(post, order.request.key_family, order.request.public_key)
 
     def observations(self, order: Order) -> dict[str, str]:
         """What the request claimed otherwise than our records, for the audit trail."""

@@ -43,7 +43,7 @@ class Profile:
     """One kind of certificate. Lifetimes include the backdating."""
 
     name: str
-    issued_by: str  # the authority for EC keys; the one for RSA keys is called the same with "-rsa"
+    post: str  # the job of the authorities that issue it; the key decides which of them (`Hierarchy.issuer_for`)
     validity: timedelta
     ceiling: timedelta  # the longest that an order may ask for
     backdate: timedelta
@@ -62,10 +62,6 @@ class Profile:
     def key_use(self, family: KeyFamily) -> frozenset[KeyUse]:
         """The KeyUsage bits for a key of this family."""
         return frozenset(self.ec_use if family is KeyFamily.EC else self.rsa_use)
-
-    def authority_for(self, family: KeyFamily) -> str:
-        """The name of the authority that signs this profile for keys of this family."""
-        return self.issued_by if family is KeyFamily.EC else f"{self.issued_by}-rsa"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -107,7 +103,7 @@ def profiles_of(settings: PkiSettings) -> Mapping[str, Profile]:
 def _root(settings: PkiSettings) -> Profile:
     return Profile(
         ROOT,
-        issued_by="",
+        post="",
         validity=settings.root_validity,
         ceiling=settings.root_validity,
         backdate=settings.ca_backdate,
@@ -121,7 +117,7 @@ def _root(settings: PkiSettings) -> Profile:
 def _issuing(settings: PkiSettings) -> Profile:
     return Profile(
         ISSUING,
-        issued_by="root",
+        post="root",
         validity=settings.issuing_validity,
         ceiling=settings.issuing_validity,
         backdate=settings.ca_backdate,
@@ -136,7 +132,7 @@ def _station(settings: PkiSettings) -> Profile:
     """No extended key usage (A00.FR.514) and no alternative name (A00.FR.511), as OCPP advises."""
     return Profile(
         STATION,
-        issued_by="stations",
+        post="stations",
         validity=settings.station_validity,
         ceiling=settings.station_ceiling,
         backdate=settings.station_backdate,
@@ -152,7 +148,7 @@ def _server(settings: PkiSettings) -> Profile:
     """The CSMS. The alternative name repeats the CN, since many TLS stacks ignore the CN."""
     return Profile(
         SERVER,
-        issued_by="csms",
+        post="csms",
         validity=settings.server_validity,
         ceiling=settings.server_validity,
         backdate=settings.server_backdate,
@@ -169,7 +165,7 @@ def _firmware(settings: PkiSettings) -> Profile:
     """Directly under the manufacturer root, with nothing between (L01). Signers are made here, never ordered."""
     return Profile(
         FIRMWARE,
-        issued_by="manufacturer",
+        post="manufacturer",
         validity=settings.firmware_validity,
         ceiling=settings.firmware_validity,
         backdate=settings.ca_backdate,
@@ -183,7 +179,7 @@ def _responder(settings: PkiSettings) -> Profile:
     """A delegated OCSP responder: short-lived and not itself checked (RFC 6960 §4.2.2.2)."""
     return Profile(
         RESPONDER,
-        issued_by="",
+        post="",
         validity=settings.responder_validity,
         ceiling=settings.responder_validity,
         backdate=settings.server_backdate,

@@ -66,8 +66,8 @@ class AuthorityRow(SQLModel, table=True):
     not_after: datetime = Field(sa_type=UtcDateTime)
     crl_shards: int  # fixed at birth: the addresses stand in the certificates
     der: bytes = Field(sa_type=LargeBinary)
-    post: str = Field(default="", index=True)  # what it does, e.g. `stations-rsa`; a successor takes over the post
-    status: str = "active"  # prepared, active (one per post issues), retired
+    post: str = Field(default="", index=True)  # its job, e.g. `stations`, shared by the EC and the RSA one
+    status: str = "active"  # prepared, active (one per post and kind of key issues), retiring, retired
     custody: str = "here"  # `here`, or `elsewhere` for a key on another machine
 
 
@@ -336,4 +336,5 @@ class EnrolmentCodeRow(SQLModel, table=True):
     spki_sha256: str | None = None  # the first key it came with; it is good for no other
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     used_for: str | None = None  # the serial number that it led to
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # while one request is carried out
     withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

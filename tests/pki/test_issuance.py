@@ -93,7 +93,7 @@ def intents(room: Room) -> dict[bytes, str | None]:
 
 
 def warrant(room: Room, **changes: Any) -> Warrant:
-    plan = Decisions(SETTINGS, room.authority._hierarchy.issuer).decide(room.order(), room.clock.now)
+    plan = Decisions(SETTINGS, room.authority._hierarchy).decide(room.order(), room.clock.now)
     return Warrant(replace(plan, **changes), "user:admin")
 
 

@@ -1,7 +1,7 @@
 """The profile decides and the records name; the request is only compared."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.csr import read_request
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused
-from pki.keys import KeyAlgorithm
+from pki.keys import KeyAlgorithm, KeyFamily, PublicKey
 from pki.orders import Decisions, Order, _names
 from pki.plans import Issuer, name_of
 from pki.settings import PkiSettings
@@ -39,8 +39,22 @@ def issuer(name: str, **changes: Any) -> Issuer:
     return replace(whole, **changes)
 
 
+@dataclass(frozen=True)
+class Found:
+    """Issuers as the hierarchy names them by default."""
+
+    find: Callable[[str], Issuer]
+
+    def issuer_for(self, post: str, family: KeyFamily, _key: PublicKey | None = None) -> Issuer:
+        return self.find(post if family is KeyFamily.EC else f"{post}-rsa")
+
+    def issuer_named(self, name: str, post: str) -> Issuer:
+        assert name.startswith(post)
+        return self.find(name)
+
+
 def decisions(find: Callable[[str], Issuer] = issuer, **changes: Any) -> Decisions:
-    return Decisions(SETTINGS.model_copy(update=changes), find)
+    return Decisions(SETTINGS.model_copy(update=changes), Found(find))
 
 
 def order(claimed: str | None = "SN-1", organisation: str | None = None, **changes: Any) -> Order:
@@ -85,6 +99,12 @@ def test_the_authority_follows_the_kind_of_key(rsa_key: rsa.RSAPrivateKey) -> No
     by_rsa = replace(order(), request=read_request(der_request(rsa_key)))
     assert decisions().decide(order(), NOW).issuer.name == "stations"
     assert decisions().decide(by_rsa, NOW).issuer.name == "stations-rsa"
+
+
+def test_an_order_may_name_the_issuer_for_a_station_that_needs_another() -> None:
+    plan = decisions().decide(order(authority="stations-rsa"), NOW)
+    assert plan.issuer.name == "stations-rsa"
+    assert plan.key_family is KeyFamily.EC
 
 
 def test_the_lifetime_is_the_profiles_backdated_and_ends_a_second_early() -> None:

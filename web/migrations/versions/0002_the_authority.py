@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("spki_sha256", sa.String(), nullable=True),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("used_for", sa.String(), nullable=True),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
@@ -144,7 +145,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("status", sa.String(), nullable=False, server_default="active"))
         batch_op.add_column(sa.Column("custody", sa.String(), nullable=False, server_default="here"))
         batch_op.create_index(batch_op.f("ix_authorities_post"), ["post"], unique=False)
-    op.execute("UPDATE authorities SET post = name")
+    op.execute("UPDATE authorities SET post = replace(name, '-rsa', '')")
 
     with op.batch_alter_table("certificates", schema=None) as batch_op:
         batch_op.create_index("ix_certificates_common_name", ["common_name"], unique=False)
