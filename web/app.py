@@ -11,6 +11,7 @@ from web import health, problems, publications
 from web.api import (
     accounts,
     alarms,
+    anchors,
     audit,
     authorities,
     certificates,
@@ -29,7 +30,8 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, stations, walks, certificates, keys, authorities, firmware, events, alarms, audit, accounts, stream,
+    overview, stations, walks, certificates, keys, authorities, anchors, firmware,
+    events, alarms, audit, accounts, stream,
 )  # fmt: skip
 
 # For the OpenAPI document; `web.auth.Needs` is what looks at the token.

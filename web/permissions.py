@@ -27,6 +27,8 @@ class Permission(StrEnum):
     ALARMS_READ = "alarms:read"
     ALARMS_CLEAR = "alarms:clear"
     AUTHORITIES_READ = "authorities:read"
+    ANCHORS_CHANGE = "anchors:change"
+    ROLLOVERS_CHANGE = "rollovers:change"
     FIRMWARE_READ = "firmware:read"
     FIRMWARE_SIGN = "firmware:sign"
     EVENTS_READ = "events:read"
@@ -50,11 +52,13 @@ _READING = frozenset(permission for permission in Permission if permission.endsw
 _ACCOUNTS = frozenset(
     {Permission.USERS_READ, Permission.USERS_CHANGE, Permission.TOKENS_READ, Permission.TOKENS_CHANGE}
 )
+# What the whole fleet trusts, and who signs for it.
+_TRUST = frozenset({Permission.ANCHORS_CHANGE, Permission.ROLLOVERS_CHANGE})
 
 ALLOWED: Mapping[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
-    # Laboratory use (force) and accounts are for admins; an operator runs the fleet.
-    Role.OPERATOR: frozenset(Permission) - _ACCOUNTS - {Permission.STATIONS_FORCE},
+    # Laboratory use (force), accounts and trust are for admins; an operator runs the fleet.
+    Role.OPERATOR: frozenset(Permission) - _ACCOUNTS - _TRUST - {Permission.STATIONS_FORCE},
     Role.AUDITOR: _READING,
     # A build server signs images and fetches roots; it neither sees nor touches stations.
     Role.CI: frozenset({Permission.FIRMWARE_READ, Permission.FIRMWARE_SIGN, Permission.AUTHORITIES_READ}),

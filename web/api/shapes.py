@@ -290,6 +290,20 @@ class AlarmOut(Out):
     cleared_by: str | None
 
 
+class AnchorOut(Out):
+    """A maker's root, trusted for the first contact of its stations; `sha256` is the certificate's fingerprint."""
+
+    name: str
+    vendor: str
+    subject: str
+    sha256: str
+    not_before: datetime
+    not_after: datetime
+    added_by: str
+    added_at: datetime
+    certificate_pem: str
+
+
 class BlockedKeyOut(Out):
     """A key that is not certified again, by the SHA-256 of its SubjectPublicKeyInfo."""
 

@@ -10,7 +10,23 @@ import typer
 
 from csms_bridge.errors import BridgeError
 from pki.errors import PkiError
-from web.cli import alarm, audit, ca, cert, demo, firmware, init, key, serve, simulate, station, token, user, walk
+from web.cli import (
+    alarm,
+    anchor,
+    audit,
+    ca,
+    cert,
+    demo,
+    firmware,
+    init,
+    key,
+    serve,
+    simulate,
+    station,
+    token,
+    user,
+    walk,
+)
 from web.cli.failures import FAILED, REFUSED, CommandFailed, of_domain
 from web.cli.output import Json, forget_wishes, show_text
 from web.errors import WebError
@@ -34,6 +50,7 @@ for noun, group in {
     "cert": cert.app,
     "key": key.app,
     "ca": ca.app,
+    "anchor": anchor.app,
     "firmware": firmware.app,
     "token": token.app,
     "user": user.app,
