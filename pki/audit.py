@@ -47,7 +47,6 @@ class PkiAct(StrEnum):
     ENROLMENT_CODE_MADE = "enrolment-code:made"
     ENROLMENT_CODE_USED = "enrolment-code:used"
     ENROLMENT_CODE_WITHDRAWN = "enrolment-code:withdrawn"
-    ENROLMENT_REFUSED = "enrolment:refused"
     CREDENTIAL_RENEWED = "credential:renewed"
     CREDENTIAL_KEY_DELETED = "credential:key-deleted"
     CRL_PUBLISHED = "crl:published"

@@ -31,6 +31,7 @@ class ExtendedUse(StrEnum):
     SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
     CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING.dotted_string
     OCSP_SIGNING = ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string
+    DOCUMENT_SIGNING = "1.3.6.1.5.5.7.3.36"  # RFC 9336
 
     @property
     def identifier(self) -> x509.ObjectIdentifier:
@@ -70,13 +71,14 @@ class Profile:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-ROOT, ISSUING, STATION, SERVER, FIRMWARE, RESPONDER = (
+ROOT, ISSUING, STATION, SERVER, FIRMWARE, RESPONDER, AUDIT = (
     "root",
     "issuing",
     "station",
     "server",
     "firmware",
     "ocsp",
+    "audit",
 )
 
 _SIGN = (KeyUse.DIGITAL_SIGNATURE,)
@@ -96,6 +98,7 @@ def profiles_of(settings: PkiSettings) -> Mapping[str, Profile]:
         _server(settings),
         _firmware(settings),
         _responder(settings),
+        _audit(settings),
     )
     return {profile.name: profile for profile in profiles}
 
@@ -188,4 +191,18 @@ def _responder(settings: PkiSettings) -> Profile:
         extended_use=(ExtendedUse.OCSP_SIGNING,),
         no_check=True,
         has_pointers=False,
+    )
+
+
+def _audit(settings: PkiSettings) -> Profile:
+    """What signs the checkpoints of the audit trail: statements for people (RFC 9336), no TLS, no certificates."""
+    return Profile(
+        AUDIT,
+        post="csms",
+        validity=settings.audit_validity,
+        ceiling=settings.audit_validity,
+        backdate=settings.server_backdate,
+        ec_use=_SIGN,
+        rsa_use=_SIGN,
+        extended_use=(ExtendedUse.DOCUMENT_SIGNING,),
     )

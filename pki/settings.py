@@ -44,11 +44,14 @@ class PkiSettings(BaseModel):
     server_validity: timedelta = timedelta(hours=23)  # A00.FR.701: less than 24 h
     server_backdate: timedelta = timedelta(hours=1)
     responder_validity: timedelta = timedelta(days=7)
+    audit_validity: timedelta = timedelta(days=365)
 
     crl_validity: timedelta = timedelta(days=7)
     crl_refresh: timedelta = timedelta(hours=6)
     crl_shards: int = Field(default=16, ge=1, le=4096)
     ocsp_validity: timedelta = timedelta(hours=24)
+
+    checkpoint_every: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1))
 
     # Stations in the field leave O empty or at the maker's default, so a difference is recorded, not refused.
     strict_organisation: bool = False

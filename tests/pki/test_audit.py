@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text, update
 from sqlmodel import Session, SQLModel, col
 
-from pki.audit import AuditTrail, Damage, PkiAct
+from pki.audit import AuditTrail, PkiAct
+from pki.audit_chain import Damage
 from pki.secret_text import Secret
 from pki.store import Store
 from pki.tables import AuditRow

@@ -3,12 +3,19 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
+from pki.clock import utc_now
 from pki.store import Store
+from pki.tables import AuditHeadRow, AuditRow, CheckpointRow
 from web.errors import FolderNewer
 from web.schema import SchemaState, drop_everything, migrate, schema_state
+
+_TEXTS = dict.fromkeys(("writer", "by", "act", "kind", "thing", "reason", "mac"), "x")
+RECORD = {**_TEXTS, "id": 1, "sequence": 1, "at": utc_now(), "details": "{}"}
+CHECKPOINT = {"id": 1, "made_at": utc_now(), "statement": "{}", "signature": "", "certificate": ""}
 
 
 def empty(folder: Path) -> Store:
@@ -50,4 +57,39 @@ def test_refuses_a_database_of_a_newer_version(tmp_path: Path) -> None:
     assert schema_state(store) is SchemaState.NEWER
     with pytest.raises(FolderNewer):
         migrate(store)
+    store.close()
+
+
+FORBIDDEN = [
+    "UPDATE audit_records SET thing = 'x'",
+    "DELETE FROM audit_records",
+    "DELETE FROM audit_heads",
+    "DELETE FROM audit_checkpoints",
+    "UPDATE audit_checkpoints SET statement = 'x'",
+    "UPDATE audit_checkpoints SET stamp = NULL",
+]
+
+
+@pytest.mark.parametrize("statement", FORBIDDEN)
+def test_the_database_itself_keeps_the_audit_trail_as_it_is(tmp_path: Path, statement: str) -> None:
+    store = empty(tmp_path)
+    migrate(store)
+    with store.writing() as session:
+        session.execute(insert(AuditRow).values({**RECORD}))
+        session.execute(insert(AuditHeadRow).values(writer="main", sequence=1, mac="m", seal="s"))
+        session.execute(insert(CheckpointRow).values({**CHECKPOINT, "stamp": b"stamp"}))
+    with pytest.raises(IntegrityError, match="append-only"), store.writing() as session:
+        session.execute(text(statement))
+    store.close()
+
+
+def test_a_checkpoint_takes_its_stamp_once(tmp_path: Path) -> None:
+    store = empty(tmp_path)
+    migrate(store)
+    with store.writing() as session:
+        session.execute(insert(CheckpointRow).values(CHECKPOINT))
+    with store.writing() as session:
+        session.execute(text("UPDATE audit_checkpoints SET stamp = x'01'"))
+    with pytest.raises(IntegrityError, match="append-only"), store.writing() as session:
+        session.execute(text("UPDATE audit_checkpoints SET stamp = x'02'"))
     store.close()

@@ -10,7 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from csms_bridge.station import AddedStation, Overview
-from pki.audit import Finding
+from pki.audit_chain import Finding
 from pki.authority import AuthorityInfo
 from pki.secret_text import Secret
 from web.accounts import User
