@@ -6,6 +6,7 @@ revocation and identity are decided here, where the reason can be recorded (ADR 
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
@@ -36,8 +37,25 @@ class BasicCredentials:
 
 
 @dataclass(frozen=True, slots=True)
+class MakersCertificate:
+    """What a certificate under a maker's root says: whose, by which anchor, and the names in its subject."""
+
+    vendor: str
+    anchor: str
+    names: tuple[str, ...]
+
+    def states(self, serial: str) -> bool:
+        """Whether a name is this serial number or holds it as a word of its own (A00.FR.405)."""
+        word = re.compile(rf"(?<![0-9a-z]){re.escape(serial)}(?![0-9a-z])", re.IGNORECASE)
+        return any(word.search(name) for name in self.names)
+
+
+@dataclass(frozen=True, slots=True)
 class PresentedCertificate:
-    """What our records say of the client certificate. `station` is None when it is not one of ours."""
+    """What our records say of the client certificate. `station` is None when it is not one of ours.
+
+    `maker` is there when its chain ends in a bootstrap anchor.
+    """
 
     serial: str
     station: str | None
@@ -45,6 +63,7 @@ class PresentedCertificate:
     state: str
     profile: str
     made_at: datetime | None = None
+    maker: MakersCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +90,8 @@ class Registered:
     floor: SecurityProfile
     newest_used: datetime | None = None
     """When the newest certificate that the station has used was made; older ones are done with."""
+    vendor: str = ""
+    """As the station said in BootNotification; empty until it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,8 @@ class Admitted:
     subprotocol: str
     certificate_serial: str | None
     certificate_made_at: datetime | None = None
+    beside: str = ""
+    """What else it showed, that did not count as proof."""
 
     @property
     def reason(self) -> str:
@@ -91,7 +114,7 @@ class Admitted:
             SecurityProfile.TLS_BASIC: "Basic password over TLS",
             SecurityProfile.MUTUAL_TLS: f"client certificate {self.certificate_serial}",
         }
-        return proofs[self.profile]
+        return f"{proofs[self.profile]}, beside {self.beside}" if self.beside else proofs[self.profile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +178,7 @@ def decide(peer: Peer, station: Registered) -> Verdict:
         return Refused(400, f"no subprotocol in common: offered {offered}")
     if peer.certificate and proved is SecurityProfile.MUTUAL_TLS:
         return Admitted(proved, subprotocol, peer.certificate.serial, peer.certificate.made_at)
-    return Admitted(proved, subprotocol, None)
+    return Admitted(proved, subprotocol, None, beside=_makers_words(peer))
 
 
 def choose_subprotocol(offered: tuple[str, ...], registered: OcppVersion | None) -> str | None:
@@ -172,10 +195,14 @@ def outranks(newcomer: SecurityProfile, holder: SecurityProfile) -> bool:
 
 def _proved_profile(peer: Peer, station: Registered) -> SecurityProfile | Refused:
     if peer.certificate is not None:
-        fault = _certificate_fault(peer.certificate, station)
+        fault = certificate_fault(peer.certificate, station)
         if fault is None:
             return SecurityProfile.MUTUAL_TLS
-        if not peer.basic_present or _is_alarming(peer.certificate, station):
+        if peer.certificate.maker is not None:
+            fault = _makers_fault(peer.certificate.maker, peer, station)
+            if fault is not None:
+                return Refused(401, fault)
+        elif not peer.basic_present or _is_alarming(peer.certificate, station):
             return Refused(401, fault)
     if peer.password_fits:
         return SecurityProfile.TLS_BASIC if peer.tls else SecurityProfile.BASIC
@@ -188,7 +215,7 @@ def _proved_profile(peer: Peer, station: Registered) -> SecurityProfile | Refuse
     return SecurityProfile.NONE
 
 
-def _certificate_fault(certificate: PresentedCertificate, station: Registered) -> str | None:
+def certificate_fault(certificate: PresentedCertificate, station: Registered) -> str | None:
     """Why the certificate does not prove the station, or None when it does (A00.FR.403-408)."""
     if certificate.station is None or certificate.profile != "station":
         return "the client certificate is not a station certificate of this authority"
@@ -201,6 +228,30 @@ def _certificate_fault(certificate: PresentedCertificate, station: Registered) -
     if station.newest_used and certificate.made_at and certificate.made_at < station.newest_used:
         return f"the client certificate {certificate.serial} is older than one that this station has used since"
     return None
+
+
+def _makers_fault(maker: MakersCertificate, peer: Peer, station: Registered) -> str | None:
+    """Why a certificate under a maker's root is in the way, or None when the password may decide (A00.FR.801–806).
+
+    It never proves a station to us: whoever holds the maker's key could make one. It may stand beside the password
+    until the station has reached profile 3, when it states the registered serial number of that maker's station.
+    """
+    whose = f"the client certificate is one of {maker.vendor} (anchor {maker.anchor})"
+    if not maker.states(station.serial):
+        stated = " or ".join(repr(name) for name in maker.names) or "no name"
+        return f"{whose} for {stated}, not for the registered serial number"
+    if station.vendor and station.vendor.casefold() != maker.vendor.casefold():
+        return f"{whose}, but the station is one of {station.vendor}"
+    if station.floor >= SecurityProfile.MUTUAL_TLS:
+        return f"{whose}, which counts at first contact only; this station has reached profile 3"
+    if not peer.basic_present:
+        return f"{whose}, which is no proof without the Basic password"
+    return None
+
+
+def _makers_words(peer: Peer) -> str:
+    maker = peer.certificate.maker if peer.certificate else None
+    return f"a certificate of {maker.vendor} for its serial number (anchor {maker.anchor})" if maker else ""
 
 
 def _is_alarming(certificate: PresentedCertificate, station: Registered) -> bool:

@@ -1,10 +1,12 @@
 """The HTTP upgrade: facts are gathered here, `admission` decides, and every decision is recorded."""
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import structlog
+from cryptography import x509
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import MultipleValuesError
 from websockets.http11 import Request, Response
@@ -12,6 +14,7 @@ from websockets.http11 import Request, Response
 from csms_bridge.admission import (
     Admitted,
     BasicCredentials,
+    MakersCertificate,
     Peer,
     PresentedCertificate,
     Refused,
@@ -23,10 +26,14 @@ from csms_bridge.admission import (
 from csms_bridge.password_book import KnownPassword, PasswordBook
 from csms_bridge.sightings import Line, Sightings
 from csms_bridge.throttle import Throttle
+from csms_bridge.tls import verified_root
+from pki.anchors import Anchor
 from pki.authority import Authority
 from pki.clock import Clock
 
 log = structlog.get_logger(__name__)
+_NAMES = (x509.NameOID.COMMON_NAME, x509.NameOID.SERIAL_NUMBER)
+_LONGEST_NAME, _MOST_NAMES = 64, 4  # of a stranger's certificate, for the record
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,14 @@ class Welcome:
     admitted: Admitted
     password: str | None
     line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A client certificate and the root that TLS found above it, both DER."""
+
+    leaf: bytes
+    root: bytes
 
 
 class Reception:
@@ -60,16 +75,15 @@ class Reception:
             return refusal(connection, Refused(400, "no identity"))
         if self._throttle.must_wait(line.address, identity, self._clock()):
             return refusal(connection, Refused(429, "too many refusals"))
-        certificate = connection.transport.get_extra_info("ssl_object")
-        der = certificate.getpeercert(binary_form=True) if certificate is not None else None
-        outcome = await asyncio.to_thread(self._judge, identity, line, request, der)
+        shown = _shown(connection.transport.get_extra_info("ssl_object"))
+        outcome = await asyncio.to_thread(self._judge, identity, line, request, shown)
         if isinstance(outcome, Refused):
             self._throttle.failed(line.address, identity, self._clock())
             return refusal(connection, outcome)
         self._throttle.succeeded(line.address, identity)
         return outcome
 
-    def _judge(self, identity: str, line: Line, request: Request, der: bytes | None) -> Welcome | Refused:
+    def _judge(self, identity: str, line: Line, request: Request, shown: "_Shown | None") -> Welcome | Refused:
         known = self._sightings.registered(identity)
         if known is None:
             unknown = Refused(404, "no such station is registered")
@@ -94,7 +108,7 @@ class Reception:
             offered=offered,
             basic_present=basic is not None,
             password_fits=None if basic is None else used is not None,
-            certificate=None if der is None else self._presented(der),
+            certificate=None if shown is None else self._presented(shown),
         )
         verdict = decide(peer, station)
         self._sightings.judged(identity, line, verdict)
@@ -111,13 +125,31 @@ class Reception:
     def _is_retired(self, station: Registered, basic: BasicCredentials) -> bool:
         return self._matching(station, basic, self._passwords.retired(station.id)) is not None
 
-    def _presented(self, der: bytes) -> PresentedCertificate:
-        record = self._authority.identify(der)
+    def _presented(self, shown: "_Shown") -> PresentedCertificate:
+        record = self._authority.identify(shown.leaf)
         if record is None:
-            return PresentedCertificate("", None, "", "unknown", "")
+            anchor = self._authority.anchors.identify(shown.root)
+            maker = makers_certificate(shown.leaf, anchor) if anchor is not None else None
+            return PresentedCertificate("", None, "", "unknown", "", maker=maker)
         return PresentedCertificate(
             record.serial, record.station, record.common_name, str(record.state), record.profile, record.made_at
         )
+
+
+def makers_certificate(leaf: bytes, anchor: Anchor) -> MakersCertificate:
+    """What a certificate (DER) under an anchor says. One that cannot be read says nothing."""
+    try:
+        subject = x509.load_der_x509_certificate(leaf).subject
+    except ValueError:
+        return MakersCertificate(anchor.vendor, anchor.name, ())
+    stated = [one.value for kind in _NAMES for one in subject.get_attributes_for_oid(kind)]
+    names = tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in stated if isinstance(name, str)))
+    return MakersCertificate(anchor.vendor, anchor.name, names[:_MOST_NAMES])
+
+
+def _shown(tls: ssl.SSLObject | None) -> _Shown | None:
+    leaf = tls.getpeercert(binary_form=True) if tls is not None else None
+    return _Shown(leaf, verified_root(tls) or b"") if tls is not None and leaf else None
 
 
 def line_of(connection: ServerConnection) -> Line:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import structlog
+from cryptography import x509
 
 from csms_bridge.admission import SUBPROTOCOLS, outranks
 from csms_bridge.dialects import DIALECTS
@@ -18,7 +19,7 @@ from csms_bridge.reception import Reception, Welcome
 from csms_bridge.session import Arrival, Session
 from csms_bridge.throttle import Throttle
 from csms_bridge.tls import server_context
-from pki.authority import Authority
+from pki.authority import Authority, ServerCredential
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,7 @@ THREADS = 32
 """The doors are synchronous. Most of these threads wait, for the database's one writer above all; those that only
 read must not queue behind them."""
 
+_TRUST_CHECK = timedelta(seconds=2)
 _CLOCKS_DIFFER = timedelta(minutes=1)
 """How far the clocks of two nodes may be apart, for one to hear of the other's revocations."""
 
@@ -42,6 +44,7 @@ class Bridge:
         self._tasks: list[asyncio.Task[None]] = []
         self._context: ssl.SSLContext | None = None
         self._serials: tuple[str, ...] = ()
+        self._anchors: list[x509.Certificate] = []
         self._looked = fleet.desk.clock()
         desk = fleet.desk
         throttle = Throttle(desk.settings.failures_per_minute)
@@ -67,6 +70,7 @@ class Bridge:
         self._every(settings.tick, self._tick)
         self._every(timedelta(seconds=1), self._write_journal)
         self._every(settings.renewal_check, self._renew_server_certificates)
+        self._every(_TRUST_CHECK, self._renew_trust)
 
     async def stop(self) -> None:
         """Close every line and write what is left to write."""
@@ -85,10 +89,20 @@ class Bridge:
         credentials = await asyncio.to_thread(self._authority.server_credentials)
         serials = tuple(credential.serial for credential in credentials)
         if serials != self._serials:
-            anchors = await asyncio.to_thread(self._authority.trust_anchors)
-            self._context = await asyncio.to_thread(server_context, credentials, anchors)
+            await self._take_up(credentials, await asyncio.to_thread(self._authority.trust_anchors))
             self._serials = serials
             log.info("server_certificates_in_use", serials=serials)
+
+    async def _renew_trust(self) -> None:
+        """An anchor or an authority that came or went, by whichever process: the next handshake knows."""
+        anchors = await asyncio.to_thread(self._authority.trust_anchors)
+        if anchors != self._anchors:
+            await self._take_up(await asyncio.to_thread(self._authority.server_credentials), anchors)
+            log.info("trust_anchors_in_use", count=len(anchors))
+
+    async def _take_up(self, credentials: list[ServerCredential], anchors: list[x509.Certificate]) -> None:
+        self._context = await asyncio.to_thread(server_context, credentials, anchors)
+        self._anchors = anchors
 
     async def _serve(self, connection: StationConnection, welcome: Welcome) -> None:
         """An admitted station's connection; a second one takes over when its proof is at least equal."""

@@ -59,7 +59,8 @@ class Sightings:
                 return None
             passwords = self._passwords.known(session, station)
             version = OcppVersion(row.ocpp_version) if row.ocpp_version else None
-            return Registered(row.id, row.serial, version, SecurityProfile(row.floor), row.newest_used), passwords
+            floor = SecurityProfile(row.floor)
+            return Registered(row.id, row.serial, version, floor, row.newest_used, row.vendor), passwords
 
     def judged(self, station: str, line: Line, verdict: Verdict) -> None:
         """Record an admission decision about a registered station; a refusal is audited as well."""

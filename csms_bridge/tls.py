@@ -43,6 +43,19 @@ def server_context(credentials: Sequence[ServerCredential], anchors: Sequence[x5
     return context
 
 
+def verified_root(connection: ssl.SSLObject) -> bytes | None:
+    """The root that the peer's chain was found to end in, DER; None when it showed no certificate.
+
+    Python has had a public name for this since 3.13 only.
+    """
+    ask = getattr(connection, "get_verified_chain", None)
+    if ask is not None:
+        chain = ask()
+        return chain[-1] if chain else None
+    inner = connection._sslobj.get_verified_chain()  # type: ignore[attr-defined]  # noqa: SLF001
+    return ssl.PEM_cert_to_DER_cert(inner[-1].public_bytes()) if inner else None
+
+
 def pem_of(certificate: x509.Certificate) -> str:
     """One PEM block."""
     return certificate.public_bytes(Encoding.PEM).decode()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from csms_bridge.admission import (
     Admitted,
     BasicCredentials,
+    MakersCertificate,
     Peer,
     PresentedCertificate,
     Refused,
@@ -338,3 +339,59 @@ def test_nobody_gets_in_without_what_the_profile_asks_for(who, floor):
         MUTUAL: who.certificate == CERTIFICATE,
     }
     assert asked[verdict.profile]
+
+
+MAKERS = MakersCertificate("Volt Motors", "volt", ("VM AC22 SN-1",))
+FACTORY = PresentedCertificate("", None, "", "unknown", "", maker=MAKERS)
+
+
+def made_by(*names: str, vendor: str = "Volt Motors") -> PresentedCertificate:
+    return replace(FACTORY, maker=MakersCertificate(vendor, "volt", names))
+
+
+@pytest.mark.parametrize("floor", [NONE, BASIC, TLS])
+def test_a_makers_certificate_stands_beside_the_password_at_first_contact(floor):
+    """A00.FR.801-806: it is no identity of ours; the password lets the station in, and both are on record."""
+    verdict = decide(peer(tls=True, certificate=FACTORY, password=True), replace(at(floor), vendor="VOLT MOTORS"))
+    assert isinstance(verdict, Admitted)
+    assert (verdict.profile, verdict.certificate_serial) == (TLS, None)
+    assert verdict.reason == (
+        "Basic password over TLS, beside a certificate of Volt Motors for its serial number (anchor volt)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("certificate", "station", "password", "why"),
+    [
+        (FACTORY, at(BASIC), None, "no proof without the Basic password"),
+        (made_by("SN-2"), at(BASIC), True, "for 'SN-2', not for the registered serial number"),
+        (made_by("SN-12"), at(BASIC), True, "not for the registered serial number"),
+        (made_by(), at(BASIC), True, "for no name"),
+        (FACTORY, replace(at(BASIC), vendor="Other Motors"), True, "the station is one of Other Motors"),
+        (FACTORY, at(MUTUAL), True, "this station has reached profile 3"),
+        (FACTORY, at(MUTUAL), None, "this station has reached profile 3"),
+        (FACTORY, at(BASIC), False, "wrong user name or password"),
+    ],
+)
+def test_a_makers_certificate_is_never_proof_by_itself(certificate, station, password, why):
+    """Whoever holds the maker's key could make one for any of its stations."""
+    verdict = decide(peer(tls=True, certificate=certificate, password=password), station)
+    assert isinstance(verdict, Refused)
+    assert verdict.status == 401
+    assert why in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "serial", "states"),
+    [
+        ("SN-1", "SN-1", True),
+        ("vm:sn-1", "SN-1", True),
+        ("SN-10", "SN-1", False),
+        ("XSN-1", "SN-1", False),
+        ("S.-1", "SN-1", False),
+        ("SN-1", "S.-1", False),
+    ],
+)
+def test_a_name_states_a_serial_number_as_a_word_of_its_own(name, serial, states):
+    """A00.FR.405: the CN contains the serial number."""
+    assert MakersCertificate("V", "v", (name,)).states(serial) is states

@@ -11,9 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from csms_bridge.tls import SUITES, pem_of, server_context
+from csms_bridge.admission import MakersCertificate
+from csms_bridge.reception import makers_certificate
+from csms_bridge.tls import SUITES, pem_of, server_context, verified_root
 from pki.authority import Order
 from tests.csms_bridge.room import NOON
+from tests.pki.makers import maker_root
 
 
 @pytest.fixture
@@ -168,3 +171,33 @@ def test_trusts_the_operators_hierarchy_and_nothing_else(signing_room, context):
 def test_writes_an_anchor_as_one_pem_block(signing_room):
     anchor = signing_room.authority.trust_anchors()[0]
     assert x509.load_pem_x509_certificates(pem_of(anchor).encode()) == [anchor]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tells_which_anchor_a_makers_certificate_leads_to(signing_room, tmp_path, version):
+    """The maker's sub-CA comes from the station; what counts is the root at the end."""
+    authority = signing_room.authority
+    maker = maker_root()
+    anchor = authority.anchors.add(maker.pem, "Volt Motors", "volt", "user:admin")
+    between, key = maker.below("Volt Motors Line 3"), ec.generate_private_key(ec.SECP256R1())
+    leaf = between.certify("VM AC22 SN-1", key)
+    station = client(signing_room, version=version)
+    present(station, pem_of(leaf) + between.pem.decode(), key, tmp_path)
+    ours = shake_hands(server_context(authority.server_credentials(), authority.trust_anchors()), station)
+    root = verified_root(ours)
+    assert root == maker.der
+    assert authority.anchors.identify(root) == anchor
+    said = makers_certificate(ours.getpeercert(binary_form=True), anchor)
+    assert said == MakersCertificate("Volt Motors", "volt", ("VM AC22 SN-1",))
+
+
+def test_there_is_no_root_where_there_is_no_certificate(signing_room, context):
+    assert verified_root(shake_hands(context, client(signing_room))) is None
+
+
+def test_a_makers_certificate_without_its_anchor_fails_the_handshake(signing_room, context, tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    station = client(signing_room)
+    present(station, pem_of(maker_root().certify("SN-1", key)), key, tmp_path)
+    with pytest.raises(ssl.SSLError, match="issuer"):
+        shake_hands(context, station)
