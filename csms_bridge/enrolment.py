@@ -5,11 +5,9 @@ left half-way by a crash is found again by its state. A repeated request for the
 """
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from weakref import WeakValueDictionary
 
 from sqlmodel import Session, col, select
 
@@ -17,10 +15,12 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.events import CertificateAsked
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow, StationRow
+from csms_bridge.turns import Turns
 from pki.audit import AuditTrail
 from pki.authority import Authority, CertificateState, Order
 from pki.clock import Clock
 from pki.errors import CsrRejected, OrderRefused, PkiError, SignerUnavailable, UnknownCertificate
+from pki.refusals import Refusal
 from pki.store import Store
 
 
@@ -57,32 +57,6 @@ class Delivery:
     request_id: int | None
 
 
-class _Turns:
-    """One at a time for each station: two rounds at once would have one request signed twice."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: WeakValueDictionary[str, _Turn] = WeakValueDictionary()
-
-    def of(self, station: str) -> "_Turn":
-        """The station's turn, to be held with `with`."""
-        with self._guard:
-            return self._locks.setdefault(station, _Turn())
-
-
-class _Turn:
-    """A lock that a weak dictionary can hold."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
 class Enrolment:
     """Certificate requests in the database, and the way from them to the authority."""
 
@@ -91,7 +65,7 @@ class Enrolment:
         self._trail = trail
         self._authority = authority
         self._clock = clock
-        self._turns = _Turns()
+        self._turns = Turns()
 
     def ask(self, station: str, asked: CertificateAsked, profile: SecurityProfile) -> Receipt:
         """Take a request in. `profile` is what the station is connected on.
@@ -214,7 +188,7 @@ class Enrolment:
         """The serial of the certificate for this request: the one it got before, or a new one."""
         registered = self._registered(station)
         if registered is None:
-            raise CsrRejected("unknown-station", "the station is not registered any more")
+            raise Refusal.UNKNOWN_STATION.because()
         order = self._order(registered, csr)
         for known in self._authority.certificates(station=station, state=CertificateState.GOOD, limit=20):
             if known.spki_sha256 == order.request.spki_sha256:

@@ -1,37 +1,32 @@
 """Certificate requests (PKCS#10, RFC 2986), read leniently and checked strictly.
 
-Stations send requests with CR LF, without a last line end, with the line ends spelled as `\\n`, and with a wrong
-version field. All that is tolerated. The signature is verified over the bytes as they came, because it proves
-the possession of the key; of the rest we take only names, to compare them. No extension is ever looked at.
+What the field gets wrong is tolerated and noted: the spelling of the text (`pki.request_text`), a version field of 2 or
+3, attributes that are missing. The rest is strict. The signature is verified over the bytes as they came, because it
+proves the possession of the key; of the rest we take only names, to compare them. Extensions are counted and otherwise
+never looked at.
+
+The structure is taken apart here and not by `cryptography`, which turns away the versions that stations send, nor by
+asn1crypto, which takes ten times as long and forgives what DER forbids. Tests hold the result against both.
 """
 
-import re
-from base64 import b64decode
 from dataclasses import dataclass, field
 
-from asn1crypto import csr, x509
-from cryptography import x509 as crypto_x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-from cryptography.x509.oid import NameOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
+from pki.keys import KeyFamily, PublicKey, family_of, spki_sha256
+from pki.published_keys import where_published
+from pki.refusals import Refusal
+from pki.request_key import read_public_key
+from pki.request_names import claimed_names
+from pki.request_signature import check_possession, scheme_of
+from pki.request_text import request_der
+from pki.strict_der import NotDerError, TooComplexError, check_der, elements, inside, natural, parts, whole_octets
 
-from pki.errors import CsrRejected
-from pki.keys import KeyFamily, PublicKey, check_key_strength, family_of, spki_sha256
-
-_LONGEST = 16_384  # OCPP allows 5,500 characters; RSA-8192 with a long subject still fits here
-_ARMOUR = re.compile(r"-----BEGIN (?P<label>(?:NEW )?CERTIFICATE REQUEST)-----(?P<body>[^-]*)-----END (?P=label)-----")
-_SIMPLE_KEYS = (PublicKeyAlgorithmOID.EC_PUBLIC_KEY, PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5)
-_SIMPLE_SCHEMES = {
-    SignatureAlgorithmOID.ECDSA_WITH_SHA256: (KeyFamily.EC, hashes.SHA256()),
-    SignatureAlgorithmOID.ECDSA_WITH_SHA384: (KeyFamily.EC, hashes.SHA384()),
-    SignatureAlgorithmOID.ECDSA_WITH_SHA512: (KeyFamily.EC, hashes.SHA512()),
-    SignatureAlgorithmOID.RSA_WITH_SHA256: (KeyFamily.RSA, hashes.SHA256()),
-    SignatureAlgorithmOID.RSA_WITH_SHA384: (KeyFamily.RSA, hashes.SHA384()),
-    SignatureAlgorithmOID.RSA_WITH_SHA512: (KeyFamily.RSA, hashes.SHA512()),
-}
-_HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+_MOST_ELEMENTS = 512  # a request with every extension that EVerest can ask for has 60
+_DEEPEST = 12
+_MOST_ATTRIBUTES = 16
+_MOST_EXTENSIONS = 32
+_VERSIONS = range(1, 4)  # v1 is the only one; open-ocpp writes another number
+_SEQUENCE, _SET, _INTEGER, _BIT_STRING, _ATTRIBUTES = 0x30, 0x31, 0x02, 0x03, 0xA0
+_EXTENSION_REQUEST = bytes.fromhex("06092a864886f70d01090e")  # RFC 2985 §5.4.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,156 +42,105 @@ class CertificateRequest:
     oddities: tuple[str, ...] = ()  # what was tolerated, for the audit trail
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A CertificationRequest taken apart (RFC 2986 §4), every part in the bytes that came."""
+
+    to_be_signed: bytes
+    version: int
+    subject: bytes
+    public_key: bytes
+    attributes: bytes | None  # the contents; None when even the empty field is missing
+    algorithm: bytes
+    signature: bytes
+
+
 def read_request(text_or_bytes: str | bytes) -> CertificateRequest:
-    """Read PEM (text or bytes) or DER, and verify the proof of possession (RFC 2986 §4.2).
+    """Read PEM (text or bytes), DER, or base64 or hex without armour, and verify the proof of possession.
 
-    Raises CsrRejected, whose code is one of `too-long`, `not-pem`, `several-requests`, `unreadable`,
-    `key-type`, `weak-key`, `key-too-large`, `weak-signature`, `bad-signature`, `bad-name`.
+    Raises CsrRejected, whose code is one of those in `pki.refusals` up to `bad-name`.
     """
-    if len(text_or_bytes) > _LONGEST:
-        raise CsrRejected("too-long", f"the request is longer than {_LONGEST} characters")
-    der = _der_of(text_or_bytes)
+    der, oddities = request_der(text_or_bytes)
     try:
-        return _read(der)
-    except CsrRejected:
-        raise
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as fault:
-        # asn1crypto parses lazily and answers malformed input with whatever went wrong first
-        raise CsrRejected("unreadable", "the request is not a PKCS#10 structure", "RFC 2986 §4") from fault
+        return _read(der, oddities)
+    except TooComplexError as fault:
+        raise Refusal.TOO_COMPLEX.because(f"the request has more parts than any station needs: {fault}") from None
+    except NotDerError as fault:
+        raise Refusal.UNREADABLE.because(f"the request is not a PKCS#10 structure in DER: {fault}") from None
 
 
-def _read(der: bytes) -> CertificateRequest:
-    """By `cryptography` where it can, which is ten times faster; by asn1crypto what it refuses but the field needs."""
-    try:
-        request = crypto_x509.load_der_x509_csr(der)
-        scheme = _SIMPLE_SCHEMES.get(request.signature_algorithm_oid)
-        key_algorithm = request.public_key_algorithm_oid  # type: ignore[attr-defined]  # the stubs miss it
-        if scheme is not None and key_algorithm in _SIMPLE_KEYS:
-            return _read_simple(request, der, *scheme)
-    except (ValueError, UnsupportedAlgorithm, crypto_x509.InvalidVersion):
-        pass
-    return _read_odd(der)
-
-
-def _read_simple(
-    request: crypto_x509.CertificateSigningRequest, der: bytes, family: KeyFamily, hash_algorithm: hashes.HashAlgorithm
-) -> CertificateRequest:
-    names = [(name.oid, name.value) for name in request.subject if isinstance(name.value, str)]
-    public_key = check_key_strength(request.public_key())
-    if family_of(public_key) is not family:
-        raise _wrong_kind()
-    _verify(public_key, request.signature, request.tbs_certrequest_bytes, padding.PKCS1v15(), hash_algorithm)
-    return CertificateRequest(
-        der=der,
-        public_key=public_key,
-        key_family=family,
-        common_name=_sole("common_name", [text for kind, text in names if kind == NameOID.COMMON_NAME]),
-        organisation=_sole("organization_name", [text for kind, text in names if kind == NameOID.ORGANIZATION_NAME]),
-        spki_sha256=spki_sha256(public_key),
+def _read(der: bytes, oddities: tuple[str, ...]) -> CertificateRequest:
+    check_der(der, _MOST_ELEMENTS, _DEEPEST)
+    request = _take_apart(der)
+    if request.version not in _VERSIONS:
+        raise Refusal.BAD_VERSION.because()
+    _check_attributes(request.attributes or b"")
+    public_key = read_public_key(request.public_key)
+    scheme = scheme_of(request.algorithm)
+    check_possession(public_key, scheme, request.signature, request.to_be_signed)
+    common_name, organisation = claimed_names(request.subject)
+    fingerprint = spki_sha256(public_key)
+    if (where := where_published(fingerprint)) is not None:
+        raise Refusal.PUBLISHED_KEY.because(f"the private key is known to everybody: {where}")
+    seen = (
+        f"version {request.version}" if request.version != 1 else "",
+        "no attributes field" if request.attributes is None else "",
+        scheme.oddity,
     )
-
-
-def _read_odd(der: bytes) -> CertificateRequest:
-    request = csr.CertificationRequest.load(der, strict=True)
-    information = request["certification_request_info"]
-    public_key = _public_key(information["subject_pk_info"])
-    _check_possession(request, public_key)
-    version = int.from_bytes(information["version"].contents, "big") + 1  # v1 is written as 0, RFC 2986 §4.1
     return CertificateRequest(
         der=der,
         public_key=public_key,
         key_family=family_of(public_key),
-        common_name=_only(information["subject"], "common_name"),
-        organisation=_only(information["subject"], "organization_name"),
-        spki_sha256=spki_sha256(public_key),
-        oddities=() if version == 1 else (f"version {version}",),
+        common_name=common_name,
+        organisation=organisation,
+        spki_sha256=fingerprint,
+        oddities=oddities + tuple(oddity for oddity in seen if oddity),
     )
 
 
-def _der_of(text_or_bytes: str | bytes) -> bytes:
-    if isinstance(text_or_bytes, bytes):
-        if text_or_bytes[:1] == b"\x30" and b"-----BEGIN" not in text_or_bytes:
-            return text_or_bytes
-        text_or_bytes = text_or_bytes.decode("utf-8", "replace")
-    text = text_or_bytes.replace("\\r", "\r").replace("\\n", "\n")
-    found = list(_ARMOUR.finditer(text))
-    if not found:
-        sentence = "there is no PEM block called CERTIFICATE REQUEST"
-        raise CsrRejected("not-pem", sentence, "OCPP 2.0.1 edition 3 A00.FR.507")
-    if len(found) > 1:
-        raise CsrRejected("several-requests", f"there are {len(found)} requests, where one was expected")
-    return _base64(found[0]["body"])
+def _take_apart(der: bytes) -> _Parts:
+    to_be_signed, algorithm, signature = parts(inside(der, _SEQUENCE), _SEQUENCE, _SEQUENCE, _BIT_STRING)
+    information = list(elements(inside(to_be_signed, _SEQUENCE)))
+    tags = tuple(tag for tag, _, _ in information)
+    expected = (_INTEGER, _SEQUENCE, _SEQUENCE, _ATTRIBUTES)
+    if tags not in (expected, expected[:-1]):
+        raise NotDerError("other elements than expected")
+    return _Parts(
+        to_be_signed=to_be_signed,
+        version=natural(information[0][2]) + 1,  # v1 is written as 0, RFC 2986 §4.1
+        subject=information[1][1],
+        public_key=information[2][2],
+        attributes=information[3][1] if len(information) > 3 else None,
+        algorithm=algorithm,
+        signature=whole_octets(signature),
+    )
 
 
-def _base64(body: str) -> bytes:
-    try:
-        return b64decode("".join(body.split()), validate=True)
-    except ValueError:
-        raise CsrRejected("not-pem", "the PEM block is not base64", "RFC 7468 §3") from None
+def _check_attributes(attributes: bytes) -> None:
+    """Not too many, each of a kind and values, and no extension asked for twice: two readers might see two requests.
+
+    Raises CsrRejected `too-complex`, `bad-attributes`; NotDerError.
+    """
+    found = [parts(contents, 0x06, _SET) for _, contents, _ in elements(attributes)]
+    if len(found) > _MOST_ATTRIBUTES:
+        raise TooComplexError(f"{len(found)} attributes")
+    asked = [values for kind, values in found if kind == _EXTENSION_REQUEST]
+    if len(asked) > 1:
+        raise Refusal.BAD_ATTRIBUTES.because("the request has two lists of extensions")
+    if asked:
+        _check_extensions(asked[0])
 
 
-def _public_key(information: csr.PublicKeyInfo) -> PublicKey:
-    algorithm = information["algorithm"]["algorithm"].native
-    if algorithm not in ("rsa", "ec"):  # an RSASSA-PSS key would change its type on the way into a certificate
-        raise CsrRejected("key-type", f"keys of the type {algorithm} are not certified")
-    try:
-        return check_key_strength(load_der_public_key(information.dump()))
-    except (ValueError, UnsupportedAlgorithm):
-        raise CsrRejected("key-type", "the public key cannot be used") from None
+def _check_extensions(values: bytes) -> None:
+    (extensions,) = parts(inside(values, _SET), _SEQUENCE)
+    kinds = [_kind(contents) for _, contents, _ in elements(inside(extensions, _SEQUENCE))]
+    if len(kinds) > _MOST_EXTENSIONS:
+        raise TooComplexError(f"{len(kinds)} extensions")
+    if len(set(kinds)) != len(kinds):
+        raise Refusal.BAD_ATTRIBUTES.because()
 
 
-def _check_possession(request: csr.CertificationRequest, public_key: PublicKey) -> None:
-    algorithm = request["signature_algorithm"]
-    scheme = algorithm.signature_algo
-    if (scheme == "ecdsa") != (family_of(public_key) is KeyFamily.EC):
-        raise _wrong_kind()
-    hash_algorithm = _HASHES.get(algorithm.hash_algo)
-    if hash_algorithm is None or scheme not in ("ecdsa", "rsassa_pkcs1v15", "rsassa_pss"):
-        sentence = f"the request is signed by {algorithm['algorithm'].native}; SHA-256 is the least"
-        raise CsrRejected("weak-signature", sentence, "OCPP 2.0.1 edition 3 A00.FR.506")
-    signed = request["certification_request_info"].dump()  # the original bytes, whatever the version says
-    padded = padding.PKCS1v15() if scheme == "ecdsa" else _padding(scheme, hash_algorithm)
-    _verify(public_key, request["signature"].native, signed, padded, hash_algorithm)
-
-
-def _verify(
-    public_key: PublicKey,
-    signature: bytes,
-    signed: bytes,
-    padded: padding.AsymmetricPadding,
-    hash_algorithm: hashes.HashAlgorithm,
-) -> None:
-    try:
-        if isinstance(public_key, ec.EllipticCurvePublicKey):
-            public_key.verify(signature, signed, ec.ECDSA(hash_algorithm))
-        else:
-            public_key.verify(signature, signed, padded, hash_algorithm)
-    except InvalidSignature:
-        sentence = "the request is not signed by the key it names"
-        raise CsrRejected("bad-signature", sentence, "RFC 2986 §4.2") from None
-
-
-def _wrong_kind() -> CsrRejected:
-    return CsrRejected("bad-signature", "the signature is of another kind than the key", "RFC 2986 §4.2")
-
-
-def _padding(scheme: str, hash_algorithm: hashes.HashAlgorithm) -> padding.AsymmetricPadding:
-    if scheme == "rsassa_pss":
-        return padding.PSS(padding.MGF1(hash_algorithm), padding.PSS.AUTO)
-    return padding.PKCS1v15()
-
-
-def _only(name: x509.Name, kind: str) -> str | None:
-    """The one attribute of this kind; None when absent or empty."""
-    return _sole(kind, [pair["value"].native for rdn in name.chosen for pair in rdn if pair["type"].native == kind])
-
-
-def _sole(kind: str, values: list[str]) -> str | None:
-    if len(values) > 1:
-        raise CsrRejected("bad-name", f"the subject has {len(values)} attributes {kind}, where one was expected")
-    if not values or not values[0].strip():
-        return None
-    value = values[0]
-    if not value.isprintable() or len(value) > 255:
-        raise CsrRejected("bad-name", f"the {kind} holds characters that no name has", "RFC 5280 §4.1.2.4")
-    return value
+def _kind(extension: bytes) -> bytes:
+    for _, _, whole in elements(extension):
+        return whole
+    raise NotDerError("an extension without a kind")

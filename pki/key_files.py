@@ -5,8 +5,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from pki.csr import read_request
-from pki.errors import CsrRejected
 from pki.keys import check_key_strength, spki_sha256
+from pki.refusals import Refusal
 
 
 def fingerprint_in(pem: str) -> str:
@@ -20,5 +20,5 @@ def fingerprint_in(pem: str) -> str:
         if "-----BEGIN PUBLIC KEY-----" in pem:
             return spki_sha256(check_key_strength(load_pem_public_key(pem.encode())))
     except (ValueError, UnsupportedAlgorithm):
-        raise CsrRejected("not-pem", "the certificate or public key cannot be read", "RFC 7468 §5") from None
+        raise Refusal.NOT_PEM.because("the certificate or public key cannot be read") from None
     return read_request(pem).spki_sha256

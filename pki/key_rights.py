@@ -7,6 +7,7 @@ from sqlmodel import Session, col
 
 from pki.errors import CsrRejected
 from pki.plans import Plan
+from pki.refusals import Refusal
 from pki.tables import AuthorityRow, BlockedKeyRow, CertificateRow, RevokedRow, SerialRow
 
 _KEYS: BindParameter[str] = bindparam("keys", expanding=True)
@@ -49,17 +50,13 @@ def _refusal(
     seen: dict[str, set[str | None]],
 ) -> CsrRejected | None:
     key = plan.spki_sha256
-    if key in ours:
-        return CsrRejected("key-of-an-authority", "the key is one of an authority's own")
+    if key in ours and not plan.profile.is_cross:
+        return Refusal.KEY_OF_AN_AUTHORITY.because()
     if key in blocked:
-        return CsrRejected("key-blocked", "the key is blocked", "OCPP 2.0.1 edition 3 A00.FR.502", _MAKE_A_NEW_ONE)
+        return Refusal.KEY_BLOCKED.because()
     if key in compromised:
-        sentence = "a certificate with this key was revoked for key compromise"
-        return CsrRejected("key-compromised", sentence, "RFC 5280 §5.3.1", _MAKE_A_NEW_ONE)
+        return Refusal.KEY_COMPROMISED.because()
     return _seen_elsewhere(plan, seen)
-
-
-_MAKE_A_NEW_ONE = "Have the station make a new key."
 
 
 def _seen_elsewhere(plan: Plan, seen: dict[str, set[str | None]]) -> CsrRejected | None:
@@ -70,12 +67,7 @@ def _seen_elsewhere(plan: Plan, seen: dict[str, set[str | None]]) -> CsrRejected
         return None
     named = sorted(place for place in others if place)
     where = f"at the station {named[0]!r}" if named else "in a certificate that is no station's"
-    return CsrRejected(
-        "key-used-elsewhere",
-        f"the key was seen before {where}",
-        "OCPP 2.0.1 edition 3 A00.FR.427",
-        "Find out which of the two has the key by right, and have the other make a new one.",
-    )
+    return Refusal.KEY_USED_ELSEWHERE.because(f"the key was seen before {where}")
 
 
 def _keys(session: Session, query: object, keys: Sequence[str]) -> set[str]:

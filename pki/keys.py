@@ -1,8 +1,8 @@
 """Keys and signatures: the kinds we make, the kinds we accept, and the Signer that hides where a key is."""
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
-from math import isqrt
 from typing import Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki import der
-from pki.errors import CsrRejected
+from pki.errors import PkiError
+from pki.refusals import Refusal
+from pki.weak_keys import check_rsa
 
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -94,6 +96,9 @@ class Signer(Protocol):
         Raises SignerUnavailable.
         """
 
+    def sign_each(self, many: Sequence[bytes]) -> list[bytes | PkiError]:
+        """`sign` for each of them, in one round trip where the key is elsewhere: signatures, or what went wrong."""
+
     def sign_digest(self, digest: bytes, scheme: SignatureScheme) -> bytes:
         """The signature over a SHA-256 `digest`. Raises SignerUnavailable, ValueError (wrong family)."""
 
@@ -114,14 +119,34 @@ class FileSigner:
             return self._key.sign(to_be_signed, ec.ECDSA(hash_algorithm))
         return self._key.sign(to_be_signed, padding.PKCS1v15(), hash_algorithm)
 
+    def sign_each(self, many: Sequence[bytes]) -> list[bytes | PkiError]:
+        """See Signer."""
+        return one_by_one(self, many)
+
     def sign_digest(self, digest: bytes, scheme: SignatureScheme) -> bytes:
         """See Signer."""
-        if scheme.family is not self.algorithm.family:
-            raise ValueError(f"a key of the {self.algorithm.family} family cannot sign by {scheme}")
+        check_scheme(self.algorithm, scheme)
         prehashed = utils.Prehashed(hashes.SHA256())
         if isinstance(self._key, ec.EllipticCurvePrivateKey):
             return self._key.sign(digest, ec.ECDSA(prehashed))
         return self._key.sign(digest, padding_of(scheme), prehashed)
+
+
+def one_by_one(signer: Signer, many: Sequence[bytes]) -> list[bytes | PkiError]:
+    """`sign_each` for keys that sign one thing at a time."""
+    outcomes: list[bytes | PkiError] = []
+    for to_be_signed in many:
+        try:
+            outcomes.append(signer.sign(to_be_signed))
+        except PkiError as fault:
+            outcomes.append(fault)
+    return outcomes
+
+
+def check_scheme(algorithm: KeyAlgorithm, scheme: SignatureScheme) -> None:
+    """Raises ValueError when a key of this kind cannot sign by `scheme`."""
+    if scheme.family is not algorithm.family:
+        raise ValueError(f"a key of the {algorithm.family} family cannot sign by {scheme}")
 
 
 def padding_of(scheme: SignatureScheme) -> padding.PKCS1v15 | padding.PSS:
@@ -167,47 +192,22 @@ def spki_sha256(public_key: PublicKey) -> str:
 
 
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
-_RSA_BITS = range(2048, 8193)
-_STRENGTH = "OCPP 2.0.1 edition 3 A00.FR.502"
 
 
 def check_key_strength(public_key: object) -> PublicKey:
     """The same key, when it is of a kind and size we certify (≥ 112 bit of strength).
 
-    Raises CsrRejected with code `weak-key`, `key-too-large` or `key-type`.
+    Raises CsrRejected: `key-type`, or what `pki.weak_keys` finds about an RSA key.
     """
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         if public_key.curve.name not in _CURVES:
-            raise CsrRejected("key-type", f"the curve {public_key.curve.name} is not accepted", _STRENGTH)
+            raise Refusal.KEY_TYPE.because(f"the curve {public_key.curve.name} is not accepted")
         return public_key
     if isinstance(public_key, rsa.RSAPublicKey):
-        _check_rsa(public_key)
+        numbers = public_key.public_numbers()
+        check_rsa(numbers.n, numbers.e)
         return public_key
-    raise CsrRejected("key-type", "the key is neither RSA nor on a NIST curve", _STRENGTH)
-
-
-def _check_rsa(key: rsa.RSAPublicKey) -> None:
-    numbers = key.public_numbers()
-    if key.key_size < _RSA_BITS.start:
-        raise CsrRejected("weak-key", f"the RSA key has {key.key_size} bits; 2048 are the least", _STRENGTH)
-    if key.key_size not in _RSA_BITS:
-        raise CsrRejected("key-too-large", f"the RSA key has {key.key_size} bits; 8192 are the most")
-    if numbers.e < 65537 or numbers.e % 2 == 0:
-        raise CsrRejected("weak-key", "the RSA exponent must be odd and at least 65537", "FIPS 186-5 §5.4")
-    if numbers.n % 2 == 0 or _is_fermat_weak(numbers.n):
-        raise CsrRejected("weak-key", "the RSA modulus can be factored", "FIPS 186-5 §A.1.1")
-
-
-def _is_fermat_weak(modulus: int, rounds: int = 100) -> bool:
-    """Whether the two primes lie so close together that Fermat's method finds them (CVE-2022-26320)."""
-    root = isqrt(modulus)
-    root += root * root < modulus
-    for _ in range(rounds):
-        square = root * root - modulus
-        if isqrt(square) ** 2 == square:
-            return True
-        root += 1
-    return False
+    raise Refusal.KEY_TYPE.because()
 
 
 def verify_signature(public_key: PublicKey, signature: bytes, data: bytes) -> bool:

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pki.csr import CertificateRequest
-from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused
+from pki.errors import IssuerEndsTooSoon, OrderRefused
 from pki.keys import KeyFamily, PublicKey
+from pki.name_matching import holds_name, same_name
 from pki.plans import Addresses, Issuer, Plan
 from pki.profiles import Profile, profiles_of
+from pki.refusals import Refusal
 from pki.settings import PkiSettings, is_host_name, is_ip_address
 
 _ONE_SECOND = timedelta(seconds=1)
@@ -84,8 +86,17 @@ class Decisions:
         """What the request claimed otherwise than our records, for the audit trail."""
         request = order.request
         seen = {"oddities": ", ".join(request.oddities), "organisation": request.organisation or ""}
-        if request.organisation and not _same(request.organisation, self._settings.organisation):
-            seen["note"] = "the organisation in the request differs from ours"
+        notes = []
+        if request.common_name is None:
+            notes.append("the request names no station")
+        elif not same_name(request.common_name, order.common_name):
+            seen["common_name"] = request.common_name
+            notes.append("the common name in the request is more than ours")
+        if request.organisation is None:
+            notes.append("the request names no organisation")
+        elif not same_name(request.organisation, self._settings.organisation):
+            notes.append("the organisation in the request differs from ours")
+        seen["note"] = "; ".join(notes)
         return {name: text for name, text in seen.items() if text}
 
     def _orderable(self, name: str) -> Profile:
@@ -98,15 +109,15 @@ class Decisions:
     def _compare_names(self, order: Order, hostnames: tuple[str, ...]) -> None:
         """A00.FR.404/405 (1.6, 2.0.1): the CN contains the registered serial; O is the operator's name."""
         claimed = order.request.common_name
-        if claimed and not any(_names(claimed, name) for name in (order.common_name, *hostnames)):
+        if claimed and not any(holds_name(claimed, name) for name in (order.common_name, *hostnames)):
             sentence = f"the request names {claimed!r}, but {order.common_name!r} is on record"
-            raise CsrRejected("wrong-common-name", sentence, "OCPP 2.0.1 edition 3 A00.FR.405")
+            raise Refusal.WRONG_COMMON_NAME.because(sentence)
         organisation = order.request.organisation
         if not self._settings.strict_organisation or not organisation:
             return
-        if not _same(organisation, self._settings.organisation):
+        if not same_name(organisation, self._settings.organisation):
             sentence = f"the request names the organisation {organisation!r}, which is not ours"
-            raise CsrRejected("wrong-organisation", sentence, "OCPP 2.0.1 edition 3 A00.FR.404")
+            raise Refusal.WRONG_ORGANISATION.because(sentence)
 
 
 def lifetime(
@@ -158,25 +169,3 @@ def _hostnames(order: Order, profile: Profile) -> tuple[str, ...]:
 def looks_like_address(name: str) -> bool:
     """Whether a name is shaped like a URL or an IP address (A00.FR.511)."""
     return "://" in name or name.lower().startswith("www.") or is_ip_address(name.strip("[]"))
-
-
-def _names(claimed: str, ours: str) -> bool:
-    """Whether a claimed CN is ours, or holds it as a word of its own: `ACME SN-1` names SN-1, `SN-12` does not."""
-    text, word = claimed.casefold(), ours.casefold()
-    if text == word:
-        return True
-    start = text.find(word)
-    while start >= 0:
-        if not _goes_on(text[:start][-1:]) and not _goes_on(text[start + len(word) :][:1]):
-            return True
-        start = text.find(word, start + 1)
-    return False
-
-
-def _goes_on(neighbour: str) -> bool:
-    """Whether a word goes on at this neighbour (empty at either end of the text)."""
-    return neighbour.isascii() and neighbour.isalnum()
-
-
-def _same(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()

@@ -52,6 +52,11 @@ def test_takes_the_key_and_the_claimed_names() -> None:
         lambda pem: "Certificate Request:\n    Data: ...\n" + pem + "\ntrailing words",
         lambda pem: pem.replace("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"),
         lambda pem: "  " + pem.replace("\n", "\n  "),
+        lambda pem: "\ufeff" + pem,
+        lambda pem: ("\ufeff" + pem).encode(),
+        lambda pem: pem.replace("\n", ""),  # one long line
+        lambda pem: pem.replace("\n", "\t"),  # as a proxy passes it on in a header
+        lambda pem: pem.replace("\n", "\n\n"),
         lambda _: DER,
     ],
 )
@@ -64,7 +69,7 @@ def test_tolerates_the_spellings_of_the_field(spelling: Callable[[str], str | by
     [
         "",
         "hello",
-        b64encode(DER).decode(),  # bare base64 is no PEM
+        b64encode(DER).decode()[:60],
         PEM.replace("CERTIFICATE REQUEST", "CERTIFICATE"),
         "-----BEGIN CERTIFICATE REQUEST-----\n!!!\n-----END CERTIFICATE REQUEST-----",
         PEM.replace("-----END", "-----ENDE"),
@@ -145,7 +150,7 @@ def test_refuses_two_common_names() -> None:
         (lambda: ec.generate_private_key(ec.SECP224R1()), "key-type"),
         (lambda: ec.generate_private_key(ec.SECP256K1()), "key-type"),
         (lambda: rsa.generate_private_key(65537, 1024), "weak-key"),  # noqa: S505 - that is the point
-        (lambda: rsa.generate_private_key(3, 2048), "weak-key"),
+        (lambda: rsa.generate_private_key(3, 2048), "bad-exponent"),
     ],
 )
 def test_refuses_weak_keys(make_key: Callable[[], Any], code: str) -> None:

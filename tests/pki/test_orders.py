@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki.csr import read_request
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused
 from pki.keys import KeyAlgorithm, KeyFamily, PublicKey
-from pki.orders import Decisions, Order, _names
+from pki.orders import Decisions, Order
 from pki.plans import Issuer, name_of
 from pki.settings import PkiSettings
 from tests.pki.requests import der_request, request_of
@@ -178,10 +178,9 @@ def test_extensions_of_a_request_leave_no_trace_in_the_plan() -> None:
     assert replace(found, issuer=plain.issuer) == plain
 
 
-@pytest.mark.parametrize(
-    ("claimed", "names"),
-    [("SN-1", True), ("sn-1", True), ("ACME SN-1", True), ("ACME:SN-1/A", True), ("SN-12", False), ("XSN-1", False)],
-)
-def test_a_claimed_name_holds_the_serial_number_as_a_word_of_its_own(claimed: str, names: bool) -> None:
-    """A00.FR.405 says "contains"; a longer serial number that begins alike is another station's."""
-    assert _names(claimed, "SN-1") is names
+def test_what_the_request_claims_otherwise_is_told_to_the_audit_trail() -> None:
+    deciding = decisions()
+    assert deciding.observations(order("sn-1", "ACME  charging")) == {"organisation": "ACME  charging"}
+    assert deciding.observations(order("Maker SN-1", "Acme Charging"))["common_name"] == "Maker SN-1"
+    nameless = deciding.observations(order(None, None))
+    assert nameless == {"note": "the request names no station; the request names no organisation"}
