@@ -30,7 +30,9 @@ class AlarmKind(StrEnum):
     LINT_FINDING = "lint-finding"
     ENROLMENT_REFUSED = "enrolment-refused"
     SIGNER_UNAVAILABLE = "signer-unavailable"
+    SIGNER_REFUSED = "signer-refused"
     CRL_LATE = "crl-late"
+    AUDIT_CHECKPOINT = "audit-checkpoint"
 
 
 class Severity(StrEnum):

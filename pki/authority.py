@@ -3,22 +3,33 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from cryptography import x509
 
 from pki.alarms import AlarmKind, Alarms, Severity
 from pki.anchors import Anchors
 from pki.audit import AuditTrail, PkiAct
+from pki.audit_verifier import Verdict, verify_trail
 from pki.blocked_keys import BlockedKey, BlockedKeys
-from pki.ceremony import DEFAULT_HIERARCHY, Ceremony
+from pki.ceremony import Ceremony
+from pki.ceremony_preview import CeremonyPreview
+from pki.ceremony_records import CeremonyRecord, CeremonyRecords
+from pki.certificate_search import CertificateFilter, CertificateSearch
 from pki.certificates import Certificate, Certificates, CertificateState, certificate_of, pem_of
+from pki.checkpoint import Checkpoint
+from pki.checkpoint_file import CheckpointFile
+from pki.checkpoints import Checkpoints, Notary
 from pki.clock import Clock, utc_now
 from pki.credentials import Credential, Credentials, ServerCredential, Slot
-from pki.crl import CrlPublisher
+from pki.crl import CrlPublisher, PublishedCrl
+from pki.crl_status import CrlStatus
+from pki.crl_watch import CrlWatch
 from pki.csr import CertificateRequest, read_request
+from pki.default_hierarchy import DEFAULT_HIERARCHY
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, PostVacant, UnknownAuthority
 from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
-from pki.hierarchy import AuthorityInfo, AuthorityKind, Hierarchy, HierarchyName
+from pki.hierarchy import AuthorityInfo, AuthorityKind, Custody, Hierarchy, HierarchyName
 from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
 from pki.key_rights import check_key_is_free
@@ -26,16 +37,20 @@ from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme
 from pki.keystore import KeyStore
 from pki.ocsp import OcspResponder, Responder
 from pki.orders import Decisions, Order
-from pki.profiles import FIRMWARE, RESPONDER, SERVER
-from pki.revocation import RevocationReason, RevocationReport, Revocations
+from pki.patience import PatientVault
+from pki.profiles import AUDIT, FIRMWARE, RESPONDER, SERVER
+from pki.revocation import ALL_SHARDS, RevocationReason, RevocationReport, Revocations
 from pki.settings import PkiSettings
+from pki.signer_watch import SignerWatch
 from pki.store import Store
 from pki.unfinished import settle_unfinished
+from pki.vault import Vault
 
 __all__ = [
     "Authority",
     "AuthorityInfo",
     "Certificate",
+    "CertificateFilter",
     "CertificateRequest",
     "CertificateState",
     "FirmwareOrder",
@@ -76,22 +91,35 @@ class Authority:
         trail: AuditTrail,
         settings: PkiSettings,
         clock: Clock = utc_now,
+        vault: Vault | None = None,
+        checkpoint_file: Path | None = None,
     ) -> None:
+        """`keys` has the node's own keys and secrets; the authorities' keys are in `vault`, or there as well."""
         self.settings = settings
         self.trail = trail
         self.alarms = Alarms(store, trail, clock)
         self.anchors = Anchors(store, trail, clock)
         self._blocked_keys = BlockedKeys(store, trail)
         self._store = store
-        self._keys = keys
+        self._signer_watch = SignerWatch(self.alarms, lambda key: self._keys.check(key), self._key_names)
+        self._keys = PatientVault(vault or keys, settings.signer_wait, self._signer_watch.heard)
         self._clock = clock
-        self._desk = IssuingDesk(store, keys, trail)
+        self._desk = IssuingDesk(store, self._keys, trail)
         self._hierarchy = Hierarchy(store)
         self._decisions = Decisions(settings, self._hierarchy)
+        self._ceremony = Ceremony(store, self._keys, trail, self._desk, self._hierarchy, settings)
         self._certificates = Certificates(store, self._hierarchy.above)
+        self._search = CertificateSearch(store, self._hierarchy.above)
         self._revocations = Revocations(store, trail)
-        self._crls = CrlPublisher(store, keys, trail, self._hierarchy, settings)
-        self._credentials = Credentials(store, keys, trail, self._desk, self._hierarchy, settings)
+        self._crls = CrlPublisher(store, self._keys, trail, self._hierarchy, settings)
+        self._crl_watch = CrlWatch(self._crls, self.alarms)
+        self._credentials = Credentials(
+            store, keys, self._keys, trail, self._desk, self._hierarchy, settings
+        )
+        notary = Notary(self._credentials, self._audit_slot, self._above_audit)
+        self.checkpoints = Checkpoints(
+            store, trail, notary, self.alarms, CheckpointFile(checkpoint_file) if checkpoint_file else None
+        )
         self._firmware = FirmwareDesk(store, trail, self._credentials, self._firmware_signer)
         self._ocsp = OcspResponder(
             store, self._hierarchy.all, self._responder, settings.ocsp_validity, default_authority="stations"
@@ -99,18 +127,38 @@ class Authority:
 
     # --- the hierarchy
 
-    def establish(self, by: str) -> None:
-        """Make the default hierarchy, our firmware signers and the issuing authorities' OCSP responders.
+    def establish(self, by: str, hierarchy: str = DEFAULT_HIERARCHY) -> CeremonyRecord | None:
+        """Make a hierarchy (a ceremony file), our firmware signers and the issuing authorities' OCSP responders.
 
-        All authorities appear at once or not at all. What exists already is left as it is.
+        All authorities appear at once or not at all. What exists already is left as it is. Raises CeremonyRefused.
         """
+        record = self.hold_ceremony(hierarchy, by)
         now = self._clock()
-        Ceremony(self._store, self._keys, self.trail, self._desk, self.settings).hold(DEFAULT_HIERARCHY, by, now)
         for _, slot in self._slots(self._firmware_slot):
             self._credentials.current(slot, now, by)
         for info in self._hierarchy.all():
-            if info.kind is AuthorityKind.ISSUING:
+            if info.kind is AuthorityKind.ISSUING and info.post and info.custody is Custody.HERE:
                 self._responder(info.name, now)
+        return record
+
+    def preview_ceremony(self, text: str) -> CeremonyPreview:
+        """What holding the ceremony of a file (TOML) would do now. Raises CeremonyRefused."""
+        return self._ceremony.preview(self._ceremony.read(text), self._clock())
+
+    def hold_ceremony(self, text: str, by: str, agreed: str | None = None) -> CeremonyRecord | None:
+        """Make what is missing of a ceremony file (TOML), all or nothing; None when there is nothing to do.
+
+        `agreed` is the `agreement` of the preview that somebody looked at. Raises CeremonyRefused, SignerUnavailable.
+        """
+        return self._ceremony.hold(self._ceremony.read(text), by, self._clock(), agreed)
+
+    def ceremonies(self) -> list[CeremonyRecord]:
+        """The signed records of ceremonies, the newest first."""
+        return CeremonyRecords(self._store).all()
+
+    def issuer_for(self, post: str, family: KeyFamily) -> AuthorityInfo:
+        """The authority that issues for a post and a kind of key now. Raises PostVacant."""
+        return self._hierarchy.info(self._hierarchy.issuer_for(post, family).name)
 
     def authorities(self) -> list[AuthorityInfo]:
         """Roots, issuing authorities and firmware signers."""
@@ -132,6 +180,10 @@ class Authority:
         info = self.authority(name)
         above = self.chain_pem(info.parent) if info.parent else ""
         return info.certificate_pem + above
+
+    def watch_signers(self) -> None:
+        """To be called every few seconds: raises and settles the alarms about keys that cannot sign."""
+        self._signer_watch.round()
 
     def trust_anchors(self) -> list[x509.Certificate]:
         """What a client's chain is checked against: the operator's authorities and the bootstrap anchors."""
@@ -209,10 +261,18 @@ class Authority:
         after: str | None = None,
         limit: int = 100,
     ) -> list[Certificate]:
-        """The newest first; `after` is the last serial number of the page before. Raises UnknownCertificate."""
-        return self._certificates.page(
-            self._clock(), station=station, state=state, authority=authority, after=after, limit=limit
-        )
+        """As `search_certificates`, for what is asked most."""
+        wanted = CertificateFilter(station=station, state=state, authority=authority)
+        return self.search_certificates(wanted, after=after, limit=limit)
+
+    def search_certificates(
+        self, wanted: CertificateFilter, *, after: str | None = None, limit: int = 100
+    ) -> list[Certificate]:
+        """In the order of `pki/certificate_search.py`; `after` is the last serial number of the page before.
+
+        Raises UnknownCertificate when `after` names none.
+        """
+        return self._search.page(wanted, self._clock(), after, limit)
 
     def identify(self, der: bytes) -> Certificate | None:
         """The record of a presented certificate; None when we did not issue it, octet by octet."""
@@ -267,14 +327,26 @@ class Authority:
         return self._certificates.revoked_since(since)
 
     def crl(self, authority: str, shard: int) -> bytes:
-        """The current revocation list in DER. Raises UnknownAuthority, SignerUnavailable."""
-        return self._crls.current(authority, shard, self._clock())
+        """The current list of one shard in DER. Raises UnknownAuthority, SignerUnavailable."""
+        return self._crls.current(authority, shard, self._clock()).der
+
+    def full_crl(self, authority: str) -> bytes:
+        """The current list of all that an authority revoked, in DER. Raises UnknownAuthority, SignerUnavailable."""
+        return self.published_crl(authority, None).der
+
+    def published_crl(self, authority: str, shard: int | None) -> PublishedCrl:
+        """A list with number and times; the full one without `shard`. Raises UnknownAuthority, SignerUnavailable."""
+        return self._crls.current(authority, ALL_SHARDS if shard is None else shard, self._clock())
+
+    def crl_statuses(self, authority: str) -> list[CrlStatus]:
+        """How an authority's lists stand, the full one first. Raises UnknownAuthority."""
+        return self._crls.standing(authority, self._clock())
 
     def refresh_crls(self) -> None:
         """To be called every few seconds: publishes what is due, and closes intents that came to nothing."""
         now = self._clock()
         settle_unfinished(self._store, self.trail, now)
-        self._crls.refresh(now)
+        self._crl_watch.make_round(now)
 
     def answer_ocsp(self, request_der: bytes) -> bytes:
         """An OCSP response in DER; never raises."""
@@ -305,7 +377,47 @@ class Authority:
         """The newest first; `after` is the last id of the page before. Raises UnknownFirmware."""
         return self._firmware.page(after, limit)
 
+    # --- the audit trail
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Sign where the audit trail is now; None when nothing was recorded since the last checkpoint.
+
+        Raises TrailDamaged, TrailSetBack, SignerUnavailable.
+        """
+        return self.checkpoints.make(self._clock())
+
+    def accept_set_back(self, reason: str, by: str) -> Checkpoint:
+        """Go on from a restored backup that is older than the checkpoint file. Raises NothingToAccept."""
+        return self.checkpoints.accept_set_back(reason, by, self._clock())
+
+    def keep_checkpoints(self) -> None:
+        """To be called every minute or so: a checkpoint when it is time for one."""
+        self.checkpoints.keep(self._clock(), self.settings.checkpoint_every)
+
+    def verify_audit(self) -> Verdict:
+        """Verify chains, checkpoints and the checkpoint file."""
+        with self._store.reading() as session:
+            return verify_trail(session, self.trail.key, self.audit_roots(), self.checkpoints.file)
+
+    def audit_roots(self) -> tuple[x509.Certificate, ...]:
+        """The roots that checkpoints' certificates lead to."""
+        roots = (AuthorityKind.ROOT, HierarchyName.OPERATOR)
+        found = [info.der for info in self._hierarchy.all() if (info.kind, info.hierarchy) == roots]
+        return tuple(x509.load_der_x509_certificate(der) for der in found)
+
     # --- inside
+
+    def _audit_slot(self) -> Slot:
+        profile = self._decisions.profiles[AUDIT]
+        issuer = self._hierarchy.issuer_for(profile.post, KeyFamily.EC).name
+        return Slot("audit", profile, issuer, KeyAlgorithm.EC_P256, "Audit Trail")
+
+    def _above_audit(self, credential: Credential) -> str:
+        return self._hierarchy.above(credential.authority).chain_pem
+
+    def _key_names(self) -> list[str]:
+        mine = [info.name for info in self._hierarchy.all() if info.custody is Custody.HERE]
+        return [self._hierarchy.issuer(name).key_name for name in mine]
 
     def _server_slot(self, family: KeyFamily) -> Slot:
         profile = self._decisions.profiles[SERVER]

@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 
 from pki.audit import AuditTrail, PkiAct
 from pki.certificates import pem_of
-from pki.errors import PkiError
+from pki.errors import PkiError, VaultUnavailable
 from pki.hierarchy import Hierarchy
 from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
@@ -26,11 +26,12 @@ from pki.keys import KeyAlgorithm, Signer
 from pki.keystore import KeyStore
 from pki.orders import lifetime
 from pki.plans import Addresses, Plan
-from pki.profiles import Profile
+from pki.profiles import FIRMWARE, Profile
 from pki.secret_text import Secret
 from pki.settings import PkiSettings
 from pki.store import Store
 from pki.tables import CertificateRow, CredentialRow, RevokedRow
+from pki.vault import Vault
 
 log = structlog.get_logger()
 
@@ -83,6 +84,7 @@ class Credentials:
         self,
         store: Store,
         keys: KeyStore,
+        vault: Vault,
         trail: AuditTrail,
         desk: IssuingDesk,
         hierarchy: Hierarchy,
@@ -90,6 +92,7 @@ class Credentials:
     ) -> None:
         self._store = store
         self._keys = keys
+        self._vault = vault
         self._trail = trail
         self._desk = desk
         self._hierarchy = hierarchy
@@ -121,13 +124,13 @@ class Credentials:
         )
         with self._store.reading() as session:
             for row, credential in session.execute(query):
-                if self._keys.holds(credential.key_name):
+                if self._may_be_held(slot, credential.key_name):
                     return _credential(row, slot, credential.key_name)
         return None
 
     def signer(self, credential: Credential) -> Signer:
         """The credential's key. Raises SignerUnavailable."""
-        return self._keys.signer(credential.key_name)
+        return self._home(credential.slot).signer(credential.key_name)
 
     def for_server(self, credential: Credential, family: str) -> ServerCredential:
         """The credential in the shape that TLS servers take."""
@@ -151,7 +154,7 @@ class Credentials:
 
     def _make(self, slot: Slot, by: str, now: datetime) -> Credential:
         key_name = f"{slot.name}-{secrets.token_hex(8)}"
-        signer = self._keys.make_signer(key_name, slot.algorithm)
+        signer = self._home(slot.name).make_signer(key_name, slot.algorithm)
 
         def beside(session: Session, rows: Sequence[Issued]) -> None:
             self._add(session, slot, rows[0], key_name, by, now)
@@ -160,7 +163,7 @@ class Credentials:
             plan = self._plan(slot, signer, now)
             row = self._desk.issue([Warrant(plan, by)], now, beside)[0]
         except PkiError:
-            self._keys.forget(key_name)
+            self._forget(slot.name, key_name)
             raise
         self._delete_expired(slot, row.serial, now)
         return _credential(row, slot.name, key_name)
@@ -215,7 +218,23 @@ class Credentials:
                     now=now,
                 )
         for row in expired:
-            self._keys.forget(row.key_name)
+            self._forget(slot.name, row.key_name)
+
+    def _home(self, slot: str) -> Vault:
+        """A signed firmware is trusted for years, so its keys are kept where the authorities' keys are."""
+        return self._vault if slot.startswith(FIRMWARE) else self._keys
+
+    def _may_be_held(self, slot: str, key_name: str) -> bool:
+        try:
+            return self._home(slot).holds(key_name)
+        except VaultUnavailable:  # away, not lost; whoever needs a signature will hear of it
+            return True
+
+    def _forget(self, slot: str, key_name: str) -> None:
+        try:
+            self._home(slot).forget(key_name)
+        except PkiError as fault:  # a key too many does no harm
+            log.warning("key_not_deleted", key=key_name, fault=fault.sentence)
 
 
 def _is_due(credential: Credential, slot: Slot, now: datetime) -> bool:

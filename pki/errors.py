@@ -5,17 +5,25 @@ PkiError
 ├── OrderRefused           whoever placed the order: unknown profile, bad host name, validity too long
 ├── LintFailed             us: our own certificate would break a clause; nothing was signed
 ├── SignerUnavailable      the operator: a key is missing or cannot be used
+│   └── VaultUnavailable   the operator: the place where keys are cannot be reached at all
+├── SignerRefused          us: the signer looked at what it should sign, and did not like it
 ├── IssuerEndsTooSoon      the operator: roll the authority over
 ├── PostVacant             the operator: make an authority, or take one in, that fills the post
+├── CeremonyRefused        whoever wrote the ceremony file: what is planned cannot be
+├── RecordRefused          whoever brought it: not the record of a ceremony, or changed since
 ├── MisSigned              us: what came back from the signer is not what we asked for
 ├── TokenSpent             us: a step of issuing was repeated
 ├── UnknownCertificate, UnknownAuthority, UnknownFirmware     the caller: no such thing
 ├── UnknownAlarm, UnknownKey, UnknownCode                     the caller: no such thing
+├── SearchRefused          the caller: what is looked for can never be there
 ├── AlreadyRevoked, NotHeld, RevocationRefused                the caller: the state does not allow it
+├── CrossRefused           whoever wants an authority certified by another
 ├── AnchorRefused, AnchorExists, UnknownAnchor                whoever adds or looks for a maker's root
 ├── FirmwareRefused        whoever ordered the signature
 ├── CodeRefused            whoever presents an enrolment code
 ├── CodeAtWork             the same: the first request with the code is not answered yet
+├── TrailDamaged, TrailSetBack            the operator: look before anything more is signed
+├── NothingToAccept                       the caller: the database was not set back
 └── KeyStoreError
     ├── WrongPassphrase, KeyStoreMissing                      the operator
     └── KeyExists                                             the operator
@@ -73,6 +81,27 @@ class SignerUnavailable(PkiError):
         self.name = name
 
 
+class VaultUnavailable(SignerUnavailable):
+    """None of the keys in the place called `name` can sign now: a token, a service or the signer process is away."""
+
+    hint = "Nothing was lost; what waits for a signature is tried again."
+
+    def __init__(self, place: str, why: str) -> None:
+        PkiError.__init__(self, f"the {place} cannot be used: {why}")
+        self.name = place
+
+
+class SignerRefused(PkiError):
+    """The signer would not sign with the key `name`; `code` names the rule of its own that was broken."""
+
+    hint = "Nothing was signed. The signer's log has the request; find out who sent it."
+
+    def __init__(self, name: str, code: str, sentence: str) -> None:
+        super().__init__(f"the signer refuses to use the key {name!r}: {sentence}")
+        self.name = name
+        self.code = code
+
+
 class IssuerEndsTooSoon(PkiError):
     """The certificate would outlive its issuer, which RFC 5280 path validation would not accept."""
 
@@ -92,6 +121,22 @@ class PostVacant(PkiError):
         super().__init__(f"no active authority with an {family.upper()} key fills the post {post!r}")
         self.post = post
         self.family = family
+
+
+class CeremonyRefused(PkiError):
+    """A ceremony that cannot be held as planned. `findings` are sentences that name the table and the key."""
+
+    hint = "Nothing was made. Correct the file and try again."
+
+    def __init__(self, findings: tuple[str, ...], hint: str | None = None) -> None:
+        super().__init__("; ".join(findings), hint)
+        self.findings = findings
+
+
+class RecordRefused(PkiError):
+    """The record of a ceremony that is none, or is not what was signed."""
+
+    hint = "Compare it with another copy; the console and `voltward ca ceremony --list` show those kept here."
 
 
 class MisSigned(PkiError):
@@ -169,6 +214,19 @@ class UnknownAnchor(PkiError):
         self.name = name
 
 
+class SearchRefused(PkiError):
+    """A search that can match nothing, whatever there is; `field` names what makes it so."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field = field
+        self.why = why
+
+
+class CrossRefused(PkiError):
+    """One authority must not certify the other's key, or has done so already."""
+
+
 class AlreadyRevoked(PkiError):
     """The certificate is revoked for good already."""
 
@@ -221,6 +279,32 @@ class UnknownCode(PkiError):
     def __init__(self, code_id: str) -> None:
         super().__init__(f"there is no enrolment code {code_id!r}")
         self.code_id = code_id
+
+
+class TrailDamaged(PkiError):
+    """The audit trail does not hold, so no checkpoint is signed over it. `found` counts the findings."""
+
+    hint = "See everything that is wrong with: voltward audit verify"
+
+    def __init__(self, sentence: str, found: int) -> None:
+        super().__init__(f"the audit trail is damaged: {sentence}")
+        self.found = found
+
+
+class TrailSetBack(PkiError):
+    """The database is older than the checkpoint file beside it."""
+
+    hint = (
+        "Run `voltward audit verify`. If a backup was restored here, say so: "
+        "voltward audit checkpoint --after-restore --reason TEXT"
+    )
+
+
+class NothingToAccept(PkiError):
+    """The database is not older than the checkpoint file."""
+
+    def __init__(self) -> None:
+        super().__init__("the database is not older than the checkpoint file, so there is nothing to accept")
 
 
 class KeyStoreError(PkiError):

@@ -162,12 +162,30 @@ def record_intents(store: Store, trail: AuditTrail, linted: Sequence[Linted], no
 def sign(intended: Intended, signer: Signer) -> Signed:
     """Sign exactly the intended bytes, then check what came back.
 
-    Raises SignerUnavailable, MisSigned, TokenSpent.
+    Raises SignerUnavailable, SignerRefused, MisSigned, TokenSpent.
     """
-    intended.spend()
-    signature = signer.sign(intended.to_be_signed)
+    outcome = sign_each([intended], signer)[0]
+    if isinstance(outcome, Signed):
+        return outcome
+    raise outcome
+
+
+def sign_each(intended: Sequence[Intended], signer: Signer) -> list[Signed | PkiError]:
+    """`sign` for each of them, all by one key: what was signed, or what `sign` would have raised. Raises TokenSpent."""
+    for token in intended:
+        token.spend()
+    signatures = signer.sign_each([token.to_be_signed for token in intended])
+    return [_signed(*pair, signer) for pair in zip(intended, signatures, strict=True)]
+
+
+def _signed(intended: Intended, signature: bytes | PkiError, signer: Signer) -> Signed | PkiError:
+    if isinstance(signature, PkiError):
+        return signature
     der = assemble(intended.to_be_signed, signer.algorithm, signature)
-    _check_signed(intended, der)
+    try:
+        _check_signed(intended, der)
+    except MisSigned as fault:
+        return fault
     return Signed(intended, der)
 
 

@@ -8,7 +8,6 @@ can be changed by sealing one small file again.
 
 import json
 import os
-import re
 import secrets
 from base64 import b64decode, b64encode
 from pathlib import Path
@@ -30,10 +29,10 @@ from cryptography.hazmat.primitives.serialization import (
 from pki.errors import KeyExists, KeyStoreMissing, SignerUnavailable, WrongPassphrase
 from pki.keys import FileSigner, KeyAlgorithm, generate_key
 from pki.secret_text import Secret
+from pki.vault import check_key_name
 
 _SEALED = "root-secret.json"
 _BOUND_TO = b"voltward root secret 1"
-_KEY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _SCRYPT_COST = 2**16  # with r = 8: 64 MiB and about a quarter of a second
 
 
@@ -76,9 +75,7 @@ class KeyStore:
 
     def key_path(self, name: str) -> Path:
         """Where the key called `name` lies (or would lie). Raises ValueError for an unfit name."""
-        if not _KEY_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not the name of a key")
-        return self._folder / f"{name}.key"
+        return self._folder / f"{check_key_name(name)}.key"
 
     def make_signer(self, name: str, algorithm: KeyAlgorithm) -> FileSigner:
         """A new key, written down (encrypted PKCS#8 PEM, mode 0600, fsynced) before it is handed out.
@@ -108,6 +105,10 @@ class KeyStore:
         """Delete a key that nothing needs any more."""
         self._signers.pop(name, None)
         self.key_path(name).unlink(missing_ok=True)
+
+    def where(self, name: str) -> str:
+        """See Vault."""
+        return f"file {self.key_path(name)}"
 
     def _load(self, name: str) -> FileSigner:
         try:

@@ -53,6 +53,8 @@ class PkiSettings(BaseModel):
 
     checkpoint_every: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1))
 
+    signer_wait: timedelta = Field(default=timedelta(seconds=3), ge=timedelta(0), le=timedelta(minutes=1))
+
     # Stations in the field leave O empty or at the maker's default, so a difference is recorded, not refused.
     strict_organisation: bool = False
 
