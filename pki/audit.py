@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session, SQLModel, col
 
 from pki.audit_chain import ChainKey, ChainWalk, Finding, canonical, fields_of
-from pki.store import hold_lock
+from pki.store import at_the_end, hold_lock
 from pki.tables import AuditHeadRow, AuditRow
 
 JSON: TypeAlias = bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"] | None
@@ -29,6 +29,14 @@ class PkiAct(StrEnum):
     """What the authority does, as it stands in the trail."""
 
     AUTHORITY_MADE = "authority:made"
+    CEREMONY_HELD = "ceremony:held"
+    AUTHORITY_REQUESTED = "authority:requested"
+    AUTHORITY_REQUEST_WITHDRAWN = "authority:request-withdrawn"
+    AUTHORITY_TAKEN_IN = "authority:taken-in"
+    AUTHORITY_CERTIFIED = "authority:certified"
+    AUTHORITY_REVOKED = "authority:revoked"
+    CRL_TAKEN_IN = "crl:taken-in"
+    AUTHORITY_CROSS_CERTIFIED = "authority:cross-certified"
     ANCHOR_ADDED = "anchor:added"
     ANCHOR_REMOVED = "anchor:removed"
     CERTIFICATE_REQUESTED = "certificate:requested"
@@ -47,6 +55,7 @@ class PkiAct(StrEnum):
     ENROLMENT_CODE_MADE = "enrolment-code:made"
     ENROLMENT_CODE_USED = "enrolment-code:used"
     ENROLMENT_CODE_WITHDRAWN = "enrolment-code:withdrawn"
+    SET_BACK_ACCEPTED = "audit:set-back-accepted"
     CREDENTIAL_RENEWED = "credential:renewed"
     CREDENTIAL_KEY_DELETED = "credential:key-deleted"
     CRL_PUBLISHED = "crl:published"
@@ -106,20 +115,28 @@ class AuditTrail:
         self.record_all(session, [Entry(act, by, kind, thing, reason, details or {})], now)
 
     def record_all(self, session: Session, entries: Sequence[Entry], now: datetime) -> None:
-        """Append records in this order inside the caller's transaction; the head moves once for all of them.
+        """Append records in this order at the end of the caller's `Store.writing` transaction.
 
-        Raises TypeError for details that are not JSON (a Secret, for one), ValueError for a naive time.
+        At the end, because all transactions of a writer queue for its chain: one that held the chain and then waited
+        for a row of another's would wait for ever. Raises TypeError for details that are not JSON (a Secret, for one),
+        ValueError for a naive time.
         """
-        if not entries:
-            return
+        at = _utc(now)
+        waiting: list[dict[str, Any]] = session.info.setdefault(f"audit:{self.writer}", [])
+        waiting += [_fields_of_entry(entry, self.writer, at) for entry in entries]
+        if waiting:
+            at_the_end(session, f"audit:{self.writer}", lambda: self._append(session, waiting))
+
+    def _append(self, session: Session, waiting: Sequence[dict[str, Any]]) -> None:
+        """Give the records their numbers; the head moves once for all of them."""
         hold_lock(session, f"audit:{self.writer}")
         head = self._head(session)
         rows: list[dict[str, Any]] = []
-        mac, at = head.mac, _utc(now)
-        for sequence, entry in enumerate(entries, head.sequence + 1):
-            fields = _fields_of_entry(entry, self.writer, sequence, at)
-            mac = self.key.record_mac(fields, mac)
-            rows.append({**fields, "mac": mac})
+        mac = head.mac
+        for sequence, fields in enumerate(waiting, head.sequence + 1):
+            numbered = {**fields, "sequence": sequence}
+            mac = self.key.record_mac(numbered, mac)
+            rows.append({**numbered, "mac": mac})
         session.connection().execute(_ADD_RECORD, rows)
         self._move_head(session, head, head.sequence + len(rows), mac)
 
@@ -202,10 +219,9 @@ class _Head:
     mac: str
 
 
-def _fields_of_entry(entry: Entry, writer: str, sequence: int, at: datetime) -> dict[str, Any]:
+def _fields_of_entry(entry: Entry, writer: str, at: datetime) -> dict[str, Any]:
     return {
         "writer": writer,
-        "sequence": sequence,
         "at": at,
         "by": _storable(entry.by),
         "act": entry.act.value,

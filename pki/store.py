@@ -1,7 +1,7 @@
 """The database: SQLite by default, PostgreSQL beyond one node. Transactions are explicit, times are UTC."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, create_engine
 
 _WRITING = "voltward_writing"
+_AT_THE_END = "voltward_at_the_end"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -66,6 +67,9 @@ class Store:
     def _transaction(self) -> Iterator[Session]:
         with Session(self._write_engine, expire_on_commit=False) as session, session.begin():
             yield session
+            session.flush()
+            for work in session.info.pop(_AT_THE_END, {}).values():
+                work()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -76,6 +80,14 @@ class Store:
     def close(self) -> None:
         """Close all connections. The store may not be used afterwards."""
         self.engine.dispose()
+
+
+def at_the_end(session: Session, name: str, work: Callable[[], None]) -> None:
+    """Do `work` as the last thing before the commit of this write transaction, once for each `name`.
+
+    For locks that everybody takes: two transactions that take them last cannot wait for each other.
+    """
+    session.info.setdefault(_AT_THE_END, {}).setdefault(name, work)
 
 
 def hold_lock(session: Session, name: str) -> None:

@@ -4,10 +4,18 @@ import asyncio
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import Session, SQLModel
 
+from pki.audit import AuditTrail, PkiAct
+from pki.store import Store
+from pki.tables import MarkRow
 from tests.end_to_end.postgres import Postgres, needs_postgresql, running_postgres
 from tests.end_to_end.running_service import RunningService, voltward
 from tests.end_to_end.stations import Version, register, station, walk_until
@@ -49,7 +57,7 @@ async def test_a_station_walks_from_1_to_3(on_postgres: RunningService, version:
     async with station(on_postgres, f"PG-{version}", version, password):
         started = await asyncio.to_thread(on_postgres.post, "walks", {"station": f"PG-{version}", "to": 3})
         walk = await walk_until(on_postgres, started["id"], "done", "held")
-        assert walk["state"] == "done", walk
+        assert walk["state"] == "done", json.dumps(walk, indent=1)
 
 
 async def test_a_revocation_on_one_node_closes_the_line_on_another(
@@ -60,11 +68,50 @@ async def test_a_revocation_on_one_node_closes_the_line_on_another(
     async with station(second_node, "NODE-2", "2.0.1", password) as walked:
         started = await asyncio.to_thread(on_postgres.post, "walks", {"station": "NODE-2", "to": 3})
         walk = await walk_until(on_postgres, started["id"], "done", "held")
-        assert walk["state"] == "done", walk
+        assert walk["state"] == "done", json.dumps(walk, indent=1)
         serial = walked.client_serial
         body = {"reason": "keyCompromise"}
         await asyncio.to_thread(on_postgres.post, f"certificates/{serial}/revoke", body)
         await _until_offline(on_postgres, "NODE-2")
+
+
+def test_a_record_and_a_row_may_be_written_in_either_order(postgres: Postgres) -> None:
+    """All acts of one writer queue for its chain; nobody may hold the chain and wait for somebody else's row."""
+    store = Store(postgres.new_database("either-order"))
+    SQLModel.metadata.create_all(store.engine)
+    trail = AuditTrail(b"k" * 32, "node")
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    with store.writing() as session:
+        session.add(MarkRow(job="both", position=0))
+    recorded, counted = Event(), Event()
+
+    def record(session: Session) -> None:
+        trail.record(session, PkiAct.ALARM_CLEARED, by="test", kind="alarm", thing="x", now=now)
+
+    def count(session: Session) -> None:
+        session.execute(update(MarkRow).values(position=MarkRow.position + 1))
+
+    def record_first() -> None:
+        with store.writing() as session:
+            record(session)
+            recorded.set()
+            assert counted.wait(10)
+            count(session)
+
+    def count_first() -> None:
+        with store.writing() as session:
+            assert recorded.wait(10)
+            count(session)
+            counted.set()
+            record(session)
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(record_first), pool.submit(count_first)]:
+            done.result(timeout=30)
+    with store.reading() as session:
+        assert session.get_one(MarkRow, "both").position == 2
+        assert trail.verify(session) == []
+    store.close()
 
 
 def test_a_folder_on_an_occupied_database_is_refused(on_postgres: RunningService, tmp_path: Path) -> None:

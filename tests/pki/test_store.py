@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import Session, SQLModel, col, select
 
-from pki.store import Store
+from pki.store import Store, at_the_end
 from pki.tables import CredentialRow, IntentRow
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
@@ -118,3 +118,30 @@ def test_sqlite_is_durable_and_checks_foreign_keys(store: Store) -> None:
 
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
+
+
+def test_what_is_left_for_the_end_comes_after_everything_else_and_once(store: Store) -> None:
+    seen: list[list[str]] = []
+    with store.writing() as session:
+        at_the_end(session, "look", lambda: seen.append(serials(session)))
+        at_the_end(session, "look", lambda: seen.append([]))
+        session.add(credential("01"))
+        assert seen == []
+    assert seen == [["01"]]
+
+
+def test_a_fault_at_the_end_undoes_the_whole_transaction(store: Store) -> None:
+    """DESIGN §3.7: if the audit record cannot be written, the act does not happen."""
+
+    def fail() -> None:
+        raise KeyError
+
+    def write() -> None:
+        with store.writing() as session:
+            session.add(credential("01"))
+            at_the_end(session, "fail", fail)
+
+    with pytest.raises(KeyError):
+        write()
+    with store.reading() as session:
+        assert serials(session) == []
