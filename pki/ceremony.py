@@ -1,95 +1,121 @@
 """The key ceremony: from a plan that a person can read to roots and issuing authorities, all or nothing.
 
-The operator's hierarchy and the manufacturer's stay apart. Beside each ECDSA authority stands an RSA one, for
-stations that cannot do ECDSA.
+Keys are made first and stay when the ceremony is broken off; the certificates, the authorities and the signed record
+then come into being in one transaction. Held again with the same plan, it goes on with the keys that it had made, or
+finds that there is nothing to do.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pki.audit import AuditTrail, PkiAct
-from pki.errors import SignerUnavailable
-from pki.hierarchy import AuthorityKind, HierarchyName
+from pki.audit import AuditTrail, Entry, PkiAct
+from pki.ceremony_checks import Surroundings, findings_against
+from pki.ceremony_drafts import Drafts
+from pki.ceremony_file import read_plan
+from pki.ceremony_plan import AuthorityPlan, CeremonyPlan
+from pki.ceremony_preview import CeremonyPreview, Previews, status_at_birth
+from pki.ceremony_records import CeremonyRecord, CeremonyRecords
+from pki.certificates import pem_of
+from pki.errors import CeremonyRefused, SignerUnavailable
+from pki.hierarchy import AuthorityInfo, AuthorityStatus, Hierarchy
 from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
-from pki.keys import KeyAlgorithm, Signer, spki_sha256
-from pki.keystore import KeyStore
-from pki.orders import lifetime
-from pki.plans import Addresses, Issuer, Plan, name_of
-from pki.profiles import profiles_of
+from pki.keys import KeyAlgorithm, Signer
 from pki.settings import PkiSettings
-from pki.store import Store
+from pki.store import Store, hold_lock
 from pki.tables import AuthorityRow, CrlRow
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorityPlan:
-    """One authority to be made. `parent` is None for a root and stands earlier in the plan otherwise."""
-
-    name: str
-    kind: AuthorityKind
-    hierarchy: HierarchyName
-    purpose: str
-    title: str
-    algorithm: KeyAlgorithm
-    parent: str | None = None
-
-    @property
-    def post(self) -> str:
-        """The job that it fills, shared by the authorities of all kinds of key."""
-        return self.name.removesuffix("-rsa")
-
-
-_EC, _RSA = KeyAlgorithm.EC_P256, KeyAlgorithm.RSA_3072
-_ROOT, _ISSUING = AuthorityKind.ROOT, AuthorityKind.ISSUING
-_OPERATOR, _MAKER = HierarchyName.OPERATOR, HierarchyName.MANUFACTURER
-
-DEFAULT_HIERARCHY = (
-    AuthorityPlan("root", _ROOT, _OPERATOR, "trust", "Operator Root", _EC),
-    AuthorityPlan("root-rsa", _ROOT, _OPERATOR, "trust", "Operator Root", _RSA),
-    AuthorityPlan("manufacturer", _ROOT, _MAKER, "trust", "Manufacturer Root", _EC),
-    AuthorityPlan("manufacturer-rsa", _ROOT, _MAKER, "trust", "Manufacturer Root", _RSA),
-    AuthorityPlan("stations", _ISSUING, _OPERATOR, "stations", "Station Authority", _EC, "root"),
-    AuthorityPlan("stations-rsa", _ISSUING, _OPERATOR, "stations", "Station Authority", _RSA, "root-rsa"),
-    AuthorityPlan("csms", _ISSUING, _OPERATOR, "csms", "CSMS Authority", _EC, "root"),
-    AuthorityPlan("csms-rsa", _ISSUING, _OPERATOR, "csms", "CSMS Authority", _RSA, "root-rsa"),
-)
+from pki.vault import Vault
 
 
 class Ceremony:
-    """Makes authorities. A ceremony that was broken off is taken up again with the keys it had made."""
+    """Plans and makes authorities."""
 
     def __init__(
-        self, store: Store, keys: KeyStore, trail: AuditTrail, desk: IssuingDesk, settings: PkiSettings
+        self,
+        store: Store,
+        keys: Vault,
+        trail: AuditTrail,
+        desk: IssuingDesk,
+        hierarchy: Hierarchy,
+        settings: PkiSettings,
+        pending: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
+        """`pending` names what waits for a certificate from elsewhere: such a name is taken."""
         self._store = store
         self._keys = keys
         self._trail = trail
         self._desk = desk
+        self._hierarchy = hierarchy
         self._settings = settings
+        self._pending = pending
+        self._records = CeremonyRecords(store)
+        self._drafts = Drafts(settings, hierarchy.issuer)
+        self._previews = Previews(
+            settings, self._drafts, lambda name: hierarchy.issuer(name).chain_pem_length, keys.holds
+        )
 
-    def hold(self, plans: Sequence[AuthorityPlan], by: str, now: datetime) -> None:
-        """Make what is missing of `plans`; all of it appears at once, or nothing does."""
-        missing = [plan for plan in plans if plan.name not in self._existing()]
-        if not missing:
-            return
+    def read(self, text: str) -> CeremonyPlan:
+        """The plan in a ceremony file (TOML), whose parents are in it or exist. Raises CeremonyRefused."""
+        return read_plan(text, {info.name: info.hierarchy for info in self._hierarchy.all()})
+
+    def preview(self, plan: CeremonyPlan, now: datetime) -> CeremonyPreview:
+        """What holding the ceremony would do now. Nothing is made. Raises CeremonyRefused."""
+        existing = {info.name: info for info in self._hierarchy.all()}
+        around = Surroundings(existing, self._pending(), self._settings, now)
+        if findings := findings_against(plan, around, self._drafts):
+            raise CeremonyRefused(findings)
+        preview, findings = self._previews.of(plan, existing, (), now)
+        if findings:
+            raise CeremonyRefused(findings)
+        return preview
+
+    def hold(self, plan: CeremonyPlan, by: str, now: datetime, agreed: str | None = None) -> CeremonyRecord | None:
+        """Make what is missing; all of it appears at once, or nothing does. None when there is nothing to do.
+
+        `agreed` is the `agreement` of the preview that somebody looked at. Raises CeremonyRefused, KeyExists,
+        SignerUnavailable, LintFailed, MisSigned.
+        """
+        preview = self.preview(plan, now)
+        if agreed is not None and agreed != preview.agreement:
+            raise CeremonyRefused(
+                ("what the ceremony would do is not what was agreed to",), "Look at it again, then agree again."
+            )
+        if not preview.has_work:
+            return None
+        record = self._make(plan, by, now)
+        self._hierarchy.reload()
+        return record
+
+    def _make(self, plan: CeremonyPlan, by: str, now: datetime) -> CeremonyRecord:
+        existing = {info.name: info for info in self._hierarchy.all()}
+        missing = [one for one in plan.authorities if one.name not in existing]
         signers = self._signers(missing)
-        warrants = [Warrant(plan, by) for plan in self._certificates(missing, signers, now)]
+        keys = {name: signer.public_key for name, signer in signers.items()}
+        warrants = [Warrant(draft, by) for draft in self._drafts.of(missing, keys, now)]
+        held: list[CeremonyRecord] = []
 
         def beside(session: Session, rows: Sequence[Issued]) -> None:
-            for plan, row in zip(missing, rows, strict=True):
-                self._add(session, plan, row, by, now)
+            hold_lock(session, "ceremony")
+            _refuse_taken(session, missing)
+            made = dict(zip((one.name for one in missing), rows, strict=True))
+            self._add_all(session, missing, made, existing)
+            signed_by = {one.parent or one.name for one in missing}
+            certificates = {name: made[name].der if name in made else existing[name].der for name in signed_by}
+            keyed = {name: (self._key_of(name, signers), pem_of(der)) for name, der in sorted(certificates.items())}
+            record = self._records.add(session, plan.title, _content(plan, missing, made), keyed, by, now)
+            held.append(record)
+            self._trail.record_all(session, [*(_made(one, made[one.name], by) for one in missing), _held(record)], now)
 
         self._desk.issue(warrants, now, beside)
+        return held[0]
 
-    def _existing(self) -> set[str]:
-        with self._store.reading() as session:
-            return set(session.execute(select(col(AuthorityRow.name))).scalars())
+    def _key_of(self, name: str, signers: Mapping[str, Signer]) -> Signer:
+        return signers.get(name) or self._keys.signer(self._hierarchy.issuer(name).key_name)
 
     def _signers(self, plans: Sequence[AuthorityPlan]) -> dict[str, Signer]:
         with ThreadPoolExecutor() as pool:  # looking for RSA primes takes most of the time of `init`
@@ -103,68 +129,32 @@ class Ceremony:
             raise SignerUnavailable(plan.name, f"it is {signer.algorithm}, the plan asks for {plan.algorithm}")
         return signer
 
-    def _certificates(self, plans: Sequence[AuthorityPlan], signers: dict[str, Signer], now: datetime) -> list[Plan]:
-        profiles = profiles_of(self._settings)
-        issuers: dict[str, Issuer] = {}
-        certificates = []
+    def _add_all(
+        self,
+        session: Session,
+        plans: Sequence[AuthorityPlan],
+        made: Mapping[str, Issued],
+        existing: Mapping[str, AuthorityInfo],
+    ) -> None:
+        filled: set[tuple[str, KeyAlgorithm]] = {
+            (info.post, info.algorithm) for info in existing.values() if info.status is AuthorityStatus.ACTIVE
+        }
         for plan in plans:
-            profile = profiles[plan.kind.value]
-            own = self._as_issuer(plan, signers[plan.name], now)
-            issuer = own if plan.parent is None else issuers[plan.parent]
-            start, end = lifetime(profile, issuer, now)
-            issuers[plan.name] = own
-            certificates.append(
-                Plan(
-                    profile=profile,
-                    issuer=issuer,
-                    common_name=_common_name(plan, signers[plan.name]),
-                    organisation=self._settings.organisation,
-                    public_key=signers[plan.name].public_key,
-                    not_before=start,
-                    not_after=end,
-                    addresses=Addresses(self._settings.public_url),
-                )
-            )
-        return certificates
-
-    def _as_issuer(self, plan: AuthorityPlan, signer: Signer, now: datetime) -> Issuer:
-        """The authority as it will be; its certificate need not be signed for others to be planned."""
-        profile = profiles_of(self._settings)[plan.kind.value]
-        start = now.replace(microsecond=0) - profile.backdate
-        return Issuer(
-            name=plan.name,
-            subject=name_of(self._settings.organisation, _common_name(plan, signer)),
-            public_key=signer.public_key,
-            algorithm=signer.algorithm,
-            key_name=plan.name,
-            not_before=start,
-            not_after=start + profile.validity,
-            crl_shards=self._shards(plan),
-            chain_pem_length=0,
-        )
-
-    def _shards(self, plan: AuthorityPlan) -> int:
-        """Roots sign a handful of certificates; only issuing authorities need more than one list."""
-        return 1 if plan.kind is AuthorityKind.ROOT else self._settings.crl_shards
-
-    def _add(self, session: Session, plan: AuthorityPlan, row: Issued, by: str, now: datetime) -> None:
-        shards = self._shards(plan)
-        session.add(_authority_row(plan, row, shards))
-        session.add_all(CrlRow(authority=plan.name, shard=shard) for shard in range(shards))
+            shards = self._drafts.shards(plan)
+            session.add(_authority_row(plan, made[plan.name], shards, status_at_birth(plan, filled)))
+            session.add_all(CrlRow(authority=plan.name, shard=shard) for shard in range(shards))
         session.flush()
-        details = {"serial": row.serial, "subject": row.subject, "hierarchy": plan.hierarchy.value}
-        self._trail.record(
-            session,
-            PkiAct.AUTHORITY_MADE,
-            by=by,
-            kind="authority",
-            thing=plan.name,
-            details=details | {"algorithm": plan.algorithm.value, "parent": plan.parent or ""},
-            now=now,
-        )
 
 
-def _authority_row(plan: AuthorityPlan, row: Issued, shards: int) -> AuthorityRow:
+def _refuse_taken(session: Session, plans: Sequence[AuthorityPlan]) -> None:
+    """Two ceremonies at the same time: the one that comes second sees the other's authorities only now."""
+    names = [plan.name for plan in plans]
+    found = session.execute(select(col(AuthorityRow.name)).where(col(AuthorityRow.name).in_(names))).scalars().all()
+    if found:
+        raise CeremonyRefused((f"another ceremony made {', '.join(sorted(found))} meanwhile",))
+
+
+def _authority_row(plan: AuthorityPlan, row: Issued, shards: int, status: AuthorityStatus) -> AuthorityRow:
     return AuthorityRow(
         name=plan.name,
         kind=plan.kind.value,
@@ -180,10 +170,44 @@ def _authority_row(plan: AuthorityPlan, row: Issued, shards: int) -> AuthorityRo
         crl_shards=shards,
         der=row.der,
         post=plan.post,
+        status=status.value,
     )
 
 
-def _common_name(plan: AuthorityPlan, signer: Signer) -> str:
-    """Ends in the key's fingerprint, so that two roots of one organisation never share a name."""
-    family = plan.algorithm.family.value.upper()
-    return f"{plan.title} {family} {spki_sha256(signer.public_key)[:8]}"
+def _content(plan: CeremonyPlan, made_of: Sequence[AuthorityPlan], made: Mapping[str, Issued]) -> dict[str, object]:
+    """What the record says: the file as it was agreed to, and each authority with its certificate."""
+    return {
+        "file": plan.text,
+        "file_sha256": hashlib.sha256(plan.text.encode()).hexdigest(),
+        "authorities": [_on_record(one, made[one.name]) for one in made_of],
+    }
+
+
+def _on_record(plan: AuthorityPlan, row: Issued) -> dict[str, object]:
+    return {
+        "name": plan.name,
+        "kind": plan.kind.value,
+        "hierarchy": plan.hierarchy.value,
+        "post": plan.post,
+        "parent": plan.parent,
+        "algorithm": plan.algorithm.value,
+        "subject": row.subject,
+        "serial": row.serial,
+        "not_before": row.not_before.isoformat(),
+        "not_after": row.not_after.isoformat(),
+        "spki_sha256": row.spki_sha256,
+        "certificate_sha256": row.sha256,
+        "certificate": pem_of(row.der),
+    }
+
+
+def _made(plan: AuthorityPlan, row: Issued, by: str) -> Entry:
+    details = {"serial": row.serial, "subject": row.subject, "hierarchy": plan.hierarchy.value, "post": plan.post}
+    details |= {"algorithm": plan.algorithm.value, "parent": plan.parent or ""}
+    return Entry(PkiAct.AUTHORITY_MADE, by, "authority", plan.name, details=details)
+
+
+def _held(record: CeremonyRecord) -> Entry:
+    digest = hashlib.sha256(record.statement.encode()).hexdigest()
+    details = {"title": record.title, "record_sha256": digest}
+    return Entry(PkiAct.CEREMONY_HELD, record.held_by, "ceremony", record.id, details=details)

@@ -9,9 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pki.audit import AuditTrail, PkiAct
 from pki.authority import Authority
-from pki.ceremony import DEFAULT_HIERARCHY, Ceremony
+from pki.ceremony import Ceremony
+from pki.ceremony_file import read_plan
+from pki.ceremony_plan import CeremonyPlan
+from pki.default_hierarchy import DEFAULT_HIERARCHY
 from pki.errors import SignerUnavailable
-from pki.hierarchy import AuthorityKind, HierarchyName
+from pki.hierarchy import AuthorityKind, Hierarchy, HierarchyName
 from pki.issuing_desk import IssuingDesk
 from pki.keys import KeyAlgorithm
 from pki.keystore import KeyStore
@@ -95,11 +98,13 @@ def test_establishing_again_changes_nothing(room: Room) -> None:
 
 
 # Without the RSA half, whose primes would cost every crash test a second.
-EC_ONLY = [plan for plan in DEFAULT_HIERARCHY if plan.algorithm is KeyAlgorithm.EC_P256]
+_WHOLE = read_plan(DEFAULT_HIERARCHY)
+_EC = tuple(plan for plan in _WHOLE.authorities if plan.algorithm is KeyAlgorithm.EC_P256)
+EC_ONLY = CeremonyPlan("without RSA", _EC)
 
 
 def ceremony(room: Room, trail: AuditTrail, keys: KeyStore) -> Ceremony:
-    return Ceremony(room.store, keys, trail, IssuingDesk(room.store, keys, trail), SETTINGS)
+    return Ceremony(room.store, keys, trail, IssuingDesk(room.store, keys, trail), Hierarchy(room.store), SETTINGS)
 
 
 @pytest.mark.parametrize(
