@@ -24,6 +24,8 @@ class FleetAct(StrEnum):
     CERTIFICATE_TAKEN = "station:certificate-accepted"
     CERTIFICATE_TURNED_DOWN = "station:certificate-rejected"
     CERTIFICATE_SEEN = "station:certificate-seen"
+    ENROLLED = "station:enrolled"
+    ENROLMENT_REFUSED = "station:enrolment-refused"
     SECURITY_EVENT = "station:security-event"
     COMMAND_ORDERED = "command:ordered"
     COMMAND_ANSWERED = "command:answered"

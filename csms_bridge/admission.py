@@ -12,6 +12,7 @@ from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
 from csms_bridge.station import IDENTITY, OcppVersion, SecurityProfile
+from pki.certificates import Certificate
 from pki.secret_text import Secret
 
 SUBPROTOCOLS = {
@@ -129,6 +130,13 @@ class Refused:
 
 
 Verdict = Admitted | Refused
+
+
+def presented_of(record: Certificate) -> PresentedCertificate:
+    """A certificate of ours as it is judged here."""
+    return PresentedCertificate(
+        record.serial, record.station, record.common_name, str(record.state), record.profile, record.made_at
+    )
 
 
 def identity_of(target: str) -> str | None:

@@ -4,6 +4,7 @@ BridgeError
 ├── UnknownStation, UnknownWalk, UnknownCommand   the caller named something we do not have
 ├── StationExists, StationRefused                 the caller's data about a station
 ├── WalkRefused                                   this walk cannot be started, held or resumed now
+├── ProofRefused, TooManyRefusals                 who asks for a certificate outside OCPP did not prove itself
 ├── CommandRefused                                a message that must not, or cannot, be sent
 └── StationSilent                                 the station gave no answer: unknown, not failed
 """
@@ -64,6 +65,18 @@ class StationRefused(BridgeError):
 
 class WalkRefused(BridgeError):
     """A walk cannot be started or changed as asked."""
+
+
+class ProofRefused(BridgeError):
+    """What was presented does not prove to be the station that a certificate is asked for."""
+
+
+class TooManyRefusals(BridgeError):
+    """This peer was refused too often; `wait` is how many seconds to stay away."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"too many refusals: try again in {wait} seconds")
+        self.wait = wait
 
 
 class CommandRefused(BridgeError):

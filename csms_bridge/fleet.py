@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.dialects.wire import WireFault
@@ -10,6 +10,7 @@ from csms_bridge.enrolment import Enrolment
 from csms_bridge.errors import CommandRefused, StationRefused
 from csms_bridge.journal import Journal
 from csms_bridge.orders import Orders
+from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.registry import Registry, StationFilter
 from csms_bridge.safety import objection
@@ -33,8 +34,9 @@ from csms_bridge.timeline import timeline_of
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger, WalkView
 from pki.audit import AuditTrail
-from pki.authority import Authority
+from pki.authority import Authority, Certificate
 from pki.clock import Clock, utc_now
+from pki.enrolment_codes import EnrolmentCode, EnrolmentCodes, NewCode
 from pki.secret_text import Secret
 from pki.store import Store
 
@@ -75,6 +77,10 @@ class Fleet:
         address = Address(organisation, settings.country, self._public_url(settings.ocpp_port, settings.ocpp_tls_port))
         acts = Acts(authority, enrolment, passwords, address)
         self._registry = Registry(store, trail, passwords, clock)
+        self._codes = EnrolmentCodes(store, trail)
+        self._outside = OutsideEnrolment(
+            store, trail, authority, sightings, self._codes, clock, settings.failures_per_minute
+        )
         self._ledger = Ledger(store, trail, clock)
         self._orders = Orders(store, trail, clock)
         self.journal = Journal(store, clock)
@@ -184,6 +190,35 @@ class Fleet:
     def cancel_walk(self, walk: str, reason: str, by: str) -> WalkView:
         """End a walk; the station stays on the profile it is on. Raises UnknownWalk, WalkRefused."""
         return self._ledger.cancel(walk, reason, by)
+
+    # --- certificates outside OCPP
+
+    def make_enrolment_codes(self, stations: Sequence[str], life: timedelta, by: str) -> list[NewCode]:
+        """A fresh one-time code for each; older open ones are withdrawn. Raises UnknownStation, OrderRefused."""
+        self._registry.check_registered(stations)
+        return self._codes.make(stations, life, by, self._clock())
+
+    def stations_at(self, site: str) -> list[str]:
+        """The identities of a site's stations."""
+        return self._registry.at_site(site)
+
+    def enrolment_codes(
+        self, *, station: str | None = None, only_open: bool = False, after: str | None = None, limit: int = 100
+    ) -> list[EnrolmentCode]:
+        """The newest first; `after` is the last id of the page before. Raises UnknownCode."""
+        return self._codes.page(self._clock(), station=station, only_open=only_open, after=after, limit=limit)
+
+    def withdraw_enrolment_code(self, code_id: str, by: str) -> EnrolmentCode:
+        """Make a code good for nothing. Raises UnknownCode."""
+        return self._codes.withdraw(code_id, by, self._clock())
+
+    def enrol_by_code(self, station: str, typed: Secret, asked: Asked) -> Certificate:
+        """A certificate for a one-time code. Raises what `OutsideEnrolment.by_code` raises."""
+        return self._outside.by_code(station, typed, asked)
+
+    def enrol_by_certificate(self, asked: Asked, *, renewing: bool) -> Certificate:
+        """A certificate for one that is good. Raises what `OutsideEnrolment.by_certificate` raises."""
+        return self._outside.by_certificate(asked, renewing=renewing)
 
     # --- commands
 

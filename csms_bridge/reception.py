@@ -21,6 +21,7 @@ from csms_bridge.admission import (
     Registered,
     decide,
     identity_of,
+    presented_of,
     read_basic,
 )
 from csms_bridge.password_book import KnownPassword, PasswordBook
@@ -131,9 +132,7 @@ class Reception:
             anchor = self._authority.anchors.identify(shown.root)
             maker = makers_certificate(shown.leaf, anchor) if anchor is not None else None
             return PresentedCertificate("", None, "", "unknown", "", maker=maker)
-        return PresentedCertificate(
-            record.serial, record.station, record.common_name, str(record.state), record.profile, record.made_at
-        )
+        return presented_of(record)
 
 
 def makers_certificate(leaf: bytes, anchor: Anchor) -> MakersCertificate:

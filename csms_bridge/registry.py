@@ -31,6 +31,7 @@ from csms_bridge.tables import (
 )
 from pki.audit import AuditTrail
 from pki.clock import Clock
+from pki.enrolment_codes import withdraw_open
 from pki.secret_text import Secret
 from pki.store import Store
 
@@ -73,6 +74,19 @@ class Registry:
         with self._store.reading() as session:
             return [station_of(row, charging) for row, charging in session.exec(query)]
 
+    def check_registered(self, stations: Sequence[str]) -> None:
+        """Raises UnknownStation for the first that is not on record."""
+        with self._store.reading() as session:
+            known = set(session.exec(select(StationRow.id).where(col(StationRow.id).in_(stations))))
+        for station in stations:
+            if station not in known:
+                raise UnknownStation(station)
+
+    def at_site(self, site: str) -> list[str]:
+        """The identities of a site's stations."""
+        with self._store.reading() as session:
+            return list(session.exec(select(StationRow.id).where(StationRow.site == site).order_by(StationRow.id)))
+
     def changed_since(self, since: datetime, limit: int) -> list[Station]:
         """Stations whose row changed after `since`, oldest change first."""
         query = select(StationRow, _charging()).where(col(StationRow.updated_at) > since)
@@ -87,6 +101,7 @@ class Registry:
             row = _row(session, station)
             for table in (PasswordRow, WalkRow, CertificateAskRow, TransactionRow):
                 session.execute(delete(table).where(col(table.station) == station))
+            withdraw_open(session, [station], now)
             session.delete(row)
             self._trail.record(
                 session, FleetAct.STATION_REMOVED, by=by, kind="station", thing=station, reason=reason, now=now

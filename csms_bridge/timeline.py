@@ -1,12 +1,12 @@
 """A station's story in lines, from its audit records and the connections that were let in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.station import AdmissionRecord, TimelineEntry
-from pki.audit import AuditRecord
+from pki.audit import AuditRecord, PkiAct
 
-_PLAIN = {
+_PLAIN: Mapping[str, str] = {
     FleetAct.STATION_ADDED: "registered",
     FleetAct.STATION_REMOVED: "removed",
     FleetAct.STATION_SEEN: "seen on profile {profile}",
@@ -25,6 +25,11 @@ _PLAIN = {
     FleetAct.CERTIFICATE_TAKEN: "certificate {serial} accepted by the station",
     FleetAct.CERTIFICATE_TURNED_DOWN: "certificate {serial} rejected by the station",
     FleetAct.CERTIFICATE_SEEN: "certificate {serial} seen in use",
+    FleetAct.ENROLLED: "certificate {serial} fetched over EST",
+    FleetAct.ENROLMENT_REFUSED: "certificate request over EST refused",
+    PkiAct.ENROLMENT_CODE_MADE: "enrolment code made",
+    PkiAct.ENROLMENT_CODE_USED: "enrolment code used for certificate {serial}",
+    PkiAct.ENROLMENT_CODE_WITHDRAWN: "enrolment code withdrawn",
     FleetAct.SECURITY_EVENT: "security event {type} {tech_info}",
     FleetAct.COMMAND_ORDERED: "command {action} ordered",
     FleetAct.COMMAND_ANSWERED: "command {action} {state}",
@@ -56,9 +61,8 @@ def _line(record: AuditRecord) -> TimelineEntry:
 
 
 def _words(record: AuditRecord) -> str:
-    try:
-        pattern = _PLAIN[FleetAct(record.act)]
-    except ValueError:
+    pattern = _PLAIN.get(record.act)
+    if pattern is None:
         return record.act
     return " ".join(pattern.format_map(_Details(record.details)).split())
 
