@@ -103,6 +103,11 @@ class ChainWalk:
             self._next = next(self._rows, None)
         return self.place
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether there is no further record."""
+        return self._next is None
+
     def check_head(self, head: AuditHeadRow | None) -> None:
         """Compare the end of the chain, once it is reached, with its sealed head."""
         last = self.place

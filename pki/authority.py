@@ -39,7 +39,7 @@ from pki.ocsp import OcspResponder, Responder
 from pki.orders import Decisions, Order
 from pki.patience import PatientVault
 from pki.profiles import AUDIT, FIRMWARE, RESPONDER, SERVER
-from pki.revocation import ALL_SHARDS, RevocationReason, RevocationReport, Revocations
+from pki.revocation import RevocationReason, RevocationReport, Revocations
 from pki.settings import PkiSettings
 from pki.signer_watch import SignerWatch
 from pki.store import Store
@@ -336,7 +336,7 @@ class Authority:
 
     def published_crl(self, authority: str, shard: int | None) -> PublishedCrl:
         """A list with number and times; the full one without `shard`. Raises UnknownAuthority, SignerUnavailable."""
-        return self._crls.current(authority, ALL_SHARDS if shard is None else shard, self._clock())
+        return self._crls.current(authority, shard, self._clock())
 
     def crl_statuses(self, authority: str) -> list[CrlStatus]:
         """How an authority's lists stand, the full one first. Raises UnknownAuthority."""

@@ -161,6 +161,8 @@ def _trusted(certificates_pem: str, roots: tuple[x509.Certificate, ...]) -> x509
         if ExtendedUse.DOCUMENT_SIGNING.identifier not in uses or _is_authority(leaf):
             raise NoCheckpoint("its certificate is not one for signing checkpoints")
         _climb(leaf, above, roots)
+    except NoCheckpoint:
+        raise
     except (ValueError, TypeError, x509.ExtensionNotFound):
         raise NoCheckpoint("its certificate cannot be read") from None
     return leaf

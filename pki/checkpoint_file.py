@@ -61,13 +61,15 @@ class CheckpointFile:
                 reach *= 4
 
     def append(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """Add lines and see them safely on the disk. Raises OSError."""
+        """Add the lines that are not there yet, and see them safely on the disk. Raises OSError."""
         if not checkpoints:
             return
         is_new = not self.path.exists()
         with self._held() as descriptor:
             _take_off_torn_line(descriptor)
-            _write_all(descriptor, "".join(one.line() + "\n" for one in checkpoints).encode())
+            ahead = self.last()  # another process may have been faster
+            new = [one for one in checkpoints if ahead is None or one.number > ahead.number]
+            _write_all(descriptor, "".join(one.line() + "\n" for one in new).encode())
             os.fsync(descriptor)
         if is_new:
             _sync_folder(self.path.parent)
