@@ -49,6 +49,10 @@ class Addresses:
         """One shard of an authority's revocation list."""
         return f"{self.public_url}/pki/crl/{authority}/{shard}.crl"
 
+    def full_crl(self, authority: str) -> str:
+        """The revocation list of all that an authority issued."""
+        return f"{self.public_url}/pki/crl/{authority}.crl"
+
 
 @dataclass(frozen=True)  # without slots, so that what is derived can be kept
 class Plan:

@@ -14,7 +14,7 @@ from pki.audit import AuditTrail, Entry, PkiAct
 from pki.errors import AlreadyRevoked, NotHeld, RevocationRefused, UnknownCertificate
 from pki.profiles import ROOT
 from pki.store import Store, hold_lock
-from pki.tables import CertificateRow, CrlRow, IntentRow, RevokedRow, SerialRow
+from pki.tables import CertificateRow, IntentRow, RevokedRow, SerialRow, StatusChangesRow
 
 log = structlog.get_logger()
 
@@ -64,11 +64,11 @@ class Revocable:
 def mark_revoked(
     session: Session, what: Revocable, reason: RevocationReason, by: str, note: str, now: datetime
 ) -> None:
-    """Write the row and call for a new CRL shard, inside the caller's transaction.
+    """Write the row and count the change, inside the caller's transaction.
 
     A hold that becomes final keeps its date (X.509 §9.5.2.2). Raises AlreadyRevoked.
     """
-    hold_lock(session, f"serial:{what.serial}")
+    take_turns(session)
     row = session.get(RevokedRow, what.serial, populate_existing=True)
     if row is None:
         row = RevokedRow(
@@ -87,13 +87,22 @@ def mark_revoked(
     row.reason, row.note, row.by, row.recorded_at = reason.value, note, by, now
     session.add(row)
     session.flush()
-    call_for_crl(session, what.authority, what.shard)
+    count_change(session, what.authority, what.shard)
 
 
-def call_for_crl(session: Session, authority: str, shard: int) -> None:
-    """Mark a shard as due for a new list."""
-    this_shard = (col(CrlRow.authority) == authority, col(CrlRow.shard) == shard)
-    session.execute(update(CrlRow).where(*this_shard).values(dirty=True))
+def take_turns(session: Session) -> None:
+    """Let one transaction at a time change statuses, so that two cannot wait for each other's shards."""
+    hold_lock(session, "revocations")
+
+
+def count_change(session: Session, authority: str, shard: int) -> None:
+    """Count a change of status: this calls for new lists, and tells other processes what they know no longer."""
+    touched = (col(StatusChangesRow.authority) == authority, col(StatusChangesRow.shard).in_((shard, ALL_SHARDS)))
+    counted = update(StatusChangesRow).where(*touched).values(changes=StatusChangesRow.changes + 1)
+    found = set(session.execute(counted.returning(col(StatusChangesRow.shard))).scalars())
+    for missing in {shard, ALL_SHARDS} - found:
+        session.add(StatusChangesRow(authority=authority, shard=missing, changes=1))
+    session.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,7 @@ class RevocationReport:
 
 
 Listener: TypeAlias = Callable[[Sequence[str]], None]
+ALL_SHARDS = -1  # in place of a shard's number: the full list, and what is counted for the whole authority
 _AT_ONCE = 200  # revocations in one transaction: the write lock is free again after some milliseconds
 
 
@@ -115,11 +125,16 @@ class Revocations:
     def __init__(self, store: Store, trail: AuditTrail) -> None:
         self._store = store
         self._trail = trail
-        self._listeners: list[Listener] = []
+        self._on_revocation: list[Listener] = []
+        self._on_change: list[Listener] = []
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with the serial numbers after each committed revocation or hold."""
-        self._listeners.append(listener)
+        self._on_revocation.append(listener)
+
+    def watch(self, listener: Listener) -> None:
+        """Call `listener` with the serial numbers after each committed change of status, releases too."""
+        self._on_change.append(listener)
 
     def revoke(self, serial: str, reason: RevocationReason, by: str, note: str, now: datetime) -> None:
         """Also what was intended and never recorded as issued: then it never will be.
@@ -129,7 +144,7 @@ class Revocations:
         with self._store.writing() as session:
             entry = _revoke(session, serial, reason, by, note, now)
             self._trail.record_all(session, [entry], now)
-        self._tell([serial])
+        self._tell_revoked([serial])
 
     def revoke_each(
         self, serials: Sequence[str], reason: RevocationReason, by: str, note: str, now: datetime
@@ -145,7 +160,7 @@ class Revocations:
             with self._store.writing() as session:
                 entries = [_revoke_unless_done(session, serial, reason, by, note, now) for serial in lot]
                 self._trail.record_all(session, [entry for entry in entries if entry], now)
-            self._tell(lot)
+            self._tell_revoked(lot)
         return planned
 
     def plan(self, serials: Sequence[str]) -> RevocationReport:
@@ -159,21 +174,27 @@ class Revocations:
     def release(self, serial: str, by: str, note: str, now: datetime) -> None:
         """Take a certificate off hold. Raises UnknownCertificate, NotHeld."""
         with self._store.writing() as session:
+            take_turns(session)
             found = _found(session, serial)
-            hold_lock(session, f"serial:{serial}")
             revoked = session.get(RevokedRow, serial, populate_existing=True)
             if revoked is None or revoked.reason != RevocationReason.CERTIFICATE_HOLD:
                 raise NotHeld(serial)
             session.delete(revoked)
-            call_for_crl(session, found.authority, found.shard)
+            count_change(session, found.authority, found.shard)
             self._trail.record_all(session, [_entry(PkiAct.CERTIFICATE_RELEASED, found, by, note)], now)
+        _tell(self._on_change, [serial])
 
-    def _tell(self, serials: Sequence[str]) -> None:
-        for listener in self._listeners:
-            try:
-                listener(serials)
-            except Exception:  # the revocation stands; one deaf listener must not keep it from the others
-                log.exception("revocation_listener_failed", serials=len(serials))
+    def _tell_revoked(self, serials: Sequence[str]) -> None:
+        _tell(self._on_change, serials)
+        _tell(self._on_revocation, serials)
+
+
+def _tell(listeners: Sequence[Listener], serials: Sequence[str]) -> None:
+    for listener in listeners:
+        try:
+            listener(serials)
+        except Exception:  # the change stands; one deaf listener must not keep it from the others
+            log.exception("revocation_listener_failed", serials=len(serials))
 
 
 class _Standing(StrEnum):
@@ -193,6 +214,7 @@ class _Found(Revocable):
 
 
 def _revoke(session: Session, serial: str, reason: RevocationReason, by: str, note: str, now: datetime) -> Entry:
+    take_turns(session)
     found = _found(session, serial)
     _refuse_root(found)
     if not found.is_issued:  # whoever is still at it finds the intent given up, and hands nothing out

@@ -105,10 +105,14 @@ class CertificateRow(SQLModel, table=True):
 
     __tablename__ = "certificates"
     __table_args__ = (
-        Index("ix_certificates_station", "station", "not_after"),
+        # With the serial number, so that whether a newer one took the place is seen without reading certificates.
+        Index("ix_certificates_station", "station", "id", "serial"),
         Index("ix_certificates_authority", "authority", "not_after"),
-        Index("ix_certificates_not_after", "not_after"),
-        Index("ix_certificates_common_name", "common_name"),
+        Index("ix_certificates_authority_id", "authority", "id"),
+        Index("ix_certificates_profile_id", "profile", "id"),
+        Index("ix_certificates_not_after", "not_after", "id", "station", "serial"),
+        # PostgreSQL finds beginnings of names by its index only when that compares octets.
+        Index("ix_certificates_common_name", "common_name", postgresql_ops={"common_name": "text_pattern_ops"}),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
@@ -148,17 +152,29 @@ class RevokedRow(SQLModel, table=True):
 
 
 class CrlRow(SQLModel, table=True):
-    """One shard of one authority's revocation list: the current list and its number."""
+    """One revocation list of one authority: the current one, and the last number that was given out."""
 
     __tablename__ = "crls"
 
     authority: str = Field(primary_key=True)
-    shard: int = Field(primary_key=True)
-    number: int = 0
-    dirty: bool = True
+    shard: int = Field(primary_key=True)  # -1 is the full list
+    number: int = Field(default=0, sa_type=BigInteger)  # given out before signing, so perhaps never published
+    listed: int = Field(default=0, sa_type=BigInteger)  # the number of the list in `der`
+    seen: int = Field(default=-1, sa_type=BigInteger)  # how many changes of status it has seen
+    entries: int = 0
     this_update: datetime | None = Field(default=None, sa_type=UtcDateTime)
     next_update: datetime | None = Field(default=None, sa_type=UtcDateTime)
     der: bytes = Field(default=b"", sa_type=LargeBinary)
+
+
+class StatusChangesRow(SQLModel, table=True):
+    """How often a status in this shard has changed. Apart from `crls`, else each revocation would rewrite a list."""
+
+    __tablename__ = "status_changes"
+
+    authority: str = Field(primary_key=True)
+    shard: int = Field(primary_key=True)  # -1 counts for the whole authority
+    changes: int = Field(default=0, sa_type=BigInteger)
 
 
 class CredentialRow(SQLModel, table=True):
@@ -307,6 +323,8 @@ class AlarmRow(SQLModel, table=True):
     cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     cleared_by: str | None = None
     told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the webhook took it
+    tell_after: datetime | None = Field(default=None, sa_type=UtcDateTime)  # not tried before this moment
+    tell_tries: int = 0
 
 
 class CheckpointRow(SQLModel, table=True):

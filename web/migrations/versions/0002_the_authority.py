@@ -26,6 +26,8 @@ def upgrade() -> None:
         sa.Column("cleared_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cleared_by", sa.String(), nullable=True),
         sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tell_after", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tell_tries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("alarms", schema=None) as batch_op:
@@ -140,6 +142,15 @@ def upgrade() -> None:
     with op.batch_alter_table("rollovers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_rollovers_old"), ["old"], unique=False)
 
+    op.create_table(
+        "renewal_asks",
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("command", sa.Integer(), nullable=False),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("station"),
+    )
+
     with op.batch_alter_table("authorities", schema=None) as batch_op:
         batch_op.add_column(sa.Column("post", sa.String(), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("status", sa.String(), nullable=False, server_default="active"))
@@ -147,17 +158,55 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_authorities_post"), ["post"], unique=False)
     op.execute("UPDATE authorities SET post = replace(name, '-rsa', '')")
 
+    op.create_table(
+        "status_changes",
+        sa.Column("authority", sa.String(), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("changes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("authority", "shard"),
+    )
+    # `seen` starts at -1: no list is taken for current, so that all are signed again.
+    with op.batch_alter_table("crls", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("listed", sa.BigInteger(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("seen", sa.BigInteger(), nullable=False, server_default="-1"))
+        batch_op.add_column(sa.Column("entries", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.alter_column("number", existing_type=sa.Integer(), type_=sa.BigInteger(), existing_nullable=False)
+        batch_op.drop_column("dirty")
+    op.execute("UPDATE crls SET listed = number")
+
     with op.batch_alter_table("certificates", schema=None) as batch_op:
-        batch_op.create_index("ix_certificates_common_name", ["common_name"], unique=False)
-        batch_op.create_index("ix_certificates_not_after", ["not_after"], unique=False)
+        batch_op.create_index("ix_certificates_authority_id", ["authority", "id"], unique=False)
+        batch_op.create_index("ix_certificates_profile_id", ["profile", "id"], unique=False)
+        batch_op.create_index(
+            "ix_certificates_common_name",
+            ["common_name"],
+            unique=False,
+            postgresql_ops={"common_name": "text_pattern_ops"},
+        )
+        batch_op.create_index("ix_certificates_not_after", ["not_after", "id", "station", "serial"], unique=False)
+        batch_op.drop_index("ix_certificates_station")
+        batch_op.create_index("ix_certificates_station", ["station", "id", "serial"], unique=False)
 
 
 def downgrade() -> None:
     """Back to the one before."""
     with op.batch_alter_table("certificates", schema=None) as batch_op:
+        batch_op.drop_index("ix_certificates_station")
+        batch_op.create_index("ix_certificates_station", ["station", "not_after"], unique=False)
         batch_op.drop_index("ix_certificates_not_after")
         batch_op.drop_index("ix_certificates_common_name")
+        batch_op.drop_index("ix_certificates_profile_id")
+        batch_op.drop_index("ix_certificates_authority_id")
 
+    with op.batch_alter_table("crls", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("dirty", sa.Boolean(), nullable=False, server_default=sa.true()))
+        batch_op.alter_column("number", existing_type=sa.BigInteger(), type_=sa.Integer(), existing_nullable=False)
+        batch_op.drop_column("entries")
+        batch_op.drop_column("seen")
+        batch_op.drop_column("listed")
+    op.execute("DELETE FROM crls WHERE shard < 0")
+
+    op.drop_table("status_changes")
     with op.batch_alter_table("authorities", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_authorities_post"))
         batch_op.drop_column("custody")
@@ -169,6 +218,7 @@ def downgrade() -> None:
 
     op.drop_table("rollovers")
     op.drop_table("marks")
+    op.drop_table("renewal_asks")
     op.drop_table("linted_shapes")
     with op.batch_alter_table("enrolment_codes", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_enrolment_codes_station"))
