@@ -52,6 +52,7 @@ class Profile:
     rsa_use: tuple[KeyUse, ...]
     extended_use: tuple[ExtendedUse, ...] = ()
     is_authority: bool = False
+    is_cross: bool = False  # certifies the key of an authority that exists already (RFC 5280 §3.2)
     path_length: int | None = None
     names_hosts: bool = False  # SubjectAltName with the host names
     no_check: bool = False  # id-pkix-ocsp-nocheck, RFC 6960 §4.2.2.2.1
@@ -71,9 +72,10 @@ class Profile:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-ROOT, ISSUING, STATION, SERVER, FIRMWARE, RESPONDER, AUDIT = (
+ROOT, ISSUING, CROSS, STATION, SERVER, FIRMWARE, RESPONDER, AUDIT = (
     "root",
     "issuing",
+    "cross",
     "station",
     "server",
     "firmware",
@@ -94,6 +96,7 @@ def profiles_of(settings: PkiSettings) -> Mapping[str, Profile]:
     profiles = (
         _root(settings),
         _issuing(settings),
+        _cross(settings),
         _station(settings),
         _server(settings),
         _firmware(settings),
@@ -128,6 +131,22 @@ def _issuing(settings: PkiSettings) -> Profile:
         rsa_use=_SIGN_CERTIFICATES,
         is_authority=True,
         path_length=0,
+    )
+
+
+def _cross(settings: PkiSettings) -> Profile:
+    """Another way up from an authority; the path length is set for each, since it depends on what stands below."""
+    return Profile(
+        CROSS,
+        post="",
+        validity=settings.root_validity,
+        ceiling=settings.root_validity,
+        backdate=settings.ca_backdate,
+        ec_use=_SIGN_CERTIFICATES,
+        rsa_use=_SIGN_CERTIFICATES,
+        is_authority=True,
+        is_cross=True,
+        path_length=1,
     )
 
 

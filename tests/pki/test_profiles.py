@@ -32,7 +32,7 @@ def test_only_authorities_sign_certificates() -> None:
     for profile in PROFILES.values():
         for family in KeyFamily:
             assert (KeyUse.KEY_CERT_SIGN in profile.key_use(family)) == profile.is_authority
-    assert {profile.name for profile in PROFILES.values() if profile.is_authority} == {"root", "issuing"}
+    assert {profile.name for profile in PROFILES.values() if profile.is_authority} == {"root", "issuing", "cross"}
 
 
 def test_firmware_signers_stand_directly_under_the_manufacturer_root() -> None:
