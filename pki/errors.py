@@ -18,6 +18,7 @@ PkiError
 ├── SearchRefused          the caller: what is looked for can never be there
 ├── AlreadyRevoked, NotHeld, RevocationRefused                the caller: the state does not allow it
 ├── CrossRefused           whoever wants an authority certified by another
+├── NoChain                whoever wants a chain to end in a root that none leads to
 ├── AnchorRefused, AnchorExists, UnknownAnchor                whoever adds or looks for a maker's root
 ├── FirmwareRefused        whoever ordered the signature
 ├── CodeRefused            whoever presents an enrolment code
@@ -225,6 +226,17 @@ class SearchRefused(PkiError):
 
 class CrossRefused(PkiError):
     """One authority must not certify the other's key, or has done so already."""
+
+
+class NoChain(PkiError):
+    """No chain of good certificates leads from the authority to the root."""
+
+    hint = "Have the root certify it, or an authority above it: voltward ca cross."
+
+    def __init__(self, authority: str, root: str, sentence: str | None = None) -> None:
+        super().__init__(sentence or f"no chain leads from {authority!r} to {root!r} now")
+        self.authority = authority
+        self.root = root
 
 
 class AlreadyRevoked(PkiError):

@@ -42,6 +42,7 @@ STATUS: Mapping[type[Exception], int] = {
     pki.UnknownKey: 404,
     pki.UnknownCode: 404,
     pki.CrossRefused: 409,
+    pki.NoChain: 409,
     pki.AnchorRefused: 422,
     pki.AnchorExists: 409,
     pki.UnknownAnchor: 404,
