@@ -164,7 +164,10 @@ class SecurityEventRow(SQLModel, table=True):
 
 
 class CommandRow(SQLModel, table=True):
-    """A message somebody wants sent: waiting, sent, answered or failed. The node with the socket sends it."""
+    """A message somebody wants sent: waiting, sent, answered or failed. The node with the socket sends it.
+
+    A `queued` one is for a station that is away; it waits from the moment that the station is back.
+    """
 
     __tablename__ = "commands"
     __table_args__ = (Index("ix_commands_state_station", "state", "station"),)
@@ -179,3 +182,14 @@ class CommandRow(SQLModel, table=True):
     by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RenewalAskRow(SQLModel, table=True):
+    """The last time that a station was asked to renew its certificate, and the command that asked."""
+
+    __tablename__ = "renewal_asks"
+
+    station: str = Field(primary_key=True, max_length=48)
+    command: int
+    asked_by: str
+    asked_at: datetime = Field(sa_type=UtcDateTime)

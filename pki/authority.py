@@ -25,6 +25,7 @@ from pki.credentials import Credential, Credentials, ServerCredential, Slot
 from pki.crl import CrlPublisher, PublishedCrl
 from pki.crl_status import CrlStatus
 from pki.crl_watch import CrlWatch
+from pki.cross_certificates import CrossCertificates
 from pki.csr import CertificateRequest, read_request
 from pki.default_hierarchy import DEFAULT_HIERARCHY
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, PostVacant, UnknownAuthority
@@ -107,7 +108,8 @@ class Authority:
         self._desk = IssuingDesk(store, self._keys, trail)
         self._hierarchy = Hierarchy(store)
         self._decisions = Decisions(settings, self._hierarchy)
-        self._ceremony = Ceremony(store, self._keys, trail, self._desk, self._hierarchy, settings)
+        crosses = CrossCertificates(store, trail, self._desk, self._hierarchy, settings)
+        self._ceremony = Ceremony(store, self._keys, trail, self._desk, self._hierarchy, settings, crosses)
         self._certificates = Certificates(store, self._hierarchy.above)
         self._search = CertificateSearch(store, self._hierarchy.above)
         self._revocations = Revocations(store, trail)

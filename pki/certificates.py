@@ -7,7 +7,7 @@ from enum import StrEnum
 from ssl import DER_cert_to_PEM_cert
 
 from asn1crypto.x509 import TbsCertificate
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, false, or_, select
 from sqlmodel import col
 
 from pki.errors import UnknownCertificate
@@ -128,7 +128,7 @@ class Certificates:
 
     def open_serials(self, station: str, now: datetime) -> list[str]:
         """What of a station could still be used: neither revoked for good nor over."""
-        good, held = _is_in(CertificateState.GOOD, now), _is_in(CertificateState.HELD, now)
+        good, held = is_in(CertificateState.GOOD, now), is_in(CertificateState.HELD, now)
         query = (
             select(col(CertificateRow.serial))
             .outerjoin(RevokedRow, col(RevokedRow.serial) == col(CertificateRow.serial))
@@ -155,34 +155,6 @@ class Certificates:
     def by_sha256(self, sha256: str, now: datetime) -> Certificate | None:
         """The certificate with this fingerprint (hex); None when we did not issue it."""
         return self._find(col(CertificateRow.sha256) == sha256, now)
-
-    def page(
-        self,
-        now: datetime,
-        *,
-        station: str | None = None,
-        state: CertificateState | None = None,
-        authority: str | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> list[Certificate]:
-        """The newest first; `after` is the last serial number of the page before. Raises UnknownCertificate."""
-        query = _with_revocation().order_by(col(CertificateRow.id).desc()).limit(limit)
-        if station is not None:
-            query = query.where(col(CertificateRow.station) == station)
-        if authority is not None:
-            query = query.where(col(CertificateRow.authority) == authority)
-        if state is not None:
-            query = query.where(_is_in(state, now))
-        with self._store.reading() as session:
-            if after is not None:
-                last = select(col(CertificateRow.id)).where(col(CertificateRow.serial) == after)
-                last_id = session.execute(last).scalar_one_or_none()
-                if last_id is None:
-                    raise UnknownCertificate(after)
-                query = query.where(col(CertificateRow.id) < last_id)
-            found = session.execute(query).all()
-        return [certificate_of(row, revoked, self._above(row.authority), now) for row, revoked in found]
 
     def revoked_since(self, since: datetime) -> list[str]:
         """The serial numbers that were revoked or put on hold at or after `since`, by whichever process."""
@@ -227,13 +199,15 @@ def _with_revocation() -> "Select[CertificateRow, RevokedRow]":
     return select(CertificateRow, RevokedRow).outerjoin(RevokedRow, same)
 
 
-def _is_in(state: CertificateState, now: datetime) -> ColumnElement[bool]:
-    """The same rule as `state_of`, for the database."""
+def is_in(
+    state: CertificateState, now: datetime, end: SQLColumnExpression[datetime] | None = None
+) -> ColumnElement[bool]:
+    """The same rule as `state_of`, for a query that outer joins RevokedRow; `end` is how it is to name notAfter."""
     held = col(RevokedRow.reason) == RevocationReason.CERTIFICATE_HOLD.value
     free = col(RevokedRow.serial).is_(None)
     if state is CertificateState.UNFINISHED:
         return false()  # there is no row of theirs in this table; they are found by serial number and by key
-    over = col(CertificateRow.not_after) < now
+    over = (col(CertificateRow.not_after) if end is None else end) < now
     match state:
         case CertificateState.GOOD:
             return and_(free, ~over)

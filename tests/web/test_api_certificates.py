@@ -146,3 +146,38 @@ async def test_all_certificates_of_a_key_are_found_and_revoked(station: httpx.As
 @pytest.mark.parametrize("choice", [{}, {"station": "CS-1", "serials": ["ab"]}, {"spki_sha256": "zz"}])
 async def test_what_to_revoke_is_named_in_one_way(station: httpx.AsyncClient, choice: dict[str, object]) -> None:
     assert (await station.post(f"{CERTIFICATES}/revoke", json={"reason": "superseded", **choice})).status_code == 422
+
+
+async def test_certificates_are_searched(api: httpx.AsyncClient) -> None:
+    await api.post("/api/v1/stations", json={"id": "CS-9", "serial": "SN-9"})
+    made = (
+        await api.post(CERTIFICATES, json={"csr": request_pem("SN-9"), "profile": "station", "station": "CS-9"})
+    ).json()
+
+    async def serials(**asked: str) -> list[str]:
+        answer = await api.get(CERTIFICATES, params=asked)
+        assert answer.status_code == 200, answer.text
+        return [one["serial"] for one in answer.json()["items"]]
+
+    assert await serials(serial=made["serial"][:12].upper()) == [made["serial"]]
+    assert await serials(common_name="SN-9", expires_within="90d", in_use="true") == [made["serial"]]
+    assert await serials(station="CS-9", expires_within="4w") == []
+    assert await serials(profile="station", state="good") == [made["serial"]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"expires_within": "soon"}, "'soon' is not a span like 48h, 30d or 4w"),
+        ({"expires_in": "30d"}, "expires_in: Extra inputs are not permitted"),
+        ({"state": "bad"}, "'bad' is none of good, held"),
+        ({"serial": "xyz"}, "serial: a serial number is 1 to 40 hexadecimal digits"),
+        ({"limit": "0"}, "limit: Input should be greater than or equal to 1"),
+    ],
+)
+async def test_a_search_that_cannot_be_right_is_refused(
+    api: httpx.AsyncClient, asked: dict[str, str], words: str
+) -> None:
+    answer = await api.get(CERTIFICATES, params=asked)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]

@@ -1,3 +1,4 @@
+import html
 import re
 
 import httpx
@@ -5,6 +6,7 @@ import pytest
 
 from pki.alarms import AlarmKind
 from pki.authority import Order
+from tests.pki.stored_certificates import Stored, store_certificates
 from tests.web.conftest import BASE_URL
 from tests.web.requests import request_pem
 from web.app import make_app
@@ -220,3 +222,28 @@ async def test_an_alarm_is_cleared_and_a_key_blocked_in_the_console(
     assert key in (await browser.get("/alarms")).text
     assert (await submit(browser, "/alarms", f"/alarms/keys/{key}/unblock")).status_code == 303
     assert service.authority.blocked_keys() == []
+
+
+async def test_certificates_are_searched_with_a_plain_form(browser: httpx.AsyncClient, service: Service) -> None:
+    await add_station(browser, "CS-1", "SN-1")
+    order = Order(service.authority.read_request(request_pem("SN-1")), "station", "SN-1", station="CS-1")
+    serial = service.authority.issue(order, "user:admin").serial
+    form = {"serial": serial[:8], "common_name": "", "station": "", "state": "", "expires_within": "52w", "week": ""}
+    assert f'href="/certificates/{serial}"' in (await browser.get("/certificates", params=form)).text
+    nothing = await browser.get("/certificates", params=form | {"expires_within": "3d"})
+    assert "No certificate matches." in nothing.text
+    wrong = await browser.get("/certificates", params=form | {"serial": "<b>"})
+    assert wrong.status_code == 422
+    assert "a serial number is 1 to 40 hexadecimal digits" in wrong.text
+    assert 'value="&lt;b&gt;"' in wrong.text
+
+
+async def test_a_long_search_goes_on_with_the_same_words(browser: httpx.AsyncClient, service: Service) -> None:
+    many = [Stored(f"4d{n:04x}", f"CS-{n}", ends=20, name="SN-X") for n in range(60)]
+    store_certificates(service.store, many, service.clock())
+    first = await browser.get("/certificates", params={"common_name": "SN-X", "in_use": "true"})
+    following = re.search(r'href="(/certificates\?[^"]+)" rel="next"', first.text)
+    assert following
+    second = await browser.get(html.unescape(following[1]))
+    assert second.text.count('href="/certificates/4d') == 10
+    assert 'value="SN-X"' in second.text

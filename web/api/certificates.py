@@ -1,12 +1,15 @@
 """/api/v1/certificates: issue from a CSR, look up, revoke."""
 
-from fastapi import APIRouter, Depends
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
-from pki.authority import CertificateState, Order, RevocationReason
-from web.api.asked import After, Doors, Limit, page
+from pki.authority import Order, RevocationReason
+from web.api.asked import Doors, page
 from web.api.shapes import CertificateOut, In, Out, Page
 from web.auth import Needs
+from web.certificate_queries import CertificateQuery, hex_of
 from web.errors import RequestRefused
 from web.permissions import Permission, Principal
 from web.service import Service
@@ -21,6 +24,13 @@ class OrderIn(In):
     profile: str = Field(description="station or server")
     station: str | None = None
     hostnames: tuple[str, ...] = Field(default=(), max_length=100)
+
+
+class CertificatesAsked(CertificateQuery):
+    """What to look for, and which page of it."""
+
+    limit: int = Field(default=100, ge=1, le=1000, description="how many items at most")
+    after: str | None = Field(default=None, max_length=100, description="the `next` of the page before")
 
 
 class RevocationIn(In):
@@ -51,18 +61,12 @@ class RevocationsOut(Out):
 @router.get("")
 def list_certificates(
     doors: Doors,
-    station: str | None = None,
-    state: CertificateState | None = None,
-    authority: str | None = None,
-    limit: Limit = 100,
-    after: After = None,
+    asked: Annotated[CertificatesAsked, Query()],
     _caller: Principal = Depends(Needs(Permission.CERTIFICATES_READ)),
 ) -> Page[CertificateOut]:
-    """Certificates, newest first."""
-    found = doors.authority.certificates(
-        station=station, state=state, authority=authority, after=after, limit=limit + 1
-    )
-    return page(found, limit, CertificateOut.of, lambda certificate: certificate.serial)
+    """Certificates, newest first; what is asked for by its end comes by its end, the soonest first."""
+    found = doors.authority.search_certificates(asked.meaning(doors.clock()), after=asked.after, limit=asked.limit + 1)
+    return page(found, asked.limit, CertificateOut.of, lambda certificate: certificate.serial)
 
 
 @router.post("", status_code=201)
@@ -126,7 +130,7 @@ def _chosen(doors: Service, body: RevocationsIn) -> list[str]:
         return doors.authority.serials_of_station(doors.fleet.station(body.station).id)
     if body.spki_sha256 is not None:
         return [one.serial for one in doors.authority.certificates_of_key(body.spki_sha256)]
-    return [serial.lower().removeprefix("0x").replace(":", "") for serial in body.serials]
+    return [hex_of(serial) for serial in body.serials]
 
 
 def _order(doors: Service, body: OrderIn) -> Order:

@@ -61,17 +61,35 @@ def issue(
 
 @app.command("list")
 def list_certificates(
+    serial: Annotated[str | None, typer.Option("--serial", metavar="HEX", help="Beginning so.")] = None,
+    cn: Annotated[str | None, typer.Option("--cn", metavar="NAME", help="With this CN; may end in *.")] = None,
     station: Annotated[str | None, typer.Option("--station", metavar="ID", help="Of this station.")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", exists=True, help="For the key of this certificate or CSR (PEM)."),
+    ] = None,
+    key_hash: Annotated[str | None, typer.Option("--key-hash", metavar="HEX", help="For the key, by SHA-256.")] = None,
     state: Annotated[str | None, typer.Option("--state", help="good, held, revoked or expired.")] = None,
     authority: Annotated[str | None, typer.Option("--authority", help="Issued by this one.")] = None,
+    profile: Annotated[str | None, typer.Option("--profile", help="station, server, ….")] = None,
+    expires_within: Annotated[str | None, typer.Option("--expires-within", metavar="SPAN", help="Like 30d.")] = None,
+    ends_after: Annotated[str | None, typer.Option("--ends-after", metavar="TIME", help="Then or later.")] = None,
+    ends_before: Annotated[str | None, typer.Option("--ends-before", metavar="TIME", help="Before then.")] = None,
+    week: Annotated[str | None, typer.Option("--week", metavar="WEEK", help="Ends then: 2026-W50.")] = None,
+    in_use: Annotated[bool, typer.Option("--in-use", help="Not those that a newer one has replaced.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
     after: Annotated[str | None, typer.Option("--after", help="Where the page before ended.")] = None,
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """List certificates."""
+    """List certificates: the newest first, or by their end when that is asked for."""
+    asked = {
+        "serial": serial, "common_name": cn, "station": station, "state": state, "authority": authority,
+        "spki_sha256": key_in(key) if key else key_hash, "profile": profile, "expires_within": expires_within,
+        "ends_after": ends_after, "ends_before": ends_before, "week": week, "in_use": in_use or None,
+    }  # fmt: skip
     with service(data) as client:
-        found = client.get("certificates", station=station, state=state, authority=authority, limit=limit, after=after)
+        found = client.get("certificates", **asked, limit=limit, after=after)
     show_list(found, _COLUMNS)
 
 

@@ -3,11 +3,15 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import ConfigDict
 
 from pki.authority import CertificateState, RevocationReason
+from pki.errors import PkiError
+from pki.hierarchy import AuthorityKind
 from web.api.asked import Doors
+from web.certificate_queries import CertificateQuery
 from web.errors import RequestRefused
 from web.pages.rendering import render
 from web.pages.visitor import Seen, Submitted, Visitor
@@ -17,28 +21,38 @@ router = APIRouter(prefix="/certificates", include_in_schema=False)
 _PAGE = 50
 
 
+class _Asked(CertificateQuery):
+    """The search form; what an address says besides is nobody's concern."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    after: str | None = None
+
+
 @router.get("")
 def list_certificates(
     doors: Doors,
-    state: str = "",
-    station: str = "",
-    after: str | None = None,
+    asked: Annotated[_Asked, Query()],
     visitor: Visitor = Depends(Seen(Permission.CERTIFICATES_READ)),
 ) -> HTMLResponse:
-    """Certificates, newest first."""
-    wanted = CertificateState(state) if state in set(CertificateState) else None
-    found = doors.authority.certificates(station=station.strip() or None, state=wanted, after=after, limit=_PAGE + 1)
-    asked = {"state": state, "station": station}
-    following = urlencode({**asked, "after": found[_PAGE - 1].serial}) if len(found) > _PAGE else None
+    """Certificates that match the form; one that cannot be right is shown again with the reason."""
+    found, wrong = [], ""
+    try:
+        wanted = asked.meaning(doors.clock())
+        found = doors.authority.search_certificates(wanted, after=asked.after, limit=_PAGE + 1)
+    except (RequestRefused, PkiError) as refusal:
+        wrong = refusal.sentence
+    following = urlencode({**asked.written(), "after": found[_PAGE - 1].serial}) if len(found) > _PAGE else None
     return render(
         "certificates.html",
         visitor,
+        422 if wrong else 200,
         certificates=found[:_PAGE],
-        states=list(CertificateState),
+        states=[state for state in CertificateState if state is not CertificateState.UNFINISHED],
+        authorities=[info.name for info in doors.authority.authorities() if info.kind is not AuthorityKind.SIGNER],
         next=following,
-        after=after,
-        state=state,
-        station=station,
+        asked=asked,
+        wrong=wrong,
     )
 
 
