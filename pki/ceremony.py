@@ -15,12 +15,14 @@ from sqlmodel import Session, col
 
 from pki.audit import AuditTrail, Entry, PkiAct
 from pki.ceremony_checks import Surroundings, findings_against
+from pki.ceremony_crosses import CeremonyCrosses
 from pki.ceremony_drafts import Drafts
 from pki.ceremony_file import read_plan
-from pki.ceremony_plan import AuthorityPlan, CeremonyPlan
+from pki.ceremony_plan import AuthorityPlan, CeremonyPlan, CrossPlan
 from pki.ceremony_preview import CeremonyPreview, Previews, status_at_birth
 from pki.ceremony_records import CeremonyRecord, CeremonyRecords
 from pki.certificates import pem_of
+from pki.cross_certificates import CrossCertificates, record_cross
 from pki.errors import CeremonyRefused, SignerUnavailable
 from pki.hierarchy import AuthorityInfo, AuthorityStatus, Hierarchy
 from pki.issuance import Issued, Warrant
@@ -43,6 +45,7 @@ class Ceremony:
         desk: IssuingDesk,
         hierarchy: Hierarchy,
         settings: PkiSettings,
+        crosses: CrossCertificates,
         pending: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         """`pending` names what waits for a certificate from elsewhere: such a name is taken."""
@@ -55,6 +58,7 @@ class Ceremony:
         self._pending = pending
         self._records = CeremonyRecords(store)
         self._drafts = Drafts(settings, hierarchy.issuer)
+        self._crosses = CeremonyCrosses(settings, crosses, hierarchy.issuer, self._drafts)
         self._previews = Previews(
             settings, self._drafts, lambda name: hierarchy.issuer(name).chain_pem_length, keys.holds
         )
@@ -67,9 +71,10 @@ class Ceremony:
         """What holding the ceremony would do now. Nothing is made. Raises CeremonyRefused."""
         existing = {info.name: info for info in self._hierarchy.all()}
         around = Surroundings(existing, self._pending(), self._settings, now)
-        if findings := findings_against(plan, around, self._drafts):
-            raise CeremonyRefused(findings)
-        preview, findings = self._previews.of(plan, existing, (), now)
+        against = (*findings_against(plan, around, self._drafts), *self._crosses.findings(plan, existing, now))
+        if against:
+            raise CeremonyRefused(against)
+        preview, findings = self._previews.of(plan, existing, self._crosses.standing(plan, now), now)
         if findings:
             raise CeremonyRefused(findings)
         return preview
@@ -96,22 +101,27 @@ class Ceremony:
         missing = [one for one in plan.authorities if one.name not in existing]
         signers = self._signers(missing)
         keys = {name: signer.public_key for name, signer in signers.items()}
-        warrants = [Warrant(draft, by) for draft in self._drafts.of(missing, keys, now)]
+        drafted = self._drafts.of(missing, keys, now)
+        crosses = self._crosses.missing(plan, now)
+        drafts = [one.plan for one in drafted.values()] + self._crosses.drafts(crosses, drafted, existing, now)
         held: list[CeremonyRecord] = []
 
         def beside(session: Session, rows: Sequence[Issued]) -> None:
             hold_lock(session, "ceremony")
             _refuse_taken(session, missing)
-            made = dict(zip((one.name for one in missing), rows, strict=True))
+            made = dict(zip((one.name for one in missing), rows, strict=False))
             self._add_all(session, missing, made, existing)
-            signed_by = {one.parent or one.name for one in missing}
+            across = list(zip(crosses, rows[len(missing) :], strict=True))
+            for cross, row in across:
+                record_cross(session, self._trail, row, cross.authority, cross.issuer, by, now)
+            signed_by = {one.parent or one.name for one in missing} | {cross.issuer for cross in crosses}
             certificates = {name: made[name].der if name in made else existing[name].der for name in signed_by}
             keyed = {name: (self._key_of(name, signers), pem_of(der)) for name, der in sorted(certificates.items())}
-            record = self._records.add(session, plan.title, _content(plan, missing, made), keyed, by, now)
+            record = self._records.add(session, plan.title, _content(plan, missing, made, across), keyed, by, now)
             held.append(record)
             self._trail.record_all(session, [*(_made(one, made[one.name], by) for one in missing), _held(record)], now)
 
-        self._desk.issue(warrants, now, beside)
+        self._desk.issue([Warrant(draft, by) for draft in drafts], now, beside)
         return held[0]
 
     def _key_of(self, name: str, signers: Mapping[str, Signer]) -> Signer:
@@ -174,13 +184,23 @@ def _authority_row(plan: AuthorityPlan, row: Issued, shards: int, status: Author
     )
 
 
-def _content(plan: CeremonyPlan, made_of: Sequence[AuthorityPlan], made: Mapping[str, Issued]) -> dict[str, object]:
-    """What the record says: the file as it was agreed to, and each authority with its certificate."""
+def _content(
+    plan: CeremonyPlan,
+    made_of: Sequence[AuthorityPlan],
+    made: Mapping[str, Issued],
+    across: Sequence[tuple[CrossPlan, Issued]],
+) -> dict[str, object]:
+    """What the record says: the file as it was agreed to, and all that was made, with its certificates."""
     return {
         "file": plan.text,
         "file_sha256": hashlib.sha256(plan.text.encode()).hexdigest(),
         "authorities": [_on_record(one, made[one.name]) for one in made_of],
+        "cross_certificates": [_cross_on_record(cross, row) for cross, row in across],
     }
+
+
+def _cross_on_record(cross: CrossPlan, row: Issued) -> dict[str, object]:
+    return {"authority": cross.authority, "issuer": cross.issuer, **_certificate_on_record(row)}
 
 
 def _on_record(plan: AuthorityPlan, row: Issued) -> dict[str, object]:
@@ -191,6 +211,12 @@ def _on_record(plan: AuthorityPlan, row: Issued) -> dict[str, object]:
         "post": plan.post,
         "parent": plan.parent,
         "algorithm": plan.algorithm.value,
+        **_certificate_on_record(row),
+    }
+
+
+def _certificate_on_record(row: Issued) -> dict[str, object]:
+    return {
         "subject": row.subject,
         "serial": row.serial,
         "not_before": row.not_before.isoformat(),

@@ -8,6 +8,7 @@ from cryptography import x509
 
 from pki.ceremony_drafts import Drafts
 from pki.ceremony_plan import AuthorityPlan, CeremonyPlan
+from pki.cross_certificates import path_length_of
 from pki.hierarchy import AuthorityInfo, AuthorityKind, AuthorityStatus, Custody
 from pki.keys import KeyFamily
 from pki.settings import PkiSettings
@@ -32,12 +33,6 @@ def findings_against(plan: CeremonyPlan, around: Surroundings, drafts: Drafts) -
     return (*findings, *_same_names(plan, around, drafts))
 
 
-def path_length_of(info: AuthorityInfo) -> int | None:
-    """pathLenConstraint of an existing authority (RFC 5280 §4.2.1.9); None when there is none."""
-    certificate = x509.load_der_x509_certificate(info.der)
-    return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-
-
 def _of_address(plan: CeremonyPlan, settings: PkiSettings) -> Iterator[str]:
     if plan.public_url is not None and plan.public_url.rstrip("/") != settings.public_url:
         yield f"public_url: certificates of this installation name {settings.public_url}, not {plan.public_url}"
@@ -54,7 +49,7 @@ def _of_existing(plan: AuthorityPlan, found: AuthorityInfo, settings: PkiSetting
         "post": (plan.post, found.post),
         "algorithm": (plan.algorithm, found.algorithm),
         "organisation": (organisation, subject.get(x509.NameOID.ORGANIZATION_NAME)),
-        "path_length": (plan.path_length, path_length_of(found)),
+        "path_length": (plan.path_length, path_length_of(found.der)),
     }
     if plan.common_name is not None:
         said["common_name"] = (plan.common_name, subject.get(x509.NameOID.COMMON_NAME))
@@ -73,7 +68,7 @@ def _of_new(plan: AuthorityPlan, whole: CeremonyPlan, around: Surroundings, draf
         parent = around.existing[plan.parent]
         yield from _of_existing_parent(plan, parent, around.now, drafts)
         yield from _of_family(plan, parent.algorithm.family)
-        yield from _of_path(plan, path_length_of(parent), parent.kind)
+        yield from _of_path(plan, path_length_of(parent.der), parent.kind)
     else:
         above = planned[plan.parent]
         if drafts.profile(plan).validity > drafts.profile(above).validity:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pki.ceremony_plan import AuthorityPlan
 from pki.certificates import pem_of
 from pki.hierarchy import AuthorityKind
-from pki.keys import KeyAlgorithm, KeyFamily, PublicKey, algorithm_of, assemble, spki_sha256
+from pki.keys import KeyAlgorithm, KeyFamily, PublicKey, assemble, spki_sha256
 from pki.orders import lifetime
 from pki.plans import Addresses, Issuer, Plan, name_of
 from pki.profiles import Profile, profiles_of
@@ -21,6 +21,14 @@ _CURVES = {KeyAlgorithm.EC_P256: ec.SECP256R1(), KeyAlgorithm.EC_P384: ec.SECP38
 _STATION_KEY = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_2048}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Drafted:
+    """A certificate to be, and the authority that it makes of its subject."""
+
+    plan: Plan
+    own: Issuer
+
+
 class Drafts:
     """Drafts certificates of authorities. `issuer` finds an existing authority by its name."""
 
@@ -29,30 +37,30 @@ class Drafts:
         self._issuer = issuer
         self._profiles = profiles_of(settings)
 
-    def of(self, plans: Sequence[AuthorityPlan], keys: Mapping[str, PublicKey], now: datetime) -> list[Plan]:
-        """A certificate for each plan; parents stand before their children or exist. Raises IssuerEndsTooSoon."""
-        issuers: dict[str, Issuer] = {}
-        drafts = []
+    def of(self, plans: Sequence[AuthorityPlan], keys: Mapping[str, PublicKey], now: datetime) -> dict[str, Drafted]:
+        """A certificate for each plan, by name; parents stand before their children or exist.
+
+        Raises IssuerEndsTooSoon.
+        """
+        drafted: dict[str, Drafted] = {}
         for plan in plans:
             profile = self.profile(plan)
             own = self._as_issuer(plan, profile, keys[plan.name], now)
-            issuers[plan.name] = own
-            above = own if plan.parent is None else issuers.get(plan.parent) or self._issuer(plan.parent)
+            above = own if plan.parent is None else self._above(plan.parent, drafted)
             start, end = lifetime(profile, above, now)
-            issuers[plan.name] = dataclasses.replace(own, not_before=start, not_after=end)
-            drafts.append(
-                Plan(
-                    profile=profile,
-                    issuer=issuers[plan.name] if plan.parent is None else above,
-                    common_name=common_name(plan, keys[plan.name]),
-                    organisation=self.organisation(plan),
-                    public_key=keys[plan.name],
-                    not_before=start,
-                    not_after=end,
-                    addresses=Addresses(self._settings.public_url),
-                )
+            own = dataclasses.replace(own, not_before=start, not_after=end)
+            draft = Plan(
+                profile=profile,
+                issuer=own if plan.parent is None else above,
+                common_name=common_name(plan, keys[plan.name]),
+                organisation=self.organisation(plan),
+                public_key=keys[plan.name],
+                not_before=start,
+                not_after=end,
+                addresses=Addresses(self._settings.public_url),
             )
-        return drafts
+            drafted[plan.name] = Drafted(draft, own)
+        return drafted
 
     def profile(self, plan: AuthorityPlan) -> Profile:
         """The profile of roots or of issuing authorities, with what the plan says otherwise."""
@@ -71,34 +79,26 @@ class Drafts:
             return 1
         return plan.crl_shards or self._settings.crl_shards
 
-    def station_chain(self, name: str, drafts: Mapping[str, Plan], above: int, now: datetime) -> int:
-        """Characters of a station's chain below the drafted authority `name`.
+    def station_chain(self, drafted: Drafted, above: int, now: datetime) -> int:
+        """Characters of a station's chain below a drafted authority.
 
         `above` counts those of the authorities between it and its root.
         """
-        draft = drafts[name]
-        algorithm = algorithm_of(draft.public_key)
-        profile = self._profiles["station"]
-        issuer = dataclasses.replace(
-            draft.issuer,
-            name=name,
-            subject=draft.subject,
-            algorithm=algorithm,
-            public_key=draft.public_key,
-            crl_shards=4096,
-        )
         leaf = Plan(
-            profile=profile,
-            issuer=issuer,
+            profile=self._profiles["station"],
+            issuer=drafted.own,
             common_name="x" * 25,  # as long as a serial number of OCPP may be
             organisation=self._settings.organisation,
-            public_key=stand_in(_STATION_KEY[algorithm.family]),
+            public_key=stand_in(_STATION_KEY[drafted.own.algorithm.family]),
             not_before=now,
             not_after=now,
             addresses=Addresses(self._settings.public_url),
             station="x",
         )
-        return pem_length(leaf) + pem_length(draft) + above
+        return pem_length(leaf) + pem_length(drafted.plan) + above
+
+    def _above(self, parent: str, drafted: Mapping[str, Drafted]) -> Issuer:
+        return drafted[parent].own if parent in drafted else self._issuer(parent)
 
     def _as_issuer(self, plan: AuthorityPlan, profile: Profile, key: PublicKey, now: datetime) -> Issuer:
         """The authority as it will be; its certificate need not be signed for others to be drafted."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pki.ceremony_drafts import Drafts, common_name, pem_length, stand_in
+from pki.ceremony_drafts import Drafted, Drafts, common_name, pem_length, stand_in
 from pki.ceremony_plan import AuthorityPlan, CeremonyPlan
 from pki.ceremony_records import canonical
 from pki.hierarchy import AuthorityInfo, AuthorityStatus
@@ -97,7 +97,7 @@ class Previews:
         """The preview, and what of its sizes stands against it. Raises IssuerEndsTooSoon."""
         missing = [one for one in plan.authorities if one.name not in existing]
         keys = {one.name: stand_in(one.algorithm) for one in missing}
-        drafts = dict(zip(keys, self._drafts.of(missing, keys, now), strict=True))
+        drafts = self._drafts.of(missing, keys, now)
         filled = {(info.post, info.algorithm) for info in existing.values() if info.status is AuthorityStatus.ACTIVE}
         planned = tuple(
             self._existing(one, existing[one.name])
@@ -131,11 +131,11 @@ class Previews:
         self,
         plan: AuthorityPlan,
         whole: CeremonyPlan,
-        drafts: Mapping[str, Plan],
+        drafts: Mapping[str, Drafted],
         status: AuthorityStatus,
         now: datetime,
     ) -> PlannedAuthority:
-        draft = drafts[plan.name]
+        draft = drafts[plan.name].plan
         return PlannedAuthority(
             name=plan.name,
             standing=Standing.KEY_EXISTS if self._holds(plan.name) else Standing.MISSING,
@@ -154,14 +154,14 @@ class Previews:
             remarks=tuple(_remarks(plan, draft, status)),
         )
 
-    def _chain(self, plan: AuthorityPlan, whole: CeremonyPlan, drafts: Mapping[str, Plan], now: datetime) -> int:
+    def _chain(self, plan: AuthorityPlan, whole: CeremonyPlan, drafts: Mapping[str, Drafted], now: datetime) -> int:
         parents = {one.name: one.parent for one in whole.authorities}
         above, at = 0, plan.parent
         while at is not None and at in drafts:
-            above += pem_length(drafts[at]) if parents[at] is not None else 0  # no station is sent the root
+            above += pem_length(drafts[at].plan) if parents[at] is not None else 0  # no station is sent the root
             at = parents[at]
         above += self._chain_of(at) if at is not None else 0
-        return self._drafts.station_chain(plan.name, drafts, above, now)
+        return self._drafts.station_chain(drafts[plan.name], above, now)
 
 
 def status_at_birth(plan: AuthorityPlan, filled: set[tuple[str, KeyAlgorithm]]) -> AuthorityStatus:

@@ -12,6 +12,7 @@ from pki.authority import Authority
 from pki.ceremony import Ceremony
 from pki.ceremony_file import read_plan
 from pki.ceremony_plan import CeremonyPlan
+from pki.cross_certificates import CrossCertificates
 from pki.default_hierarchy import DEFAULT_HIERARCHY
 from pki.errors import SignerUnavailable
 from pki.hierarchy import AuthorityKind, Hierarchy, HierarchyName
@@ -104,7 +105,9 @@ EC_ONLY = CeremonyPlan("without RSA", _EC)
 
 
 def ceremony(room: Room, trail: AuditTrail, keys: KeyStore) -> Ceremony:
-    return Ceremony(room.store, keys, trail, IssuingDesk(room.store, keys, trail), Hierarchy(room.store), SETTINGS)
+    desk, hierarchy = IssuingDesk(room.store, keys, trail), Hierarchy(room.store)
+    crosses = CrossCertificates(room.store, trail, desk, hierarchy, SETTINGS)
+    return Ceremony(room.store, keys, trail, desk, hierarchy, SETTINGS, crosses)
 
 
 @pytest.mark.parametrize(
