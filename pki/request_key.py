@@ -16,6 +16,7 @@ _EC = bytes.fromhex("06072a8648ce3d0201")  # id-ecPublicKey, RFC 5480 §2.1.1
 _RSA = bytes.fromhex("06092a864886f70d010101")  # rsaEncryption, RFC 3279 §2.3.1
 # The whole beginning of a P-256 key with an uncompressed point: nearly every station sends this one.
 _PLAIN_P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+_CURVES = tuple(bytes.fromhex(curve) for curve in ("06082a8648ce3d030107", "06052b81040022", "06052b81040023"))
 _OBJECT_IDENTIFIER, _NULL = 0x06, b"\x05\x00"
 _POINT_FORMS = (0x02, 0x03, 0x04)  # compressed with either sign, uncompressed; never hybrid (RFC 5480 §2.2)
 
@@ -58,6 +59,8 @@ def _check_encoding(spki: bytes) -> bool:
 def _check_curve(parameters: list[bytes]) -> None:
     if len(parameters) != 1 or parameters[0][0] != _OBJECT_IDENTIFIER:
         raise Refusal.EXPLICIT_CURVE.because()
+    if parameters[0] not in _CURVES:
+        raise Refusal.KEY_TYPE.because()
 
 
 def _check_point_form(point: bytes) -> None:
