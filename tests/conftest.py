@@ -6,7 +6,9 @@ from web.logs import set_up_logs
 
 # They start many processes or render many pages: `make test` runs them, `make check` does not.
 SLOW_FILES = {
+    "test_backup.py",
     "test_cli.py",
+    "test_cli_audit.py",
     "test_crl.py",
     "test_docs.py",
     "test_firmware.py",

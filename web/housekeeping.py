@@ -10,14 +10,18 @@ from web.service import Service
 
 _LOG = structlog.get_logger(__name__)
 _CRL_ROUND = 10.0  # seconds; a revocation must be in its list within 60
+_CHECKPOINT_ROUND = 60.0  # seconds; when one is due is a setting
 _SWEEP_ROUND = 600.0  # seconds
+_WARNING_ROUND = 600.0  # seconds; the narrowest warning is told a day before
 
 
 async def keep_house(service: Service) -> None:
     """Run the rounds until cancelled."""
     await asyncio.gather(
         _every(_CRL_ROUND, service.authority.refresh_crls),
+        _every(_CHECKPOINT_ROUND, service.authority.keep_checkpoints),
         _every(_SWEEP_ROUND, lambda: sweep(service)),
+        _every(_WARNING_ROUND, service.authority.warn_of_endings),
     )
 
 

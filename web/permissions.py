@@ -27,12 +27,15 @@ class Permission(StrEnum):
     ALARMS_READ = "alarms:read"
     ALARMS_CLEAR = "alarms:clear"
     AUTHORITIES_READ = "authorities:read"
+    AUTHORITIES_CHANGE = "authorities:change"
     ANCHORS_CHANGE = "anchors:change"
     ROLLOVERS_CHANGE = "rollovers:change"
     FIRMWARE_READ = "firmware:read"
     FIRMWARE_SIGN = "firmware:sign"
     EVENTS_READ = "events:read"
     AUDIT_READ = "audit:read"
+    AUDIT_SIGN = "audit:sign"
+    BACKUP_MAKE = "backup:make"
     USERS_READ = "users:read"
     USERS_CHANGE = "users:change"
     TOKENS_READ = "tokens:read"
@@ -52,13 +55,15 @@ _READING = frozenset(permission for permission in Permission if permission.endsw
 _ACCOUNTS = frozenset(
     {Permission.USERS_READ, Permission.USERS_CHANGE, Permission.TOKENS_READ, Permission.TOKENS_CHANGE}
 )
+# A backup is everything, keys included.
+_HEAVY = frozenset({Permission.STATIONS_FORCE, Permission.BACKUP_MAKE})
 # What the whole fleet trusts, and who signs for it.
-_TRUST = frozenset({Permission.ANCHORS_CHANGE, Permission.ROLLOVERS_CHANGE})
+_TRUST = frozenset({Permission.AUTHORITIES_CHANGE, Permission.ANCHORS_CHANGE, Permission.ROLLOVERS_CHANGE})
 
 ALLOWED: Mapping[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
     # Laboratory use (force), accounts and trust are for admins; an operator runs the fleet.
-    Role.OPERATOR: frozenset(Permission) - _ACCOUNTS - _TRUST - {Permission.STATIONS_FORCE},
+    Role.OPERATOR: frozenset(Permission) - _ACCOUNTS - _TRUST - _HEAVY,
     Role.AUDITOR: _READING,
     # A build server signs images and fetches roots; it neither sees nor touches stations.
     Role.CI: frozenset({Permission.FIRMWARE_READ, Permission.FIRMWARE_SIGN, Permission.AUTHORITIES_READ}),

@@ -39,7 +39,7 @@ def put_together(
 ) -> Service:
     """Build the doors over an open database and key store."""
     trail = AuditTrail(keys.secret("audit"), settings.web.node)
-    authority = Authority(store, keys, trail, settings.pki, clock)
+    authority = Authority(store, keys, trail, settings.pki, clock, checkpoint_file=checkpoint_path(folder, settings))
     fleet = Fleet(
         store,
         trail,
@@ -53,3 +53,8 @@ def put_together(
     )
     accounts = Accounts(store, trail, settings.web.session_lifetime, clock)
     return Service(folder, settings, store, keys, trail, authority, fleet, accounts, clock)
+
+
+def checkpoint_path(folder: Path, settings: Settings) -> Path:
+    """Where the checkpoints of the audit trail are copied to."""
+    return settings.web.checkpoint_file or folder / "checkpoints.jsonl"

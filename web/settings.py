@@ -32,10 +32,15 @@ class WebSettings(BaseModel):
 
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8080, ge=0, le=65535)
+    web_tls_host: str = "0.0.0.0"  # noqa: S104 -- stations are elsewhere; EST makes each prove itself
+    web_tls_port: int | None = Field(default=None, ge=0, le=65535)
+    """Console, API and EST over TLS with our own server certificate; None is off."""
     database_url: str = Field(default="", pattern=r"^(|sqlite:///.*|postgresql(\+psycopg)?://.*)$")
     """Empty means SQLite in the data folder."""
     passphrase: SecretStr | None = None
     passphrase_file: Path | None = None
+    checkpoint_file: Path | None = None
+    """The copy of the audit trail's checkpoints outside the database; else `checkpoints.jsonl` in the data folder."""
     node: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     """Names this process in the audit trail; each node of a larger installation has its own."""
     session_lifetime: timedelta = timedelta(hours=12)
@@ -108,13 +113,13 @@ def _parse(name: str, value: str) -> Any:
     """Environment variables are text: lists are separated by commas, ports may be `off`."""
     if name == "hostnames":
         return [part.strip() for part in value.split(",") if part.strip()]
-    if value == "" and name in {"passphrase", "passphrase_file"}:
+    if value == "" and name in {"passphrase", "passphrase_file", "checkpoint_file"}:
         return None
     return _off(name, value)
 
 
 def _off(name: str, value: Any) -> Any:
-    return None if name in {"ocpp_port", "ocpp_tls_port"} and value in {"off", ""} else value
+    return None if name in {"ocpp_port", "ocpp_tls_port", "web_tls_port"} and value in {"off", ""} else value
 
 
 def _flat_file(path: Path) -> dict[str, Any]:

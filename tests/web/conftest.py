@@ -9,7 +9,9 @@ import pytest
 
 from pki.keystore import KeyStore, _seal
 from pki.secret_text import Secret
+from tests.web.commands import Command, Ran
 from web.app import make_app
+from web.cli.main import exit_code_of
 from web.data_folder import NewFolder, make_folder, open_folder
 from web.permissions import Role
 from web.service import Service
@@ -69,3 +71,24 @@ async def api(anonymous: httpx.AsyncClient, service: Service) -> httpx.AsyncClie
 def token(service: Service, role: Role) -> str:
     """The text of a fresh token."""
     return service.accounts.make_token(f"test {role}", role, "operator")[1].text()
+
+
+@pytest.fixture
+def bare(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command line in this process."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("VOLTWARD_URL", "http://127.0.0.1:9")
+
+    def run(*arguments: str) -> Ran:
+        code = exit_code_of(arguments)
+        out, err = capfd.readouterr()
+        return Ran(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def voltward(bare: Command, folder: Path) -> Command:
+    """The same with --data."""
+    return lambda *arguments: bare(*arguments, "--data", str(folder))

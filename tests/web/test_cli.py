@@ -1,55 +1,15 @@
 """The command line over a data folder: exit codes, JSON, words. Each command runs the real routes in this process."""
 
 import io
-import json
-import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from cryptography import x509
 
-from tests.web.conftest import ENVIRONMENT
+from tests.web.commands import Command
 from tests.web.requests import request_pem
 from web.cli import client
-from web.cli.main import exit_code_of
-
-
-class Ran(NamedTuple):
-    """How a command line ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Ran]
-
-
-@pytest.fixture
-def bare(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run a command line in this process."""
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("VOLTWARD_URL", "http://127.0.0.1:9")
-
-    def run(*arguments: str) -> Ran:
-        code = exit_code_of(arguments)
-        out, err = capfd.readouterr()
-        return Ran(code, out, err)
-
-    return run
-
-
-@pytest.fixture
-def voltward(bare: Command, folder: Path) -> Command:
-    """The same with --data."""
-    return lambda *arguments: bare(*arguments, "--data", str(folder))
 
 
 def test_wrong_use_is_exit_code_two_with_error_and_hint(bare: Command) -> None:
@@ -270,27 +230,6 @@ def test_only_a_password_that_was_made_is_shown(voltward: Command, monkeypatch: 
     assert voltward("user", "password", "nobody").code == 2
 
 
-def test_the_trail_is_verified_listed_and_exported(voltward: Command, tmp_path: Path) -> None:
-    voltward("station", "add", "CS-1", "--serial", "SN-1")
-    assert voltward("audit", "verify").code == 0
-    latest = voltward("audit", "list", "--limit", "1", "--json").json["items"][0]
-    assert (latest["by"], latest["act"], latest["thing"]) == ("operator", "station:added", "CS-1")
-    lines = [json.loads(line) for line in voltward("audit", "export").out.splitlines()]
-    assert [line["sequence"] for line in lines] == list(range(1, len(lines) + 1))
-    out = tmp_path / "trail.jsonl"
-    voltward("audit", "export", "--out", str(out))
-    assert len(out.read_text().splitlines()) == len(lines)
-
-
-def test_an_edited_trail_fails_the_verification(voltward: Command, folder: Path) -> None:
-    with sqlite3.connect(folder / "voltward.db") as database:
-        database.execute("UPDATE audit_records SET by = 'somebody else' WHERE sequence = 3")
-    database.close()
-    ran = voltward("audit", "verify")
-    assert ran.code == 1
-    assert "edited" in ran.out
-
-
 def test_folders_that_cannot_be_opened_are_one_clear_line(
     bare: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,3 +282,22 @@ def test_a_key_is_blocked_by_a_file_that_holds_it(voltward: Command, tmp_path: P
     assert voltward("alarm", "clear", str(alarm["id"]), "--note", "seen", "--json").json["cleared_by"]
     assert voltward("key", "unblock", blocked["spki_sha256"]).code == 0
     assert voltward("key", "list", "--json").json["items"] == []
+
+
+def test_certificates_are_searched_and_forecast(voltward: Command, tmp_path: Path) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1")
+    csr = tmp_path / "station.csr"
+    csr.write_text(request_pem("SN-1"))
+    order = ("cert", "issue", "--csr", str(csr), "--profile", "station", "--station", "CS-1", "--json")
+    issued = voltward(*order).json
+    found = voltward("cert", "list", "--cn", "SN-*", "--serial", issued["serial"][:6], "--key", str(csr), "--json")
+    assert [one["serial"] for one in found.json["items"]] == [issued["serial"]]
+    window = ("cert", "list", "--in-use", "--profile", "station", "--expires-within")
+    assert len(voltward(*window, "14w", "--json").json["items"]) == 1
+    assert voltward(*window, "30d", "--json").json["items"] == []
+    wrong = voltward(*window, "soon")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "'soon' is not a span like 48h, 30d or 4w" in wrong.err
+    weeks = voltward("cert", "forecast", "--json").json["weeks"]
+    assert (len(weeks), sum(week["total"] for week in weeks)) == (26, 1)
+    assert "root-rsa" in voltward("cert", "forecast", "--weeks", "2").out

@@ -3,15 +3,16 @@
 Times are RFC 3339 in UTC, serial numbers and digests lower-case hex, signatures base64, certificates PEM.
 """
 
-from collections.abc import Sequence
+from base64 import b64encode
 from datetime import datetime
 from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from csms_bridge.station import AddedStation, Overview
-from pki.audit_chain import Finding
+from pki.audit_verifier import Verdict
 from pki.authority import AuthorityInfo
+from pki.checkpoint import Checkpoint
 from pki.secret_text import Secret
 from web.accounts import User
 
@@ -323,15 +324,50 @@ class FindingOut(Out):
 
 
 class VerdictOut(Out):
-    """Whether the audit trail is whole."""
+    """Whether the audit trail is whole. `notes` are worth knowing and no damage; `seconds` is what looking took."""
 
     whole: bool
     findings: list[FindingOut]
+    notes: list[str]
+    records: int
+    checkpoints: int
+    stamps: int
+    seconds: float
 
     @classmethod
-    def made(cls, findings: Sequence[Finding]) -> Self:
-        """The verdict that follows from the findings."""
-        return cls(whole=not findings, findings=[FindingOut.of(finding) for finding in findings])
+    def made(cls, verdict: Verdict, seconds: float) -> Self:
+        """What verifying found."""
+        counts = {"records": verdict.records, "checkpoints": verdict.checkpoints, "stamps": verdict.stamps}
+        findings = [FindingOut.of(finding) for finding in verdict.findings]
+        notes = list(verdict.notes)
+        return cls(whole=verdict.whole, findings=findings, notes=notes, seconds=round(seconds, 3), **counts)
+
+
+class CheckpointOut(Out):
+    """A signed checkpoint: exactly what was signed, the signature (DER, base64), the signer's chain."""
+
+    number: int
+    made_at: datetime
+    records: int
+    sha256: str
+    statement: str
+    signature: str
+    certificate_pem: str
+    stamped: bool
+
+    @classmethod
+    def made(cls, checkpoint: Checkpoint) -> Self:
+        """The wire's shape of a checkpoint."""
+        return cls(
+            number=checkpoint.number,
+            made_at=checkpoint.made_at,
+            records=checkpoint.records,
+            sha256=checkpoint.sha256,
+            statement=checkpoint.statement,
+            signature=b64encode(checkpoint.signature).decode(),
+            certificate_pem=checkpoint.certificate_pem,
+            stamped=checkpoint.is_stamped,
+        )
 
 
 class UserOut(Out):

@@ -4,9 +4,10 @@ With `--data DIR` the folder is opened and the very same routes answer, so a com
 """
 
 import asyncio
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ import httpx
 import typer
 
 from web.cli.failures import FAILED, CommandFailed, of_problem
+from web.cli.streams import StreamedApp, pulled
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,8 +37,13 @@ Data = Annotated[
 class ServiceClient:
     """Calls the API and hands JSON back. Raises CommandFailed for every refusal and failure."""
 
-    def __init__(self, request: Callable[..., httpx.Response]) -> None:
+    def __init__(
+        self,
+        request: Callable[..., httpx.Response],
+        stream: Callable[..., AbstractContextManager[tuple[httpx.Response, Iterator[bytes]]]],
+    ) -> None:
         self._request = request
+        self._stream = stream
 
     def get(self, path: str, **query: object) -> Any:
         """GET under /api/v1; queries that are None are left out."""
@@ -59,6 +66,17 @@ class ServiceClient:
             after = found["next"]
             if after is None:
                 return
+
+    @contextmanager
+    def stream(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: object
+    ) -> Iterator[Iterator[bytes]]:
+        """The answer piece by piece, for one that may be longer than memory."""
+        asked = {k: _spell(v) for k, v in query.items() if v is not None}
+        with self._stream(method, f"/api/v1/{path}", json=body, params=asked) as (answer, pieces):
+            if not answer.is_success:
+                raise of_problem(answer.status_code, _parsed(b"".join(pieces), answer.status_code))
+            yield pieces
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         answer = self._request(method, f"/api/v1/{path}", **arguments)
@@ -101,8 +119,17 @@ def _remote() -> Iterator[ServiceClient]:
             hint = "Start it with `voltward serve`, or set VOLTWARD_URL to where it runs."
             raise CommandFailed(f"cannot reach the service at {base}: {fault}", hint) from None
 
+    @contextmanager
+    def stream(method: str, path: str, **arguments: Any) -> Iterator[tuple[httpx.Response, Iterator[bytes]]]:
+        try:
+            with client.stream(method, path, **arguments) as answer:
+                yield answer, answer.iter_bytes()
+        except (httpx.HTTPError, httpx.InvalidURL) as fault:
+            hint = "Start it with `voltward serve`, or set VOLTWARD_URL to where it runs."
+            raise CommandFailed(f"the answer of the service at {base} broke off: {fault}", hint) from None
+
     with client:
-        yield ServiceClient(request)
+        yield ServiceClient(request, stream)
 
 
 @contextmanager
@@ -113,15 +140,26 @@ def _folder(data: Path) -> Iterator[ServiceClient]:
 
     opened = open_folder(data)
     try:
-        transport = httpx.ASGITransport(_as_operator(make_app(opened)), raise_app_exceptions=False)
+        app = _as_operator(make_app(opened))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://voltward", timeout=_TIMEOUT)
+        streaming = httpx.AsyncClient(transport=StreamedApp(app), base_url="http://voltward", timeout=_TIMEOUT)
         with asyncio.Runner() as runner:
 
             def request(method: str, path: str, **arguments: Any) -> httpx.Response:
                 return runner.run(client.request(method, path, **arguments))
 
-            yield ServiceClient(request)
+            @contextmanager
+            def stream(method: str, path: str, **arguments: Any) -> Iterator[tuple[httpx.Response, Iterator[bytes]]]:
+                answer = runner.run(streaming.send(streaming.build_request(method, path, **arguments), stream=True))
+                try:
+                    yield answer, pulled(runner, answer.aiter_bytes())
+                finally:
+                    runner.run(answer.aclose())
+
+            yield ServiceClient(request, stream)
             runner.run(client.aclose())
+            runner.run(streaming.aclose())
     finally:
         opened.close()
 
@@ -137,10 +175,14 @@ def _as_operator(app: "ASGIApp") -> "ASGIApp":
 
 
 def _read(answer: httpx.Response) -> Any:
+    return _parsed(answer.content, answer.status_code)
+
+
+def _parsed(content: bytes, status: int) -> Any:
     try:
-        return answer.json()
+        return json.loads(content)
     except ValueError:
-        sentence = f"the service answered {answer.status_code} without JSON"
+        sentence = f"the service answered {status} without JSON"
         raise CommandFailed(sentence, "Is VOLTWARD_URL the address of Voltward's console?", FAILED) from None
 
 
