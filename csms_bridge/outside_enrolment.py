@@ -23,8 +23,9 @@ from pki.audit import AuditTrail
 from pki.authority import Authority, Certificate, CertificateRequest, CertificateState, Order
 from pki.clock import Clock
 from pki.enrolment_codes import CodeState, EnrolmentCode, EnrolmentCodes
-from pki.errors import CodeAtWork, CodeRefused, CsrRejected, PkiError, SignerUnavailable
+from pki.errors import CodeAtWork, CodeRefused, PkiError, SignerUnavailable
 from pki.keys import KeyFamily
+from pki.refusals import Refusal
 from pki.request_claims import check_channel, check_same_names
 from pki.secret_text import Secret
 from pki.store import Store
@@ -148,7 +149,7 @@ class OutsideEnrolment:
         request = self._authority.read_request(asked.csr)
         if asked.family is not None and request.key_family is not asked.family:
             sentence = f"the key is of the family {request.key_family}, where {asked.family} was asked for"
-            raise CsrRejected("key-type", sentence)
+            raise Refusal.KEY_TYPE.because(sentence)
         check_channel(request.der, asked.tls_unique)
         return request
 

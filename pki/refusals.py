@@ -124,6 +124,18 @@ class Refusal(Enum):
         f"{_OCPP} A02.FR.12",
         "Register the station before it asks again.",
     )
+    OTHER_SUBJECT = Rule(
+        "other-subject",
+        "the names are not those of the certificate to renew",
+        "RFC 7030 §4.2.2",
+        "Ask with the subject of the certificate, as it is; a station under another name enrols with a code.",
+    )
+    OTHER_CHANNEL = Rule(
+        "other-channel",
+        "the challengePassword names another TLS connection than the one that the request came over",
+        "RFC 7030 §3.5",
+        "Find out who stands between the station and the service.",
+    )
 
     def because(self, sentence: str = "") -> CsrRejected:
         """The refusal to be raised, with a closer sentence where there is one."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from asn1crypto import csr, x509
 
-from pki.errors import CsrRejected
+from pki.refusals import Refusal
 
 _FINISHED_LENGTH = 12
 """Octets of `tls-unique` under TLS 1.2 (RFC 5929 §3.1, verify_data of RFC 5246 §7.4.9)."""
@@ -31,12 +31,11 @@ def check_same_names(request_der: bytes, certificate_der: bytes) -> None:
         same_subject = _parts(information["subject"]) == _parts(certificate.subject)
         wanted = [extension["extn_value"].parsed.dump() for extension in _alternative_names(information)]
     if not same_subject:
-        sentence = f"the subject is not that of the certificate to renew ({certificate.subject.human_friendly})"
-        raise CsrRejected("other-subject", sentence, "RFC 7030 §4.2.2")
+        ours = certificate.subject.human_friendly
+        raise Refusal.OTHER_SUBJECT.because(f"the subject is not that of the certificate to renew ({ours})")
     held = certificate.subject_alt_name_value
     if wanted != ([held.dump()] if held is not None else []):
-        sentence = "the subjectAltName extension is not that of the certificate to renew"
-        raise CsrRejected("other-subject", sentence, "RFC 7030 §4.2.2")
+        raise Refusal.OTHER_SUBJECT.because("the subjectAltName extension is not that of the certificate to renew")
 
 
 def check_channel(request_der: bytes, tls_unique: bytes | None) -> None:
@@ -48,8 +47,7 @@ def check_channel(request_der: bytes, tls_unique: bytes | None) -> None:
     named = _tls_unique_in(request_der)
     if named is None or tls_unique is None or hmac.compare_digest(named, tls_unique):
         return
-    sentence = "the challengePassword names another TLS connection than the one that the request came over"
-    raise CsrRejected("other-channel", sentence, "RFC 7030 §3.5")
+    raise Refusal.OTHER_CHANNEL.because()
 
 
 def _tls_unique_in(request_der: bytes) -> bytes | None:
@@ -88,4 +86,4 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as fault:
-        raise CsrRejected("unreadable", "the request's attributes cannot be read", "RFC 2986 §4.1") from fault
+        raise Refusal.UNREADABLE.because("the request's attributes cannot be read") from fault

@@ -26,6 +26,7 @@ from web.api import (
 from web.body_limit import BodyLimit
 from web.idempotency import IdempotentPosts
 from web.pages import STATIC, console
+from web.est import routes as est
 from web.security_headers import SecurityHeaders
 from web.service import Service
 
@@ -59,6 +60,7 @@ def make_app(service: Service) -> FastAPI:
     app.include_router(health.router)
     console.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.include_router(est.router)
     problems.install(app, console.error_page)
     app.add_middleware(IdempotentPosts, service=service)
     app.add_middleware(BodyLimit, upload_limit=service.settings.web.upload_limit)
@@ -66,6 +68,11 @@ def make_app(service: Service) -> FastAPI:
     return app
 
 
+    app.add_middleware(
+        RememberedAnswers,
+        authority=service.authority,
+        longest_kept=service.settings.pki.publication_max_age,
+    )
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(_BEARER)], responses={"4XX": _PROBLEM})
     for module in API_MODULES:

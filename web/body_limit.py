@@ -28,8 +28,8 @@ class BodyLimit:
         await self._app(scope, _counting(receive, limit), send)
 
     def _limit(self, path: str) -> int:
-        if path == "/api/v1/firmware":
-            return self._upload_limit
+        if path == "/api/v1/firmware" or path.startswith("/.well-known/est/"):
+            return self._upload_limit  # EST has a limit of its own, and says so in its own form
         return _API_LIMIT if path.startswith("/api/") else _FORM_LIMIT
 
 

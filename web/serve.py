@@ -19,11 +19,12 @@ from web import loop
 from web.acts import ConsoleAct
 from web.app import make_app
 from web.data_folder import open_folder
-from web.errors import AddressRefused, FolderServed, PortInUse
+from web.errors import AddressRefused, FolderOffline, FolderServed, PortInUse
 from web.housekeeping import keep_house
 from web.logs import set_up_logs
 from web.roles import Role
 from web.service import Service
+from web.tls_port import TlsContexts, configure, keep_renewing
 
 _LOG = structlog.get_logger(__name__)
 _GRACE = 3  # seconds that running requests get when the service stops
@@ -33,6 +34,8 @@ def serve_folder(folder: Path, roles: frozenset[Role]) -> None:
     """Serve a data folder until SIGTERM or SIGINT. Raises PortInUse, AddressRefused and what `open_folder` raises."""
     service = open_folder(folder, migrating=True)
     try:
+        if service.settings.pki.offline:
+            raise FolderOffline(f"{folder} keeps keys for a machine without a network")
         set_up_logs(service.settings.web.log_level)
         loop.run(serve(service, roles))
     finally:
@@ -54,13 +57,13 @@ async def serve_until(
         if roles & {Role.ALL, Role.BRIDGE}:
             running.enter_context(_alone(service))
         if roles & {Role.ALL, Role.WEB}:
-            web = running.enter_context(_listening(service))
+            ports = running.enter_context(_web_ports(service))
         if roles & {Role.ALL, Role.BRIDGE}:
             await running.enter_async_context(_bridge(service))
         if roles & {Role.ALL, Role.WORKER}:
             await running.enter_async_context(_housekeeping(service))
         if roles & {Role.ALL, Role.WEB}:
-            await running.enter_async_context(_web(service, web))
+            await running.enter_async_context(_web(service, *ports))
         _record(service, ConsoleAct.SERVICE_STARTED, roles)
         if ready is not None:
             ready.set()
@@ -78,25 +81,35 @@ class _Uvicorn(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _listening(service: Service) -> Iterator[socket.socket]:
-    """The web port, bound before anything else starts, so that a port in use is found at once."""
+def _web_ports(service: Service) -> Iterator[tuple[socket.socket, socket.socket | None]]:
+    """The web ports, bound before anything else starts, so that a port in use is found at once."""
     web = service.settings.web
-    family = socket.AF_INET6 if ":" in web.web_host else socket.AF_INET
+    with contextlib.ExitStack() as bound:
+        plain = bound.enter_context(_listening(web.web_host, web.web_port, "VOLTWARD_WEB_PORT"))
+        if web.web_tls_port is None:
+            yield plain, None
+        else:
+            yield plain, bound.enter_context(_listening(web.web_tls_host, web.web_tls_port, "VOLTWARD_WEB_TLS_PORT"))
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int, setting: str) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((web.web_host, web.web_port))
+            listening.bind((host, port))
             listening.listen(2048)
         except OSError as fault:
-            raise _unusable(fault, web.web_port, "VOLTWARD_WEB_PORT") from None
+            raise _unusable(fault, port, setting) from None
         yield listening
 
 
 @asynccontextmanager
-async def _web(service: Service, listening: socket.socket) -> AsyncIterator[None]:
+async def _web(service: Service, plain: socket.socket, tls: socket.socket | None) -> AsyncIterator[None]:
     app = make_app(service)
-    server = _Uvicorn(
-        uvicorn.Config(
+    async with contextlib.AsyncExitStack() as ports:
+        config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
@@ -105,10 +118,32 @@ async def _web(service: Service, listening: socket.socket) -> AsyncIterator[None
             timeout_graceful_shutdown=_GRACE,
             ws="none",
         )
-    )
+        await ports.enter_async_context(_answering(app, config, plain))
+        if tls is not None:
+            await ports.enter_async_context(_tls_port(service, app, tls))
+        yield
+
+
+@asynccontextmanager
+async def _tls_port(service: Service, app: FastAPI, listening: socket.socket) -> AsyncIterator[None]:
+    contexts = TlsContexts(service.authority)
+    await asyncio.to_thread(contexts.renew)
+    every = service.settings.bridge.renewal_check.total_seconds()
+    renewing = asyncio.create_task(keep_renewing(contexts, every))
+    try:
+        async with _answering(app, configure(app, contexts, _GRACE), listening):
+            yield
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _answering(app: FastAPI, config: uvicorn.Config, listening: socket.socket) -> AsyncIterator[None]:
+    server = _Uvicorn(config)
     task = asyncio.create_task(server.serve([listening]))
     host, port = listening.getsockname()[:2]
-    _LOG.info("console_open", url=f"http://{host}:{port}")
+    _LOG.info("console_open", url=f"{'https' if config.is_ssl else 'http'}://{host}:{port}")
     try:
         yield
     finally:

@@ -54,7 +54,7 @@ def sign_in(
         return _form(request, doors, safe_path(next), refusal.sentence, status=401)
     throttle.note_success(address, name)
     response = RedirectResponse(safe_path(next), status_code=303)
-    _set_cookie(response, doors, SESSION_COOKIE, token.text(), "lax")
+    _set_cookie(response, request, SESSION_COOKIE, token.text(), "lax")
     response.delete_cookie(_DOOR_COOKIE)
     return response
 
@@ -81,16 +81,18 @@ def _form(request: Request, doors: Service, following: str, wrong: str = "", sta
     door = request.cookies.get(_DOOR_COOKIE) or secrets.token_urlsafe(16)
     token = guard(request).token(Secret.of(door))
     response = render("login.html", status=status, form_token=token, next=following, wrong=wrong)
-    _set_cookie(response, doors, _DOOR_COOKIE, door, "strict")
+    _set_cookie(response, request, _DOOR_COOKIE, door, "strict")
     return response
 
 
-def _set_cookie(response: Response, doors: Service, name: str, value: str, same_site: str) -> None:
+def _set_cookie(response: Response, request: Request, name: str, value: str, same_site: str) -> None:
+    doors: Service = request.app.state.service
     response.set_cookie(
         name,
         value,
         httponly=True,
         samesite="strict" if same_site == "strict" else "lax",
-        secure=doors.settings.web.secure_cookies,
+        # What was signed in over TLS must not travel in clear to the plain port: cookies do not know ports.
+        secure=doors.settings.web.secure_cookies or request.url.scheme == "https",
         path="/",
     )

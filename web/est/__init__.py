@@ -1,0 +1,1 @@
+"""EST (RFC 7030, RFC 8951): certificates for stations that ask outside OCPP."""
