@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlmodel import Session, col
 
 from pki.audit import AuditTrail, Entry, PkiAct
@@ -32,6 +32,8 @@ class AlarmKind(StrEnum):
     SIGNER_UNAVAILABLE = "signer-unavailable"
     SIGNER_REFUSED = "signer-refused"
     CRL_LATE = "crl-late"
+    CERTIFICATES_ENDING = "certificates-ending"
+    AUTHORITY_ENDING = "authority-ending"
     AUDIT_CHECKPOINT = "audit-checkpoint"
 
 
@@ -83,6 +85,18 @@ class Alarms:
             self._tell(alarm)
         return alarm
 
+    def sound_once(self, kind: AlarmKind, thing: str, sentence: str, severity: Severity = Severity.WARNING) -> None:
+        """Raise an alarm unless kind and thing ever had one. While that is open, its sentence is kept up to date."""
+        same = (col(AlarmRow.kind) == kind, col(AlarmRow.thing) == thing)
+        with self._store.reading() as session:
+            known = session.execute(select(AlarmRow).where(*same).order_by(col(AlarmRow.id).desc())).scalars().first()
+        if known is None:
+            self.sound(kind, thing, sentence, severity)
+        elif known.cleared_at is None and known.sentence != sentence:
+            still_open = update(AlarmRow).where(col(AlarmRow.id) == known.id, col(AlarmRow.cleared_at).is_(None))
+            with self._store.writing() as session:
+                session.execute(still_open.values(sentence=sentence, repeated_at=self._clock()))
+
     def clear(self, alarm_id: int, by: str, note: str = "") -> Alarm:
         """Close an alarm; closing it twice changes nothing. Raises UnknownAlarm."""
         with self._store.writing() as session:
@@ -104,6 +118,19 @@ class Alarms:
             found = session.execute(select(col(AlarmRow.id)).where(*is_open)).scalars().all()
         for alarm_id in found:
             self.clear(alarm_id or 0, by)
+
+    def open_of(self, kind: AlarmKind) -> list[Alarm]:
+        """All open alarms of a kind."""
+        query = select(AlarmRow).where(col(AlarmRow.kind) == kind, col(AlarmRow.cleared_at).is_(None))
+        with self._store.reading() as session:
+            return [alarm_of(row) for row in session.execute(query.order_by(col(AlarmRow.id))).scalars()]
+
+    def open_counts(self) -> dict[Severity, int]:
+        """How many are open, by severity."""
+        query = select(col(AlarmRow.severity), func.count()).where(col(AlarmRow.cleared_at).is_(None))
+        with self._store.reading() as session:
+            found = session.execute(query.group_by(col(AlarmRow.severity))).all()
+        return dict.fromkeys(Severity, 0) | {Severity(severity): number for severity, number in found}
 
     def page(self, *, only_open: bool = True, after: int | None = None, limit: int = 100) -> list[Alarm]:
         """The newest first; `after` is the last id of the page before."""

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -17,6 +18,7 @@ from pki.ceremony_preview import CeremonyPreview
 from pki.ceremony_records import CeremonyRecord, CeremonyRecords
 from pki.certificate_search import CertificateFilter, CertificateSearch
 from pki.certificates import Certificate, Certificates, CertificateState, certificate_of, pem_of
+from pki.chain_choices import ChainChoices
 from pki.checkpoint import Checkpoint
 from pki.checkpoint_file import CheckpointFile
 from pki.checkpoints import Checkpoints, Notary
@@ -29,20 +31,28 @@ from pki.cross_certificates import CrossCertificates
 from pki.csr import CertificateRequest, read_request
 from pki.default_hierarchy import DEFAULT_HIERARCHY
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, PostVacant, UnknownAuthority
+from pki.expiry_warnings import ExpiryWarnings
 from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
+from pki.forecast import Forecast, Forecasts
+from pki.full_lint import full_lint
 from pki.hierarchy import AuthorityInfo, AuthorityKind, Custody, Hierarchy, HierarchyName
 from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
 from pki.key_rights import check_key_is_free
-from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme
+from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme, spki_of
 from pki.keystore import KeyStore
-from pki.ocsp import OcspResponder, Responder
+from pki.ocsp import OcspResponder, StatusAnswer
+from pki.ocsp_cache import OcspCache
+from pki.ocsp_encoding import Responder
 from pki.orders import Decisions, Order
 from pki.patience import PatientVault
 from pki.profiles import AUDIT, FIRMWARE, RESPONDER, SERVER
+from pki.relint import Relint, RelintProgress
 from pki.revocation import RevocationReason, RevocationReport, Revocations
 from pki.settings import PkiSettings
+from pki.shapes import LintedShape, ShapeBook
 from pki.signer_watch import SignerWatch
+from pki.status_changes import StatusChanges
 from pki.store import Store
 from pki.unfinished import settle_unfinished
 from pki.vault import Vault
@@ -105,13 +115,18 @@ class Authority:
         self._signer_watch = SignerWatch(self.alarms, lambda key: self._keys.check(key), self._key_names)
         self._keys = PatientVault(vault or keys, settings.signer_wait, self._signer_watch.heard)
         self._clock = clock
-        self._desk = IssuingDesk(store, self._keys, trail)
+        self._shapes = ShapeBook(store, trail)
+        self._relint = Relint(store, self.alarms)
+        self._desk = IssuingDesk(store, self._keys, trail, self._shapes, self.alarms)
         self._hierarchy = Hierarchy(store)
-        self._decisions = Decisions(settings, self._hierarchy)
+        self.chains = ChainChoices(store, trail, self._hierarchy, settings, clock)
+        self._decisions = Decisions(settings, self._hierarchy, self.chains.wished_length)
         crosses = CrossCertificates(store, trail, self._desk, self._hierarchy, settings)
         self._ceremony = Ceremony(store, self._keys, trail, self._desk, self._hierarchy, settings, crosses)
-        self._certificates = Certificates(store, self._hierarchy.above)
-        self._search = CertificateSearch(store, self._hierarchy.above)
+        self._certificates = Certificates(store, self.chains.above)
+        self._search = CertificateSearch(store, self.chains.above)
+        self._forecasts = Forecasts(store)
+        self._expiry_warnings = ExpiryWarnings(self.alarms, self._forecasts, settings.station_validity)
         self._revocations = Revocations(store, trail)
         self._crls = CrlPublisher(store, self._keys, trail, self._hierarchy, settings)
         self._crl_watch = CrlWatch(self._crls, self.alarms)
@@ -123,9 +138,9 @@ class Authority:
             store, trail, notary, self.alarms, CheckpointFile(checkpoint_file) if checkpoint_file else None
         )
         self._firmware = FirmwareDesk(store, trail, self._credentials, self._firmware_signer)
-        self._ocsp = OcspResponder(
-            store, self._hierarchy.all, self._responder, settings.ocsp_validity, default_authority="stations"
-        )
+        responder = OcspResponder(store, self._hierarchy.all, self._responder, settings.ocsp_validity)
+        self._ocsp = OcspCache(responder, StatusChanges(store), settings.ocsp_cache_size)
+        self._revocations.watch(self._ocsp.drop_serials)
 
     # --- the hierarchy
 
@@ -157,6 +172,10 @@ class Authority:
     def ceremonies(self) -> list[CeremonyRecord]:
         """The signed records of ceremonies, the newest first."""
         return CeremonyRecords(self._store).all()
+
+    def ceremony(self, ceremony_id: str) -> CeremonyRecord:
+        """One of these records. Raises UnknownCeremony."""
+        return CeremonyRecords(self._store).find(ceremony_id)
 
     def issuer_for(self, post: str, family: KeyFamily) -> AuthorityInfo:
         """The authority that issues for a post and a kind of key now. Raises PostVacant."""
@@ -250,6 +269,22 @@ class Authority:
                 self._record_refusal(orders[number], outcome, by, now)
         return [outcomes[number] for number in range(len(orders))]
 
+    def lint(self, serial: str) -> tuple[str, ...]:
+        """What the full linter says of a certificate, as sentences. Raises UnknownCertificate."""
+        return full_lint(self.certificate(serial).der)
+
+    def linted_shapes(self) -> Sequence[LintedShape]:
+        """The shapes of certificates that the full linter has passed, the newest first."""
+        return self._shapes.all()
+
+    def relint(self, most: int = 100) -> int:
+        """To be called every few seconds: lint in full what was issued since; how many it were."""
+        return self._relint.round(most)
+
+    def relinted(self) -> RelintProgress:
+        """How far that is."""
+        return self._relint.progress()
+
     def certificate(self, serial: str) -> Certificate:
         """Raises UnknownCertificate."""
         return self._certificates.by_serial(serial, self._clock())
@@ -275,6 +310,14 @@ class Authority:
         Raises UnknownCertificate when `after` names none.
         """
         return self._search.page(wanted, self._clock(), after, limit)
+
+    def forecast(self, weeks: int = 26, at_most_old: timedelta = timedelta(minutes=1)) -> Forecast:
+        """What ends when, from this ISO week on; it may be that old."""
+        return self._forecasts.forecast(weeks, self._clock(), at_most_old)
+
+    def warn_of_endings(self) -> None:
+        """To be called every few minutes: raises and settles alarms about what ends soon."""
+        self._expiry_warnings.round(self._clock())
 
     def identify(self, der: bytes) -> Certificate | None:
         """The record of a presented certificate; None when we did not issue it, octet by octet."""
@@ -352,7 +395,15 @@ class Authority:
 
     def answer_ocsp(self, request_der: bytes) -> bytes:
         """An OCSP response in DER; never raises."""
+        return self.status_answer(request_der).der
+
+    def status_answer(self, request_der: bytes) -> StatusAnswer:
+        """An OCSP response with its times; never raises."""
         return self._ocsp.answer(request_der, self._clock())
+
+    def remembered_answer(self, request_der: bytes) -> StatusAnswer | None:
+        """An OCSP response from memory, at once, if there is one that is certainly still true."""
+        return self._ocsp.remembered(request_der, self._clock())
 
     # --- our own credentials, and firmware
 
@@ -362,9 +413,12 @@ class Authority:
         Raises PostVacant when there is none.
         """
         now = self._clock()
+        slots = self._slots(self._server_slot)
+        if not slots:
+            raise PostVacant(self._decisions.profiles[SERVER].post, KeyFamily.EC)
         return [
-            self._credentials.for_server(self._credentials.current(slot, now), family)
-            for family, slot in self._slots(self._server_slot)
+            self._credentials.for_server(self._credentials.current(slot, now), family, self.chains.for_servers)
+            for family, slot in slots
         ]
 
     def sign_firmware(self, order: FirmwareOrder, by: str) -> SignedFirmware:
@@ -428,15 +482,11 @@ class Authority:
         return Slot(f"server-{family}", profile, issuer, _LEAF_ALGORITHM[family], hostnames[0], hostnames)
 
     def _slots(self, slot_of: Callable[[KeyFamily], Slot]) -> list[tuple[KeyFamily, Slot]]:
-        """The slots whose posts are filled. Raises PostVacant when none is."""
-        found, vacant = [], None
+        """The slots whose posts are filled; not every hierarchy has authorities of both kinds of key."""
+        found = []
         for family in KeyFamily:
-            try:
+            with suppress(PostVacant):
                 found.append((family, slot_of(family)))
-            except PostVacant as fault:
-                vacant = fault
-        if vacant is not None and not found:
-            raise vacant
         return found
 
     def _firmware_slot(self, family: KeyFamily) -> Slot:
@@ -454,7 +504,8 @@ class Authority:
         title = f"OCSP Responder {authority}"
         slot = Slot(f"ocsp-{authority}", profile, authority, _LEAF_ALGORITHM[family], title)
         credential = self._credentials.current(slot, now)
-        return Responder(credential.der, self._credentials.signer(credential), credential.not_after)
+        signer = self._credentials.signer(credential)
+        return Responder(credential.der, spki_of(signer.public_key), credential.serial, signer, credential.not_after)
 
     def _signer_info(self, family: KeyFamily, credential: Credential) -> AuthorityInfo:
         subject = x509.load_der_x509_certificate(credential.der).subject
@@ -474,7 +525,7 @@ class Authority:
         )
 
     def _fresh(self, issued: Issued, now: datetime) -> Certificate:
-        return certificate_of(issued, None, self._hierarchy.above(issued.authority), now)
+        return certificate_of(issued, None, self.chains.above(issued.authority, issued.station), now)
 
     def _record_refusal(self, order: Order, refusal: PkiError, by: str, now: datetime) -> None:
         code = getattr(refusal, "code", type(refusal).__name__)

@@ -14,24 +14,27 @@ from web.api import (
     anchors,
     audit,
     authorities,
+    ceremonies,
     certificates,
     events,
     firmware,
     keys,
     overview,
+    reports,
     stations,
     stream,
     walks,
 )
 from web.body_limit import BodyLimit
-from web.idempotency import IdempotentPosts
-from web.pages import STATIC, console
 from web.est import routes as est
+from web.idempotency import IdempotentPosts
+from web.ocsp_over_http import RememberedAnswers
+from web.pages import STATIC, console
 from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, stations, walks, certificates, keys, authorities, anchors, firmware,
+    overview, reports, stations, walks, certificates, keys, authorities, ceremonies, anchors, firmware,
     events, alarms, audit, accounts, stream,
 )  # fmt: skip
 
@@ -57,22 +60,22 @@ def make_app(service: Service) -> FastAPI:
     app.state.stopping = asyncio.Event()  # set by whoever serves the app, so that the live streams end
     app.include_router(_api())
     app.include_router(publications.router)
+    app.include_router(est.router)
     app.include_router(health.router)
     console.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.include_router(est.router)
     problems.install(app, console.error_page)
     app.add_middleware(IdempotentPosts, service=service)
     app.add_middleware(BodyLimit, upload_limit=service.settings.web.upload_limit)
     app.add_middleware(SecurityHeaders)
-    return app
-
-
     app.add_middleware(
         RememberedAnswers,
         authority=service.authority,
         longest_kept=service.settings.pki.publication_max_age,
     )
+    return app
+
+
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(_BEARER)], responses={"4XX": _PROBLEM})
     for module in API_MODULES:

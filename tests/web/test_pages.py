@@ -1,11 +1,13 @@
 import html
 import re
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from pki.alarms import AlarmKind
 from pki.authority import Order
+from pki.forecast import week_name
 from tests.pki.stored_certificates import Stored, store_certificates
 from tests.web.conftest import BASE_URL
 from tests.web.requests import request_pem
@@ -82,7 +84,8 @@ def test_signing_in_leads_nowhere_else(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path", ["/", "/stations", "/stations?search=x&profile=3&standing=held", "/stations?profile=9", "/stations/new",
-             "/walks", "/walks?state=running", "/certificates", "/certificates?state=good", "/audit?kind=station"],
+             "/walks", "/walks?state=running", "/certificates", "/certificates?state=good", "/certificates/forecast",
+             "/audit?kind=station"],
 )  # fmt: skip
 async def test_every_page_is_whole(browser: httpx.AsyncClient, path: str) -> None:
     page = await browser.get(path)
@@ -247,3 +250,15 @@ async def test_a_long_search_goes_on_with_the_same_words(browser: httpx.AsyncCli
     second = await browser.get(html.unescape(following[1]))
     assert second.text.count('href="/certificates/4d') == 10
     assert 'value="SN-X"' in second.text
+
+
+async def test_the_forecast_leads_to_the_certificates_of_a_week(browser: httpx.AsyncClient, service: Service) -> None:
+    now = service.clock()
+    stored = [Stored("4a01", "CS-1", ends=9), Stored("4a02", "CS-1", ends=30), Stored("4a03", "CS-2", ends=-2)]
+    store_certificates(service.store, stored, now)
+    page = await browser.get("/certificates/forecast")
+    week = week_name(now + timedelta(days=30))
+    link = re.search(rf'href="(/certificates\?week={week}[^"]*)">1</a>', page.text)
+    assert link
+    assert 'href="/certificates/4a02"' in (await browser.get(html.unescape(link[1]))).text
+    assert "<strong>1</strong> station has a certificate that ended" in page.text

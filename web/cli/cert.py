@@ -10,7 +10,7 @@ from rich.progress import track
 
 from web.cli.client import Data, ServiceClient, segment, service
 from web.cli.files import key_in, read_text, write_text
-from web.cli.output import Json, say, show_fields, show_list, show_text, wants_json
+from web.cli.output import Json, plain, say, show_fields, show_json, show_list, show_table, show_text, wants_json
 
 app = typer.Typer(help="Issue, look up and revoke certificates.", no_args_is_help=True)
 
@@ -91,6 +91,32 @@ def list_certificates(
     with service(data) as client:
         found = client.get("certificates", **asked, limit=limit, after=after)
     show_list(found, _COLUMNS)
+
+
+@app.command()
+def forecast(
+    weeks: Annotated[int, typer.Option("--weeks", min=1, max=104, help="How many, from this one on.")] = 26,
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Tell how many stations' certificates end in which week, and what else ends."""
+    with service(data) as client:
+        found = client.get("reports/expiry", weeks=weeks)
+    if wants_json():
+        show_json(found)
+        return
+    rows = [["ended in the last 30 days", _by(found["overdue"]), "", ""]] if found["overdue"] else []
+    rows += [
+        [one["name"], _by(one["by_authority"]), str(one["total"]), plain(one["first_end"])] for one in found["weeks"]
+    ]
+    show_table(("week", "by_authority", "stations", "first_end"), [*rows, ["later", _by(found["later"]), "", ""]])
+    show_text("")
+    endings = ([one["kind"], one["name"], one["not_after"], plain(one["renews_itself"])] for one in found["endings"])
+    show_table(("kind", "name", "not_after", "renews_itself"), endings)
+
+
+def _by(counts: dict[str, int]) -> str:
+    return ", ".join(f"{plain(name)} {number}" for name, number in sorted(counts.items())) or "-"
 
 
 @app.command()

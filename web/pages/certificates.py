@@ -11,6 +11,7 @@ from pki.authority import CertificateState, RevocationReason
 from pki.errors import PkiError
 from pki.hierarchy import AuthorityKind
 from web.api.asked import Doors
+from web.api.reports import Weeks
 from web.certificate_queries import CertificateQuery
 from web.errors import RequestRefused
 from web.pages.rendering import render
@@ -19,6 +20,7 @@ from web.permissions import Permission
 
 router = APIRouter(prefix="/certificates", include_in_schema=False)
 _PAGE = 50
+_SPANS = (13, 26, 52, 104)  # weeks of a forecast
 
 
 class _Asked(CertificateQuery):
@@ -53,6 +55,24 @@ def list_certificates(
         next=following,
         asked=asked,
         wrong=wrong,
+    )
+
+
+@router.get("/forecast")
+def forecast(
+    doors: Doors, weeks: Weeks = 26, visitor: Visitor = Depends(Seen(Permission.CERTIFICATES_READ))
+) -> HTMLResponse:
+    """What ends when."""
+    found = doors.authority.forecast(weeks)
+    return render(
+        "forecast.html",
+        visitor,
+        forecast=found,
+        weeks=weeks,
+        spans=_SPANS,
+        largest=max(1, *(week.total for week in found.weeks)),
+        overdue=sum(found.overdue.values()),
+        later=sum(found.later.values()),
     )
 
 
