@@ -57,6 +57,11 @@ class Delivery:
     request_id: int | None
 
 
+def _storable(text: str) -> str:
+    """The text without what no database keeps: NUL in PostgreSQL, half surrogates in UTF-8."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+
+
 class Enrolment:
     """Certificate requests in the database, and the way from them to the authority."""
 
@@ -81,7 +86,7 @@ class Enrolment:
         with self._store.writing() as session:
             state = AskState.REFUSED if refusal else AskState.ASKED
             row = CertificateAskRow(
-                station=station, csr=asked.csr, request_id=asked.request_id, state=state, reason=refusal,
+                station=station, csr=_storable(asked.csr), request_id=asked.request_id, state=state, reason=refusal,
                 asked_at=now, updated_at=now,
             )  # fmt: skip
             session.add(row)

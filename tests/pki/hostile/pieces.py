@@ -116,3 +116,10 @@ def pem(der: bytes, label: str = "CERTIFICATE REQUEST") -> str:
     body = b64encode(der).decode()
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     return "\n".join((f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""))
+
+
+def as_text(made: str | bytes) -> str:
+    """A request as it travels in JSON: DER becomes PEM."""
+    if isinstance(made, str):
+        return made
+    return pem(made) if made[:1] == b"\x30" else made.decode()
