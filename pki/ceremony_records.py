@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pki.errors import CsrRejected, RecordRefused
+from pki.errors import CsrRejected, RecordRefused, UnknownCeremony
 from pki.keys import Signer, check_key_strength, verify_signature
 from pki.store import Store
 from pki.tables import CeremonyRow
@@ -68,6 +68,14 @@ class CeremonyRecords:
         query = select(CeremonyRow).order_by(col(CeremonyRow.held_at).desc(), col(CeremonyRow.id))
         with self._store.reading() as session:
             return [_record_of(row) for row in session.execute(query).scalars()]
+
+    def find(self, record_id: str) -> CeremonyRecord:
+        """Raises UnknownCeremony."""
+        with self._store.reading() as session:
+            row = session.get(CeremonyRow, record_id)
+        if row is None:
+            raise UnknownCeremony(record_id)
+        return _record_of(row)
 
     def add(
         self,

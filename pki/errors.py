@@ -18,6 +18,7 @@ PkiError
 ├── SearchRefused          the caller: what is looked for can never be there
 ├── AlreadyRevoked, NotHeld, RevocationRefused                the caller: the state does not allow it
 ├── CrossRefused           whoever wants an authority certified by another
+├── RolloverRefused, UnknownRollover                          whoever rolls an authority over
 ├── NoChain                whoever wants a chain to end in a root that none leads to
 ├── AnchorRefused, AnchorExists, UnknownAnchor                whoever adds or looks for a maker's root
 ├── FirmwareRefused        whoever ordered the signature
@@ -134,10 +135,18 @@ class CeremonyRefused(PkiError):
         self.findings = findings
 
 
+class UnknownCeremony(PkiError):
+    """No ceremony has this id."""
+
+    def __init__(self, ceremony_id: str) -> None:
+        super().__init__(f"there is no ceremony {ceremony_id!r}")
+        self.ceremony_id = ceremony_id
+
+
 class RecordRefused(PkiError):
     """The record of a ceremony that is none, or is not what was signed."""
 
-    hint = "Compare it with another copy; the console and `voltward ca ceremony --list` show those kept here."
+    hint = "Compare it with another copy; the console and `voltward ca record list` show those kept here."
 
 
 class MisSigned(PkiError):
@@ -237,6 +246,22 @@ class NoChain(PkiError):
         super().__init__(sentence or f"no chain leads from {authority!r} to {root!r} now")
         self.authority = authority
         self.root = root
+
+
+class UnknownRollover(PkiError):
+    """No roll-over has this id."""
+
+    def __init__(self, rollover_id: str) -> None:
+        super().__init__(f"there is no roll-over {rollover_id!r}")
+        self.rollover_id = rollover_id
+
+
+class RolloverRefused(PkiError):
+    """The roll-over cannot begin, or its next step cannot be taken. `findings` says what stands against it."""
+
+    def __init__(self, findings: tuple[str, ...], hint: str | None = None) -> None:
+        super().__init__("; ".join(findings), hint)
+        self.findings = findings
 
 
 class AlreadyRevoked(PkiError):

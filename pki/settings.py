@@ -33,6 +33,7 @@ class PkiSettings(BaseModel):
     organisation: str = Field(min_length=1, max_length=64)  # X.520 ub-organization-name; A00.FR.509
     hostnames: tuple[str, ...] = ("localhost",)  # the first becomes the CN; A00.FR.510
     public_url: str = "http://127.0.0.1:8080"  # base of the AIA, CRL and OCSP addresses
+    offline: bool = False  # the folder of a machine without a network: its authorities answer no OCSP
 
     root_validity: timedelta = timedelta(days=20 * 365)
     issuing_validity: timedelta = timedelta(days=10 * 365)
@@ -50,6 +51,8 @@ class PkiSettings(BaseModel):
     crl_refresh: timedelta = timedelta(hours=6)
     crl_shards: int = Field(default=16, ge=1, le=4096)
     ocsp_validity: timedelta = timedelta(hours=24)
+    ocsp_cache_size: int = Field(default=20_000, ge=0, le=10_000_000)  # answers of some 2 KiB
+    publication_max_age: timedelta = timedelta(minutes=1)  # a cache that kept a list longer would hide a revocation
 
     checkpoint_every: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1))
 

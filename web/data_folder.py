@@ -21,6 +21,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from pki.default_hierarchy import DEFAULT_HIERARCHY
 from pki.keystore import KeyStore
 from pki.secret_text import Secret
 from pki.settings import PkiSettings
@@ -44,17 +45,39 @@ class NewFolder:
 
     folder: Path
     admin: str
-    password: Secret
+    password: Secret | None
+    """None for an offline folder, which nobody signs in to."""
     roots: Mapping[str, str]
     """Name of each root certificate → PEM."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a new folder shall be otherwise than by default.
+
+    `hierarchy` is a ceremony file; None leaves the folder without authorities. `offline` makes the folder of a machine
+    without a network, for root keys. `public_url` is where certificates and revocation lists will be found.
+    """
+
+    hierarchy: str | None = DEFAULT_HIERARCHY
+    offline: bool = False
+    public_url: str | None = None
+
+
+_AS_USUAL = Wishes()
+
+
 def make_folder(
-    folder: Path, organisation: str, hostnames: Sequence[str], environment: Mapping[str, str] = os.environ
+    folder: Path,
+    organisation: str,
+    hostnames: Sequence[str],
+    environment: Mapping[str, str] = os.environ,
+    wishes: Wishes = _AS_USUAL,
 ) -> NewFolder:
     """A new data folder with database, hierarchy and first admin.
 
-    Raises FolderTaken, RequestRefused, SettingsWrong, PassphraseMissing; then nothing of it is left behind.
+    Raises FolderTaken, RequestRefused, SettingsWrong, PassphraseMissing, CeremonyRefused; then nothing of it is left
+    behind.
     """
     folder = folder.absolute()
     hostnames = hostnames or _THIS_MACHINE
@@ -62,7 +85,7 @@ def make_folder(
     _check_names(organisation, hostnames)
     passing = _make_beside(folder)
     try:
-        made = _fill(passing, organisation, hostnames, environment)
+        made = _fill(passing, _toml(organisation, hostnames, wishes), wishes, environment)
         passing.rename(folder)  # fails when somebody put something there in the meantime
     except BaseException:
         shutil.rmtree(passing)
@@ -143,39 +166,49 @@ def _make_beside(folder: Path) -> Path:
     return passing
 
 
-def _fill(folder: Path, organisation: str, hostnames: Sequence[str], environment: Mapping[str, str]) -> NewFolder:
-    _write_toml(folder / TOML_NAME, organisation, hostnames)
+def _fill(folder: Path, toml: str, wishes: Wishes, environment: Mapping[str, str]) -> NewFolder:
+    (folder / TOML_NAME).write_text(toml, encoding="utf-8")
     settings = read_settings(folder, environment)
     keys = KeyStore.create(folder / _KEYS, read_passphrase(settings.web, repeat=True))
     store = _connect(folder, settings)
     try:
-        return _furnish(folder, settings, store, keys)
+        return _furnish(folder, settings, store, keys, wishes)
     finally:
         store.close()
 
 
-def _furnish(folder: Path, settings: Settings, store: Store, keys: KeyStore) -> NewFolder:
+def _furnish(folder: Path, settings: Settings, store: Store, keys: KeyStore, wishes: Wishes) -> NewFolder:
     if schema_state(store) is not SchemaState.EMPTY:
         raise FolderTaken("the database holds a Voltward installation already", "Name an empty database.")
     try:
         migrate(store)
         service = put_together(folder, settings, store, keys)
-        service.authority.establish(FOLDER_OPERATOR.name)
-        user, password = service.accounts.add_user(FIRST_ADMIN, Role.ADMIN, FOLDER_OPERATOR.name)
+        if wishes.hierarchy is not None:
+            service.authority.establish(FOLDER_OPERATOR.name, wishes.hierarchy)
+        password = None if wishes.offline else _first_password(service)
     except BaseException:
         with suppress(DBAPIError):
             drop_everything(store)
         raise
     roots = {one.name: one.certificate_pem for one in service.authority.authorities() if one.kind == "root"}
-    return NewFolder(folder, user.name, password, roots)
+    return NewFolder(folder, FIRST_ADMIN, password, roots)
 
 
-def _write_toml(path: Path, organisation: str, hostnames: Sequence[str]) -> None:
+def _first_password(service: Service) -> Secret | None:
+    return service.accounts.add_user(FIRST_ADMIN, Role.ADMIN, FOLDER_OPERATOR.name)[1]
+
+
+def _toml(organisation: str, hostnames: Sequence[str], wishes: Wishes) -> str:
     lines = ["# Settings of this Voltward installation; VOLTWARD_* in the environment wins over them."]
     # A JSON string is a TOML basic string as well; what is unprintable the settings refuse.
     lines.append(f"organisation = {json.dumps(organisation, ensure_ascii=False)}")
     lines.append(f"hostnames = {json.dumps(list(hostnames), ensure_ascii=False)}")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if wishes.public_url is not None:
+        lines.append(f"public_url = {json.dumps(wishes.public_url, ensure_ascii=False)}")
+    if wishes.offline:
+        # Its lists are carried by hand, and signed afresh whenever somebody comes for one.
+        lines += ["offline = true", 'crl_validity = "P180D"', 'crl_refresh = "P1D"']
+    return "\n".join(lines) + "\n"
 
 
 def _connect(folder: Path, settings: Settings) -> Store:

@@ -2,7 +2,8 @@
 
     WebError
     ├── SettingsWrong, PassphraseMissing, PortInUse          the operator, before anything runs
-    ├── FolderMissing, FolderTaken, FolderNewer, FolderServedthe operator: the data folder
+    ├── FolderMissing, FolderTaken, FolderNewer,
+    │   FolderServed, FolderOffline                          the operator: the data folder
     ├── RequestRefused                                       the caller: an argument that cannot be right
     ├── NotSignedIn, NotAllowed, TooManyTries                the caller: who they are, what they may do
     ├── UnknownUser, UnknownToken, UserExists                the caller: accounts
@@ -57,6 +58,12 @@ class FolderServed(WebError):
     """Another process serves the stations of this folder."""
 
     hint = "Stop it first. Commands with --data may be used while it runs."
+
+
+class FolderOffline(WebError):
+    """This folder keeps keys for a machine without a network, and serves nobody."""
+
+    hint = "Use it with --data. Make a folder that serves with `voltward init`, without --offline."
 
 
 class FolderMissing(WebError):

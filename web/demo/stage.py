@@ -104,7 +104,7 @@ def _make(folder: Path, notes: Path, organisation: str) -> None:
     made = make_folder(folder, organisation, ("localhost", "127.0.0.1"), _with(Secret.of(passphrase)))
     notes.mkdir(mode=0o700)
     _write(notes / "passphrase", passphrase)
-    _write(notes / "login.json", json.dumps({"user": made.admin, "password": made.password.text()}))
+    _write(notes / "login.json", json.dumps({"user": made.admin, "password": made.password.text() if made.password else ""}))
 
 
 def _environment(notes: Path) -> dict[str, str]:
