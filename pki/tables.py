@@ -71,6 +71,22 @@ class AuthorityRow(SQLModel, table=True):
     custody: str = "here"  # `here`, or `elsewhere` for a key on another machine
 
 
+class AuthorityRequestRow(SQLModel, table=True):
+    """An issuing authority whose key is here and whose certificate another authority is to sign."""
+
+    __tablename__ = "authority_requests"
+
+    name: str = Field(primary_key=True)
+    post: str
+    hierarchy: str
+    algorithm: str
+    key_name: str
+    spki_sha256: str = Field(index=True)
+    csr: bytes = Field(sa_type=LargeBinary)
+    requested_by: str
+    requested_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class SerialRow(SQLModel, table=True):
     """A serial number, claimed and committed before anything is built with it."""
 

@@ -57,6 +57,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "authority_requests",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("post", sa.String(), nullable=False),
+        sa.Column("hierarchy", sa.String(), nullable=False),
+        sa.Column("algorithm", sa.String(), nullable=False),
+        sa.Column("key_name", sa.String(), nullable=False),
+        sa.Column("spki_sha256", sa.String(), nullable=False),
+        sa.Column("csr", sa.LargeBinary(), nullable=False),
+        sa.Column("requested_by", sa.String(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    with op.batch_alter_table("authority_requests", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_authority_requests_spki_sha256"), ["spki_sha256"], unique=False)
+
+    op.create_table(
         "blocked_keys",
         sa.Column("spki_sha256", sa.String(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
@@ -231,6 +247,10 @@ def downgrade() -> None:
     op.drop_table("chain_choices")
     op.drop_table("ceremonies")
     op.drop_table("blocked_keys")
+    with op.batch_alter_table("authority_requests", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_authority_requests_spki_sha256"))
+
+    op.drop_table("authority_requests")
     op.drop_table("audit_checkpoints")
     op.drop_table("anchors")
     with op.batch_alter_table("alarms", schema=None) as batch_op:
