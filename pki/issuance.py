@@ -26,6 +26,7 @@ from pki.key_rights import why_not_free
 from pki.keys import Signer, assemble, verify_signature
 from pki.lint import lint
 from pki.plans import Plan
+from pki.shapes import ShapeBook
 from pki.store import Store, hold_lock
 from pki.tables import CertificateRow, IntentRow, SerialRow
 from pki.to_be_signed import new_serial, specimen_of, to_be_signed
@@ -71,9 +72,12 @@ class Reserved(_SingleUse):
 
 
 class Linted(_SingleUse):
-    """To-be-signed bytes that break no clause. Raises LintFailed, TokenSpent."""
+    """To-be-signed bytes that break no clause, of a shape that the full linter has passed.
 
-    def __init__(self, reserved: Reserved) -> None:
+    Raises LintFailed, TokenSpent.
+    """
+
+    def __init__(self, reserved: Reserved, shapes: ShapeBook, now: datetime) -> None:
         super().__init__()
         reserved.spend()
         self.warrant = reserved.warrant
@@ -81,7 +85,7 @@ class Linted(_SingleUse):
         plan = self.warrant.plan
         self.to_be_signed = to_be_signed(plan, self.serial)
         specimen = specimen_of(self.to_be_signed, plan.issuer.algorithm)
-        if findings := lint(specimen, plan):
+        if findings := lint(specimen, plan) or shapes.findings(plan, specimen, now):
             raise LintFailed(findings)
 
 

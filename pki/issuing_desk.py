@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 
+from pki.alarms import AlarmKind, Alarms, Severity
 from pki.audit import AuditTrail
-from pki.errors import CsrRejected, PkiError
+from pki.errors import CsrRejected, LintFailed, PkiError
 from pki.gathering import Gathering
 from pki.issuance import (
     Beside,
@@ -29,6 +30,7 @@ from pki.issuance import (
     sign_each,
 )
 from pki.keys import Signer
+from pki.shapes import ShapeBook
 from pki.store import Store
 from pki.vault import Vault
 
@@ -39,10 +41,12 @@ _MOST = 256  # certificates or so in one transaction: a few milliseconds of the 
 class IssuingDesk:
     """One path for every certificate: stations, servers, firmware signers, responders and authorities."""
 
-    def __init__(self, store: Store, keys: Vault, trail: AuditTrail) -> None:
+    def __init__(self, store: Store, keys: Vault, trail: AuditTrail, shapes: ShapeBook, alarms: Alarms) -> None:
         self._store = store
         self._keys = keys
         self._trail = trail
+        self._shapes = shapes
+        self._alarms = alarms
         self._gathering = Gathering(self._carry, _MOST)
         # Signing and verifying leave the interpreter alone, so that a second core can do its share.
         self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="signing")
@@ -73,7 +77,7 @@ class IssuingDesk:
         try:
             self._find_keys(batch)
             self._reserve(_going(batch), now)
-            self._lint(_going(batch))
+            self._lint(_going(batch), now)
             self._intend(_going(batch), now)
             self._sign(_going(batch))
             self._record(_going(batch), now)
@@ -98,10 +102,10 @@ class IssuingDesk:
             else:
                 one.reserved.append(answer)
 
-    def _lint(self, batch: "list[_Consignment]") -> None:
+    def _lint(self, batch: "list[_Consignment]", now: datetime) -> None:
         for one in batch:
             with one.alone():
-                one.linted = [Linted(claim) for claim in one.reserved]
+                one.linted = [Linted(claim, self._shapes, now) for claim in one.reserved]
 
     def _intend(self, batch: "list[_Consignment]", now: datetime) -> None:
         if batch:
@@ -147,6 +151,11 @@ class IssuingDesk:
         failed = [(claim, one.fault) for one in batch if isinstance(one.fault, PkiError) for claim in one.reserved]
         if failed:
             record_failures(self._store, self._trail, failed, now)
+        for claim, fault in failed:
+            if isinstance(fault, LintFailed):  # what was decided and what was written do not agree: a fault of ours
+                plan = claim.warrant.plan
+                thing = f"{plan.profile.name} by {plan.issuer.name}"
+                self._alarms.sound(AlarmKind.LINT_FINDING, thing, fault.sentence, Severity.CRITICAL)
 
 
 class _Consignment:

@@ -12,14 +12,20 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import settings
 from sqlmodel import SQLModel
 
+from pki.alarms import Alarms
 from pki.audit import AuditTrail
 from pki.authority import Authority, Certificate, Order
 from pki.clock import utc_now
+from pki.issuance import Linted, Reserved
+from pki.issuing_desk import IssuingDesk
 from pki.keys import KeyAlgorithm, PrivateKey, generate_key
 from pki.keystore import KeyStore
 from pki.secret_text import Secret
 from pki.settings import PkiSettings
+from pki.shapes import ShapeBook
 from pki.store import Store
+from pki.vault import Vault
+from tests.pki.places import kms_endpoint, soft_token  # noqa: F401 -- fixtures
 from tests.pki.requests import pem_request
 
 # A machine that is busy with other tests must not turn a right answer into a failure.
@@ -71,6 +77,16 @@ class Room:
     def issue(self, key: PrivateKey | None = None, serial: str = "SN-1", station: str = "CS-1") -> Certificate:
         """A station's certificate."""
         return self.authority.issue(self.order(key, serial, station), "station:" + station)
+
+    def desk(self, keys: Vault | None = None, trail: AuditTrail | None = None) -> IssuingDesk:
+        """An issuing desk of its own, over other keys or another trail."""
+        trail = trail or self.trail
+        alarms = Alarms(self.store, trail, self.clock)
+        return IssuingDesk(self.store, keys or self.keys, trail, ShapeBook(self.store, trail), alarms)
+
+    def linted(self, claim: Reserved) -> Linted:
+        """The second step of issuing."""
+        return Linted(claim, ShapeBook(self.store, self.trail), self.clock.now)
 
     def acts(self) -> list[str]:
         """Everything on the audit trail, oldest first."""

@@ -16,7 +16,6 @@ from pki.cross_certificates import CrossCertificates
 from pki.default_hierarchy import DEFAULT_HIERARCHY
 from pki.errors import SignerUnavailable
 from pki.hierarchy import AuthorityKind, Hierarchy, HierarchyName
-from pki.issuing_desk import IssuingDesk
 from pki.keys import KeyAlgorithm
 from pki.keystore import KeyStore
 from tests.pki.conftest import PASSPHRASE, SETTINGS, Room, openssl
@@ -105,7 +104,7 @@ EC_ONLY = CeremonyPlan("without RSA", _EC)
 
 
 def ceremony(room: Room, trail: AuditTrail, keys: KeyStore) -> Ceremony:
-    desk, hierarchy = IssuingDesk(room.store, keys, trail), Hierarchy(room.store)
+    desk, hierarchy = room.desk(keys, trail), Hierarchy(room.store)
     crosses = CrossCertificates(room.store, trail, desk, hierarchy, SETTINGS)
     return Ceremony(room.store, keys, trail, desk, hierarchy, SETTINGS, crosses)
 

@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from pki.authority import CertificateState, RevocationReason
 from pki.errors import AlreadyRevoked, MisSigned
-from pki.issuance import Linted, Warrant, record_intents, record_outcomes, reserve_serials, sign
+from pki.issuance import Warrant, record_intents, record_outcomes, reserve_serials, sign
 from pki.tables import IntentRow
 from tests.pki.conftest import Room
 from tests.pki.test_ocsp import ask, cert_id, several
@@ -70,7 +70,7 @@ def test_nobody_gets_it_who_was_still_at_it(room: Room) -> None:
     now = room.clock.now
     plan = room.authority._decisions.decide(room.order(), now)
     claim = reserve_serials(room.store, room.trail, [Warrant(plan, "user:admin")], now)[0]
-    signed = sign(record_intents(room.store, room.trail, [Linted(claim)], now)[0], room.keys.signer("stations"))
+    signed = sign(record_intents(room.store, room.trail, [room.linted(claim)], now)[0], room.keys.signer("stations"))
     room.authority.revoke(signed.serial, COMPROMISE, "user:admin")
     with pytest.raises(MisSigned, match="given up"):
         record_outcomes(room.store, room.trail, [signed], now)

@@ -1,0 +1,60 @@
+"""The full linter: pkilint reads a certificate by a parser of its own and checks the whole of RFC 5280. Pure.
+
+It takes milliseconds, too long for every certificate before it is signed: `pki.shapes` and `pki.relint` say when it
+runs.
+"""
+
+import functools
+from importlib.metadata import version
+
+from asn1crypto import x509 as asn1
+from pkilint import loader
+from pkilint.pkix import certificate, extension, name
+from pkilint.validation import ValidationFindingSeverity, ValidatorContainer
+
+LINTER = f"pkilint {version('pkilint')}"
+
+
+def full_lint(der: bytes) -> tuple[str, ...]:
+    """What speaks against a certificate, as sentences, at warning level or above. Empty when all is well.
+
+    Signatures are not looked at, so that a specimen can be linted before it is signed.
+    """
+    try:
+        document = loader.load_certificate(der, "certificate")
+        results = _validator().validate(document.root)
+    except ValueError as unreadable:
+        return (f"{LINTER} cannot read it: {unreadable}",)
+    findings = [
+        f"{described.finding.code}: {described.message or described.finding.severity.name.lower()}"
+        for result in results
+        for described in result.finding_descriptions
+        if described.finding.severity <= ValidationFindingSeverity.WARNING  # FATAL is the lowest number
+    ]
+    return tuple(findings) + _reads_back(der)
+
+
+def _reads_back(der: bytes) -> tuple[str, ...]:
+    """A third parser, asn1crypto, takes it apart and puts it together to the same bytes: they are DER, nothing else."""
+    try:
+        read = asn1.Certificate.load(der, strict=True)
+        _ = read.native  # the parser is lazy: this reaches every field
+        return () if read.dump(force=True) == der else ("asn1crypto does not write back the bytes that it read",)
+    except (ValueError, TypeError) as unreadable:
+        return (f"asn1crypto cannot read it: {unreadable}",)
+
+
+@functools.cache
+def _validator() -> ValidatorContainer:
+    """All that pkilint knows of RFC 5280, put together as its `lint_pkix_cert` does."""
+    decoding = certificate.create_decoding_validators(name.ATTRIBUTE_TYPE_MAPPINGS, extension.EXTENSION_MAPPINGS)
+    return certificate.create_pkix_certificate_validator_container(
+        decoding,
+        [
+            certificate.create_issuer_validator_container([]),
+            certificate.create_validity_validator_container(),
+            certificate.create_subject_validator_container([]),
+            certificate.create_extensions_validator_container([]),
+            certificate.create_spki_validator_container([]),
+        ],
+    )
