@@ -76,7 +76,7 @@ class KmsVault:
             raise KeyExists(f"there is a key {alias} already")
         description = f"Voltward authority key {name}"
         made = self.call(name, "create_key", KeyUsage="SIGN_VERIFY", KeySpec=_SPEC[algorithm], Description=description)
-        identifier = made["KeyMetadata"]["Arn"]
+        identifier = made["KeyMetadata"]["KeyId"]
         try:
             self.call(name, "create_alias", AliasName=alias, TargetKeyId=identifier)
         except PkiError:

@@ -99,10 +99,6 @@ class TokenVault:
         """See Vault."""
         return f"PKCS#11 token {self._token}, label {name}"
 
-    def close(self) -> None:
-        """Let go of the token."""
-        self._sessions.close()
-
     def _run(self, name: str, act: Callable[[Any], Result]) -> Result:
         """`act` with a session that nobody else uses meanwhile. Raises SignerUnavailable, VaultUnavailable."""
         try:

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pkcs11
 import structlog
 from pkcs11.exceptions import (
     AttributeTypeInvalid,
@@ -36,6 +35,7 @@ from pkcs11.exceptions import (
 )
 
 from pki.errors import PkiError, VaultUnavailable
+from pki.pkcs11_module import Module, module_at
 from pki.secret_text import Secret
 
 log = structlog.get_logger()
@@ -64,11 +64,12 @@ class TokenSessions:
     """At most `most` sessions with the token called `token`."""
 
     def __init__(self, module: Path, token: str, pin: Secret, most: int) -> None:
-        self._module = module
+        self._path = str(module)
         self._label = token
         self._pin = pin
         self._most = most
         self._free = threading.Condition()
+        self._generation = -1
         self._idle: list[Any] = []
         self._busy = 0
         self._token: Any = None
@@ -80,33 +81,36 @@ class TokenSessions:
 
         Raises VaultUnavailable, NoSuchKey, ABOUT_THE_ACT, and what else `act` raises.
         """
+        module = self._module()
         try:
-            return self._attempt(act)
+            return self._attempt(module, act)
         except ABOUT_THE_ACT:
             raise
-        except (PKCS11Error, NoSuchKey) as fault:
-            if isinstance(fault, NoSuchKey) and self._is_there():
+        except NoSuchKey:
+            if self._is_there(module):
                 raise
-            self._start_afresh()
+        except PKCS11Error as fault:
+            log.warning("token_lost", token=self._label, fault=_said(fault))
+        return self._attempt_afresh(module, act)
+
+    def _attempt_afresh(self, module: Module, act: Callable[[Any], Result]) -> Result:
         try:
-            return self._attempt(act)
+            module.start_afresh(self._generation)
+            return self._attempt(module, act)
         except (NoSuchKey, *ABOUT_THE_ACT):
             raise
+        except NoSuchToken:
+            raise self._unavailable("there is no such token in its slots") from None
         except PKCS11Error as fault:
             raise self._unavailable(_said(fault)) from None
 
-    def close(self) -> None:
-        """End all sessions."""
-        with self._free:
-            self._end_sessions()
-
-    def _attempt(self, act: Callable[[Any], Result]) -> Result:
-        with self._session() as session:
+    def _attempt(self, module: Module, act: Callable[[Any], Result]) -> Result:
+        with module.use() as generation, self._session(module, generation) as session:
             return act(session)
 
     @contextmanager
-    def _session(self) -> Iterator[Any]:
-        session = self._take()
+    def _session(self, module: Module, generation: int) -> Iterator[Any]:
+        session = self._take(module, generation)
         is_good = False
         try:
             yield session
@@ -115,35 +119,34 @@ class TokenSessions:
             is_good = True
             raise
         finally:
-            self._give_back(session if is_good else None)
+            self._give_back(session if is_good else None, generation)
 
-    def _take(self) -> Any:
+    def _take(self, module: Module, generation: int) -> Any:
         with self._free:
             if not self._free.wait_for(lambda: self._idle or self._busy < self._most, _LONGEST_WAIT):
                 raise self._unavailable("all of its sessions are busy")
-            session = self._idle.pop() if self._idle else self._open()
+            if generation != self._generation:  # what we had died with the module's last start
+                self._generation, self._idle, self._token, self._login = generation, [], None, None
+            session = self._idle.pop() if self._idle else self._open(module)
             self._busy += 1
             return session
 
-    def _give_back(self, session: Any) -> None:
+    def _give_back(self, session: Any, generation: int) -> None:
         with self._free:
             self._busy -= 1
-            if session is not None:
+            if session is not None and generation == self._generation:
                 self._idle.append(session)
             self._free.notify_all()
 
-    def _open(self) -> Any:
+    def _open(self, module: Module) -> Any:
         if self._pin_fault is not None:
             raise self._pin_fault
         if self._token is None:
-            self._log_in()
+            self._log_in(module)
         return self._token.open(rw=True)
 
-    def _log_in(self) -> None:
-        try:
-            token = self._library().get_token(token_label=self._label)
-        except NoSuchToken:
-            raise self._unavailable("there is no such token in its slots") from None
+    def _log_in(self, module: Module) -> None:
+        token = module.library.get_token(token_label=self._label)
         try:
             self._login = token.open(rw=True, user_pin=self._pin.text())
         except UserAlreadyLoggedIn:  # something else in this process uses the same token
@@ -153,35 +156,17 @@ class TokenSessions:
             raise self._pin_fault from None
         self._token = token
 
-    def _library(self) -> Any:
+    def _module(self) -> Module:
         try:
-            return pkcs11.lib(str(self._module))
-        except (PKCS11Error, RuntimeError, OSError) as fault:
-            raise self._unavailable(f"the module {self._module} cannot be loaded: {_said(fault)}") from None
+            return module_at(self._path)
+        except (PKCS11Error, OSError, AttributeError) as fault:
+            raise self._unavailable(f"the module {self._path} cannot be loaded: {_said(fault)}") from None
 
-    def _is_there(self) -> bool:
+    def _is_there(self, module: Module) -> bool:
         """Whether the token answers. One that was pulled out may still list its slot, and no keys in it."""
-        with suppress(PKCS11Error):
-            return bool(self._library().get_token(token_label=self._label))
+        with suppress(PKCS11Error), module.use():
+            return bool(module.library.get_token(token_label=self._label))
         return False
-
-    def _start_afresh(self) -> None:
-        """Only once nobody is using a session: finalizing the library pulls it away under all of them."""
-        with self._free:
-            if not self._free.wait_for(lambda: self._busy == 0, _LONGEST_WAIT):
-                raise self._unavailable("it does not answer")
-            self._end_sessions()
-            log.warning("token_started_afresh", token=self._label)
-            try:
-                self._library().reinitialize()
-            except PKCS11Error as fault:
-                raise self._unavailable(_said(fault)) from None
-
-    def _end_sessions(self) -> None:
-        for session in [*self._idle, *([self._login] if self._login is not None else [])]:
-            with suppress(PKCS11Error):
-                session.close()
-        self._idle, self._login, self._token = [], None, None
 
     def _unavailable(self, why: str) -> VaultUnavailable:
         return VaultUnavailable(f"PKCS#11 token {self._label}", why)

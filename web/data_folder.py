@@ -26,13 +26,14 @@ from pki.keystore import KeyStore
 from pki.secret_text import Secret
 from pki.settings import PkiSettings
 from pki.store import Store
+from pki.vault import Vault
+from web import custody
 from web.errors import FolderMissing, FolderNewer, FolderTaken, PassphraseMissing, RequestRefused, SettingsWrong
 from web.permissions import FOLDER_OPERATOR, Role
 from web.schema import SchemaState, drop_everything, migrate, schema_state
 from web.service import Service, put_together
 from web.settings import TOML_NAME, Settings, WebSettings, read_settings
 
-_KEYS = "keys"
 _DATABASE = "voltward.db"
 FIRST_ADMIN = "admin"
 # Without a name of its own the service can be tried from the machine it runs on, by name and by address.
@@ -102,11 +103,13 @@ def open_folder(folder: Path, environment: Mapping[str, str] = os.environ, *, mi
     if not (folder / TOML_NAME).is_file():
         raise FolderMissing(f"{folder} is not a data folder of Voltward")
     settings = read_settings(folder, environment)
-    keys = KeyStore.open(folder / _KEYS, read_passphrase(settings.web, repeat=False))
-    store = _connect(folder, settings)
+    passphrase = read_passphrase(settings.web, repeat=False)
+    keys = KeyStore.open(folder / custody.OWN, passphrase)
+    vault = custody.vault_of(folder, settings.custody, keys, passphrase)
+    store = connect(folder, settings)
     try:
         _bring_up_to_date(store, migrating=migrating)
-        return put_together(folder, settings, store, keys)
+        return put_together(folder, settings, store, keys, vault)
     except BaseException:
         store.close()
         raise
@@ -169,20 +172,22 @@ def _make_beside(folder: Path) -> Path:
 def _fill(folder: Path, toml: str, wishes: Wishes, environment: Mapping[str, str]) -> NewFolder:
     (folder / TOML_NAME).write_text(toml, encoding="utf-8")
     settings = read_settings(folder, environment)
-    keys = KeyStore.create(folder / _KEYS, read_passphrase(settings.web, repeat=True))
-    store = _connect(folder, settings)
+    passphrase = read_passphrase(settings.web, repeat=True)
+    keys = KeyStore.create(folder / custody.OWN, passphrase)
+    vault = custody.new_vault_of(folder, settings.custody, passphrase)
+    store = connect(folder, settings)
     try:
-        return _furnish(folder, settings, store, keys, wishes)
+        return _furnish(folder, settings, store, (keys, vault), wishes)
     finally:
         store.close()
 
 
-def _furnish(folder: Path, settings: Settings, store: Store, keys: KeyStore, wishes: Wishes) -> NewFolder:
+def _furnish(folder: Path, settings: Settings, store: Store, keys: tuple[KeyStore, Vault], wishes: Wishes) -> NewFolder:
     if schema_state(store) is not SchemaState.EMPTY:
         raise FolderTaken("the database holds a Voltward installation already", "Name an empty database.")
     try:
         migrate(store)
-        service = put_together(folder, settings, store, keys)
+        service = put_together(folder, settings, store, *keys)
         if wishes.hierarchy is not None:
             service.authority.establish(FOLDER_OPERATOR.name, wishes.hierarchy)
         password = None if wishes.offline else _first_password(service)
@@ -211,7 +216,8 @@ def _toml(organisation: str, hostnames: Sequence[str], wishes: Wishes) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _connect(folder: Path, settings: Settings) -> Store:
+def connect(folder: Path, settings: Settings) -> Store:
+    """The database of a data folder. Raises SettingsWrong."""
     url = settings.web.database_url or f"sqlite:///{folder / _DATABASE}"
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)

@@ -4,6 +4,8 @@
     ├── SettingsWrong, PassphraseMissing, PortInUse          the operator, before anything runs
     ├── FolderMissing, FolderTaken, FolderNewer,
     │   FolderServed, FolderOffline                          the operator: the data folder
+    ├── SignerAlone, SignerLogBroken                         the operator: the signer process
+    ├── BackupUnreadable, RestoreRefused                     whoever restores: the file, or what it holds
     ├── RequestRefused                                       the caller: an argument that cannot be right
     ├── NotSignedIn, NotAllowed, TooManyTries                the caller: who they are, what they may do
     ├── UnknownUser, UnknownToken, UserExists                the caller: accounts
@@ -31,6 +33,18 @@ class SettingsWrong(WebError):
     def __init__(self, name: str, why: str, hint: str | None = None) -> None:
         super().__init__(f"setting {name}: {why}", hint)
         self.name = name
+
+
+class SignerAlone(WebError):
+    """A process that signs does nothing else, so that nothing else can reach its keys."""
+
+    hint = "Start it by itself: voltward serve --roles signer."
+
+
+class SignerLogBroken(WebError):
+    """The signer's log is not what the signer wrote."""
+
+    hint = "Find out what happened to it. To go on, move it aside: a new one begins, and the old one is evidence."
 
 
 class PassphraseMissing(WebError):
@@ -82,6 +96,22 @@ class FolderNewer(WebError):
     """The database was written by a newer Voltward than this one."""
 
     hint = "Run the version of Voltward that last served this data folder, or a newer one."
+
+
+class BackupUnreadable(WebError):
+    """A file that is no backup, is damaged, or does not open with this passphrase."""
+
+    hint = "Nothing was restored. Try another copy of the file."
+
+
+class RestoreRefused(WebError):
+    """A backup that opens, and does not prove itself. `findings` are sentences."""
+
+    hint = "Nothing was restored. --despite-findings restores it all the same."
+
+    def __init__(self, sentence: str, findings: tuple[str, ...] = (), hint: str | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.findings = findings
 
 
 class RequestRefused(WebError):

@@ -9,10 +9,16 @@ from web.idempotency import forget_old_keys
 from web.service import Service
 
 _LOG = structlog.get_logger(__name__)
+_SIGNER_ROUND = 2.0  # seconds
 _CRL_ROUND = 10.0  # seconds; a revocation must be in its list within 60
 _CHECKPOINT_ROUND = 60.0  # seconds; when one is due is a setting
 _SWEEP_ROUND = 600.0  # seconds
 _WARNING_ROUND = 600.0  # seconds; the narrowest warning is told a day before
+
+
+async def keep_watch(service: Service) -> None:
+    """What every process does, since each finds out for itself whether it can have things signed."""
+    await _every(_SIGNER_ROUND, service.authority.watch_signers)
 
 
 async def keep_house(service: Service) -> None:

@@ -10,3 +10,5 @@ class Role(StrEnum):
     BRIDGE = "bridge"
     WEB = "web"
     WORKER = "worker"
+    SIGNER = "signer"
+    """Holds the authorities' keys and signs for the others; a process that does nothing else."""

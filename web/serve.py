@@ -6,7 +6,7 @@ import errno
 import fcntl
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from web.acts import ConsoleAct
 from web.app import make_app
 from web.data_folder import open_folder
 from web.errors import AddressRefused, FolderOffline, FolderServed, PortInUse
-from web.housekeeping import keep_house
+from web.housekeeping import keep_house, keep_watch
 from web.logs import set_up_logs
 from web.roles import Role
 from web.service import Service
@@ -60,8 +60,9 @@ async def serve_until(
             ports = running.enter_context(_web_ports(service))
         if roles & {Role.ALL, Role.BRIDGE}:
             await running.enter_async_context(_bridge(service))
+        await running.enter_async_context(_rounds(keep_watch(service)))
         if roles & {Role.ALL, Role.WORKER}:
-            await running.enter_async_context(_housekeeping(service))
+            await running.enter_async_context(_rounds(keep_house(service)))
         if roles & {Role.ALL, Role.WEB}:
             await running.enter_async_context(_web(service, *ports))
         _record(service, ConsoleAct.SERVICE_STARTED, roles)
@@ -189,8 +190,8 @@ async def _bridge(service: Service) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _housekeeping(service: Service) -> AsyncIterator[None]:
-    task = asyncio.create_task(keep_house(service))
+async def _rounds(rounds: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(rounds)
     try:
         yield
     finally:

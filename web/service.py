@@ -11,6 +11,7 @@ from pki.authority import Authority
 from pki.clock import utc_now
 from pki.keystore import KeyStore
 from pki.store import Store
+from pki.vault import Vault
 from web.accounts import Accounts
 from web.settings import Settings
 
@@ -35,11 +36,17 @@ class Service:
 
 
 def put_together(
-    folder: Path, settings: Settings, store: Store, keys: KeyStore, clock: Callable[[], datetime] = utc_now
+    folder: Path,
+    settings: Settings,
+    store: Store,
+    keys: KeyStore,
+    vault: Vault,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Service:
-    """Build the doors over an open database and key store."""
+    """Build the doors over an open database, the node's own keys, and the place of the authorities' keys."""
     trail = AuditTrail(keys.secret("audit"), settings.web.node)
-    authority = Authority(store, keys, trail, settings.pki, clock, checkpoint_file=checkpoint_path(folder, settings))
+    checkpoints = checkpoint_path(folder, settings)
+    authority = Authority(store, keys, trail, settings.pki, clock, vault, checkpoint_file=checkpoints)
     fleet = Fleet(
         store,
         trail,

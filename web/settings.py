@@ -16,12 +16,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from csms_bridge.settings import BridgeSettings
+from pki.custody import CustodySettings
 from pki.settings import PkiSettings
 from web.errors import SettingsWrong
 
 PREFIX = "VOLTWARD_"
 TOML_NAME = "voltward.toml"
 # Read by the command line itself: which service to call, and how much to say.
+_MAY_BE_EMPTY = {
+    "passphrase", "passphrase_file", "checkpoint_file", "authority_keys", "authority_passphrase",
+    "authority_passphrase_file", "pkcs11_module", "pkcs11_pin", "pkcs11_pin_file", "signer_socket", "signer_log",
+}  # fmt: skip
 _NOT_SETTINGS = {"URL", "TOKEN", "DEBUG"}
 
 
@@ -53,7 +58,9 @@ class WebSettings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-_SECTIONS: Mapping[str, type[BaseModel]] = {"pki": PkiSettings, "bridge": BridgeSettings, "web": WebSettings}
+_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "pki": PkiSettings, "custody": CustodySettings, "bridge": BridgeSettings, "web": WebSettings,
+}  # fmt: skip
 
 
 class Settings(BaseModel):
@@ -62,6 +69,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pki: PkiSettings
+    custody: CustodySettings
     bridge: BridgeSettings
     web: WebSettings
 
@@ -111,9 +119,9 @@ def _flat_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _parse(name: str, value: str) -> Any:
     """Environment variables are text: lists are separated by commas, ports may be `off`."""
-    if name == "hostnames":
+    if name in {"hostnames", "signer_users"}:
         return [part.strip() for part in value.split(",") if part.strip()]
-    if value == "" and name in {"passphrase", "passphrase_file", "checkpoint_file"}:
+    if value == "" and name in _MAY_BE_EMPTY:
         return None
     return _off(name, value)
 
