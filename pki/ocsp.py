@@ -1,108 +1,62 @@
 """Online certificate status (RFC 6960), answered by a delegated responder per authority.
 
-A request may ask for several certificates of one authority. A serial number we never issued is `unknown`, and so
-is everything of an authority that is not ours.
+A request may ask for several certificates of one authority. What an authority of ours never issued is `revoked` with
+the extended meaning (§2.2): a client that got `unknown` would ask a revocation list next, and that knows no forgeries.
+An intent that is still open is `unknown`, since it may come true. A request about nobody of ours is `unauthorized`,
+which costs no signature (RFC 5019 §2.2.3).
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from asn1crypto import core, ocsp
 from asn1crypto import x509 as asn1_x509
-from asn1crypto.algos import SignedDigestAlgorithm
-from asn1crypto.crl import CRLReason
 from sqlalchemy import select
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from pki.errors import SignerUnavailable
 from pki.hierarchy import AuthorityInfo
-from pki.keys import Signer
+from pki.ocsp_encoding import (
+    GOOD,
+    NEVER_ISSUED,
+    UNKNOWN,
+    Failure,
+    Responder,
+    Single,
+    Status,
+    failure,
+    response,
+    revoked,
+)
+from pki.ocsp_request import MalformedRequestError, Question, StatusRequest, read_status_request
 from pki.revocation import RevocationReason
 from pki.store import Store
-from pki.tables import CertificateRow, RevokedRow
+from pki.tables import CertificateRow, CrossCertificateRow, IntentRow, RevokedRow, SerialRow
 
 log = structlog.get_logger()
 
-_LONGEST_REQUEST = 65_536
-_MOST_CERTIFICATES = 100
-_NONCE = "nonce"
-_NONCE_OID = "1.3.6.1.5.5.7.48.1.2"
 _HASHES = ("sha1", "sha256", "sha384", "sha512")  # OCPP's CertificateHashDataType has the last three
+_RESPONDER_KEPT = timedelta(seconds=60)
+_AUTHORITIES_KEPT = timedelta(seconds=1)
 
 
-class MalformedRequestError(Exception):
-    """The octets are no OCSP request that we can answer."""
+@dataclass(frozen=True, slots=True, eq=False)
+class StatusAnswer:
+    """An OCSPResponse in DER. What may be kept and given out again says until when, and what it depends on."""
 
+    der: bytes
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+    serials: frozenset[str] = frozenset()  # the certificate's and the responder's, when it may be kept
+    shards: frozenset[tuple[str, int]] = frozenset()  # authority and shard of both
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One CertID of a request: hashes as raw bytes, the serial number as lower-case hex of even length."""
-
-    cert_id: ocsp.CertId
-    algorithm: str
-    name_hash: bytes
-    key_hash: bytes
-    serial: str
-
-
-@dataclass(frozen=True, slots=True)
-class StatusRequest:
-    """What was asked, and the nonce's octets to be echoed (RFC 8954)."""
-
-    questions: tuple[Question, ...]
-    nonce: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Responder:
-    """Who signs the answers of one authority."""
-
-    certificate: bytes  # DER
-    signer: Signer
-    not_after: datetime
-
-
-def read_status_request(der: bytes) -> StatusRequest:
-    """Raises MalformedRequestError for anything that is not a request of 1 to 100 certificates."""
-    if len(der) > _LONGEST_REQUEST:
-        raise MalformedRequestError("too long")
-    try:
-        request = ocsp.OCSPRequest.load(der, strict=True)["tbs_request"]
-        questions = tuple(_question(entry["req_cert"]) for entry in request["request_list"])
-        nonce = _nonce(request["request_extensions"])
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as fault:
-        raise MalformedRequestError(str(fault)) from fault
-    if not 1 <= len(questions) <= _MOST_CERTIFICATES:
-        raise MalformedRequestError(f"{len(questions)} certificates")
-    return StatusRequest(questions, nonce)
-
-
-def _question(cert_id: ocsp.CertId) -> Question:
-    digits = f"{cert_id['serial_number'].native:x}"
-    return Question(
-        cert_id=cert_id.copy(),
-        algorithm=cert_id["hash_algorithm"]["algorithm"].native,
-        name_hash=cert_id["issuer_name_hash"].native,
-        key_hash=cert_id["issuer_key_hash"].native,
-        serial=digits.zfill(len(digits) + len(digits) % 2),
-    )
-
-
-def _nonce(extensions: ocsp.TBSRequestExtensions) -> bytes | None:
-    if isinstance(extensions, core.Void):
-        return None
-    found: bytes | None = None
-    for extension in extensions:
-        if extension["extn_id"].native == _NONCE:
-            found = core.OctetString.load(extension["extn_value"].contents, strict=True).native
-            if not 1 <= len(found) <= 32:  # RFC 8954 §2.1
-                raise MalformedRequestError("the nonce has a wrong length")
-        elif extension["critical"].native:
-            raise MalformedRequestError("an extension is critical and unknown")
-    return found
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether it may be given out again: in the first half of its life."""
+        if not self.serials or self.this_update is None or self.next_update is None:
+            return False
+        return self.this_update <= now < self.this_update + (self.next_update - self.this_update) / 2
 
 
 class OcspResponder:
@@ -114,116 +68,127 @@ class OcspResponder:
         authorities: Callable[[], list[AuthorityInfo]],
         responder: Callable[[str, datetime], Responder],
         validity: timedelta,
-        default_authority: str,
     ) -> None:
         self._store = store
         self._authorities = authorities
-        self._responder = responder
+        self._find_responder = responder
         self._validity = validity
-        self._default = default_authority
+        self._responders: dict[str, tuple[Responder, datetime]] = {}
+        self._issuers: dict[tuple[str, bytes, bytes], AuthorityInfo] = {}
+        self._issuers_read: datetime | None = None
 
-    def answer(self, der: bytes, now: datetime) -> bytes:
-        """An OCSPResponse in DER, whatever came in; never raises."""
+    def answer(self, der: bytes, now: datetime) -> StatusAnswer:
+        """An OCSPResponse, whatever came in; never raises."""
         try:
             return self._answer(read_status_request(der), now.replace(microsecond=0))
         except MalformedRequestError:
-            return _failure("malformed_request")
+            return StatusAnswer(failure(Failure.MALFORMED_REQUEST))
         except SignerUnavailable:
             log.warning("ocsp_signer_unavailable")
-            return _failure("try_later")
+            return StatusAnswer(failure(Failure.TRY_LATER))
         except Exception:
             log.exception("ocsp_failed")
-            return _failure("internal_error")
+            return StatusAnswer(failure(Failure.INTERNAL_ERROR))
 
-    def _answer(self, request: StatusRequest, now: datetime) -> bytes:
-        named = [self._authority(question) for question in request.questions]
+    def forget_responders(self) -> None:
+        """Look again who signs, with the next answer: one of them may have been revoked."""
+        self._responders.clear()
+
+    def _answer(self, request: StatusRequest, now: datetime) -> StatusAnswer:
+        named = [self._authority(question, now) for question in request.questions]
         # One response has one signer. What belongs to other authorities is answered `unknown`, RFC 6960 §2.2.
-        signing = next((name for name in named if name is not None), self._default)
-        responder = self._responder(signing, now)
-        next_update = min(now + self._validity, responder.not_after)
-        responses = [
-            {
-                "cert_id": question.cert_id,
-                "cert_status": self._status(question.serial, name) if name == signing else _unknown(),
-                "this_update": now,
-                "next_update": next_update,
-            }
-            for question, name in zip(request.questions, named, strict=True)
-        ]
-        return _response(responder, responses, request.nonce, now)
-
-    def _authority(self, question: Question) -> str | None:
-        """Which authority of ours the CertID names (RFC 6960 §4.1.1)."""
-        if question.algorithm not in _HASHES:
-            return None
-        for info in self._authorities():
-            if _issuer_hashes(info.der, question.algorithm) == (question.name_hash, question.key_hash):
-                return info.name
-        return None
-
-    def _status(self, serial: str, authority: str) -> ocsp.CertStatus:
-        """Revoked rows count first: they also name serial numbers whose certificate was never recorded."""
+        signing = next((info for info in named if info is not None), None)
+        if signing is None:
+            return StatusAnswer(failure(Failure.UNAUTHORIZED))
         with self._store.reading() as session:
-            revoked = session.get(RevokedRow, serial)
-            if revoked is not None and revoked.authority == authority:
-                return _revoked(revoked)
-            ours = (col(CertificateRow.serial) == serial, col(CertificateRow.authority) == authority)
-            known = session.execute(select(col(CertificateRow.id)).where(*ours)).first()
-        return ocsp.CertStatus(name="good", value=core.Null()) if known else _unknown()
+            found = [
+                _status(session, question.serial, signing.name)
+                if info is not None and info.name == signing.name
+                else (UNKNOWN, None)
+                for question, info in zip(request.questions, named, strict=True)
+            ]
+        return self._signed(request, signing, found, now)
+
+    def _signed(
+        self,
+        request: StatusRequest,
+        signing: AuthorityInfo,
+        found: Sequence[tuple[Status, int | None]],
+        now: datetime,
+    ) -> StatusAnswer:
+        responder = self._responder(signing.name, now)
+        next_update = min(now + self._validity, responder.not_after)
+        singles = [
+            Single(question.cert_id, status) for question, (status, _) in zip(request.questions, found, strict=True)
+        ]
+        der = response(responder, singles, request.nonce, now, next_update)
+        shard = found[0][1]
+        if request.nonce is not None or len(found) > 1 or shard is None:
+            return StatusAnswer(der)
+        responder_shard = int(responder.serial, 16) % signing.crl_shards
+        return StatusAnswer(
+            der,
+            now,
+            next_update,
+            frozenset({request.questions[0].serial, responder.serial}),
+            frozenset({(signing.name, shard), (signing.name, responder_shard)}),
+        )
+
+    def _responder(self, authority: str, now: datetime) -> Responder:
+        kept = self._responders.get(authority)
+        if kept is not None and kept[1] <= now < kept[1] + _RESPONDER_KEPT:
+            return kept[0]
+        responder = self._find_responder(authority, now)
+        self._responders[authority] = (responder, now)
+        return responder
+
+    def _authority(self, question: Question, now: datetime) -> AuthorityInfo | None:
+        """Which authority of ours the CertID names (RFC 6960 §4.1.1)."""
+        named = (question.algorithm, question.name_hash, question.key_hash)
+        if named not in self._issuers and not self._knows_all(now):
+            self._issuers = {
+                (algorithm, *_issuer_hashes(info.der, algorithm)): info
+                for info in self._authorities()
+                for algorithm in _HASHES
+            }
+            self._issuers_read = now
+        return self._issuers.get(named)
+
+    def _knows_all(self, now: datetime) -> bool:
+        """Whether the authorities were read just now; strangers must not have them read all the time."""
+        return self._issuers_read is not None and self._issuers_read <= now < self._issuers_read + _AUTHORITIES_KEPT
 
 
-_hash_cache: dict[tuple[bytes, str], tuple[bytes, bytes]] = {}
+def _status(session: Session, serial: str, authority: str) -> tuple[Status, int | None]:
+    """The status, and for a certificate on record its CRL shard.
+
+    Revoked rows count first: they also name serial numbers whose certificate was never recorded.
+    """
+    row = session.get(RevokedRow, serial)
+    if row is not None and row.authority == authority:
+        return revoked(row.revoked_at, RevocationReason(row.reason)), row.shard
+    ours = (col(CertificateRow.serial) == serial, col(CertificateRow.authority) == authority)
+    shard = session.execute(select(col(CertificateRow.crl_shard)).where(*ours)).scalar()
+    if shard is not None:
+        return GOOD, shard
+    return _unrecorded(session, serial, authority), None
+
+
+def _unrecorded(session: Session, serial: str, authority: str) -> Status:
+    cross = session.get(CrossCertificateRow, serial)
+    if cross is not None and cross.issuer == authority:
+        return GOOD
+    intended = (
+        select(col(IntentRow.serial))
+        .join(SerialRow, col(SerialRow.serial) == col(IntentRow.serial))
+        .where(col(IntentRow.serial) == serial, col(SerialRow.authority) == authority)
+    )
+    return NEVER_ISSUED if session.execute(intended).first() is None else UNKNOWN
 
 
 def _issuer_hashes(der: bytes, algorithm: str) -> tuple[bytes, bytes]:
     """The hashes of an issuer's name (whole DER) and key (bit string without its first octet)."""
-    key = (der, algorithm)
-    if key not in _hash_cache:
-        certificate = asn1_x509.Certificate.load(der)
-        name = certificate.subject.dump()
-        bits = certificate.public_key["public_key"].contents[1:]
-        digests = [hashlib.new(algorithm, part, usedforsecurity=False).digest() for part in (name, bits)]
-        _hash_cache[key] = (digests[0], digests[1])
-    return _hash_cache[key]
-
-
-def _unknown() -> ocsp.CertStatus:
-    return ocsp.CertStatus(name="unknown", value=core.Null())
-
-
-def _revoked(row: RevokedRow) -> ocsp.CertStatus:
-    information: dict[str, object] = {"revocation_time": row.revoked_at.replace(microsecond=0)}
-    reason = RevocationReason(row.reason)
-    if reason is not RevocationReason.UNSPECIFIED:
-        information["revocation_reason"] = CRLReason(reason.number)
-    return ocsp.CertStatus(name="revoked", value=information)
-
-
-def _response(responder: Responder, responses: list[dict[str, object]], nonce: bytes | None, now: datetime) -> bytes:
-    certificate = asn1_x509.Certificate.load(responder.certificate)
-    data: dict[str, object] = {
-        "responder_id": ocsp.ResponderId(name="by_key", value=certificate.public_key.sha1),
-        "produced_at": now,
-        "responses": responses,
-    }
-    if nonce is not None:
-        value = core.ParsableOctetString(core.OctetString(nonce).dump())
-        data["response_extensions"] = [{"extn_id": _NONCE_OID, "critical": False, "extn_value": value}]
-    to_be_signed = ocsp.ResponseData(data)
-    basic = ocsp.BasicOCSPResponse(
-        {
-            "tbs_response_data": to_be_signed,
-            "signature_algorithm": SignedDigestAlgorithm.load(responder.signer.algorithm.identifier),
-            "signature": responder.signer.sign(to_be_signed.dump()),
-            "certs": [certificate],
-        }
-    )
-    body = {"response_type": "basic_ocsp_response", "response": core.ParsableOctetString(basic.dump())}
-    answer = ocsp.OCSPResponse({"response_status": "successful", "response_bytes": body})
-    encoded: bytes = answer.dump()
-    return encoded
-
-
-def _failure(status: str) -> bytes:
-    encoded: bytes = ocsp.OCSPResponse({"response_status": status}).dump()
-    return encoded
+    certificate = asn1_x509.Certificate.load(der)
+    parts = (certificate.subject.dump(), certificate.public_key["public_key"].contents[1:])
+    name, key = (hashlib.new(algorithm, part, usedforsecurity=False).digest() for part in parts)
+    return name, key

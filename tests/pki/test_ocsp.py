@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import core, ocsp
@@ -12,13 +12,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as x509_ocsp
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pkilint import loader, pkix
+from pkilint.pkix import extension, name
+from pkilint.pkix import ocsp as pkilint_ocsp
+from pkilint.validation import ValidationFindingSeverity
 from structlog.testing import capture_logs
 
 from pki.authority import Authority, Certificate
 from pki.keys import check_key_strength, verify_signature
-from pki.ocsp import MalformedRequestError, read_status_request
+from pki.ocsp_request import MalformedRequestError, read_status_request
 from pki.revocation import RevocationReason
 from tests.pki.conftest import Room, openssl
 from tests.pki.test_issuance import WatchedKeys
@@ -129,23 +133,45 @@ def test_every_hash_that_ocpp_uses_is_understood(room: Room, algorithm: str) -> 
     assert answer.certificate_status is STATUS.GOOD
 
 
-def test_a_serial_number_never_issued_is_unknown(room: Room) -> None:
-    answer = ask(room.authority, several(cert_id(room, "stations", 0x1234)))
-    assert answer.certificate_status is STATUS.UNKNOWN
+def assert_never_issued(answer: x509_ocsp.OCSPResponse) -> None:
+    """RFC 6960 §2.2: revoked since 1970, on hold, and the extension that says how it is meant (§4.4.8)."""
+    single = next(iter(answer.responses))
+    assert single.certificate_status is STATUS.REVOKED
+    assert single.revocation_time_utc == datetime(1970, 1, 1, tzinfo=UTC)
+    assert single.revocation_reason is x509.ReasonFlags.certificate_hold
+    (extension,) = answer.extensions
+    assert (extension.oid.dotted_string, extension.critical) == ("1.3.6.1.5.5.7.48.1.9", False)
 
 
-def test_a_serial_number_of_another_authority_is_unknown(room: Room) -> None:
+def test_a_serial_number_never_issued_is_revoked_in_the_extended_sense(room: Room) -> None:
+    assert_never_issued(ask(room.authority, several(cert_id(room, "stations", 0x1234))))
+
+
+def test_a_serial_number_of_another_authority_was_never_issued_by_this_one(room: Room) -> None:
     serial = int(room.issue().serial, 16)
-    answer = ask(room.authority, several(cert_id(room, "csms", serial)))
-    assert answer.certificate_status is STATUS.UNKNOWN
+    assert_never_issued(ask(room.authority, several(cert_id(room, "csms", serial))))
 
 
-def test_a_foreign_issuer_is_unknown(room: Room) -> None:
+def test_what_was_issued_never_has_the_extended_sense(room: Room) -> None:
+    certificate = room.issue()
+    room.authority.revoke(certificate.serial, RevocationReason.CERTIFICATE_HOLD, "user:admin")
+    assert len(ask(room.authority, request_for(room, certificate)).extensions) == 0
+
+
+def test_for_a_foreign_issuer_we_have_no_authority(room: Room) -> None:
+    """RFC 6960 §2.3, RFC 5019 §2.2.3: no signature is spent on strangers."""
     foreign = cert_id(room, "stations", 0x1234)
     foreign["issuer_key_hash"] = secrets.token_bytes(32)
     answer = ask(room.authority, several(foreign))
-    assert answer.response_status is x509_ocsp.OCSPResponseStatus.SUCCESSFUL
-    assert answer.certificate_status is STATUS.UNKNOWN
+    assert answer.response_status is x509_ocsp.OCSPResponseStatus.UNAUTHORIZED
+
+
+def test_a_foreign_issuer_beside_one_of_ours_is_unknown(room: Room) -> None:
+    foreign = cert_id(room, "stations", 0x1234)
+    foreign["issuer_key_hash"] = secrets.token_bytes(32)
+    ours = cert_id(room, "stations", int(room.issue().serial, 16))
+    answers = ask(room.authority, several(foreign, ours)).responses
+    assert [answer.certificate_status for answer in answers] == [STATUS.UNKNOWN, STATUS.GOOD]
 
 
 def test_several_certificates_in_one_request(room: Room) -> None:
@@ -154,7 +180,7 @@ def test_several_certificates_in_one_request(room: Room) -> None:
     room.authority.revoke(bad.serial, RevocationReason.SUPERSEDED, "user:admin")
     ids = [cert_id(room, "stations", int(serial, 16)) for serial in (good.serial, bad.serial, "77")]
     answers = list(ask(room.authority, several(*ids)).responses)
-    expected = [STATUS.GOOD, STATUS.REVOKED, STATUS.UNKNOWN]
+    expected = [STATUS.GOOD, STATUS.REVOKED, STATUS.REVOKED]
     assert [answer.certificate_status for answer in answers] == expected
     assert answers[1].serial_number == int(bad.serial, 16)
 
@@ -170,16 +196,16 @@ def test_certificates_of_two_authorities_are_answered_by_the_first(room: Room) -
     assert alone.certificate_status is STATUS.GOOD
 
 
-@pytest.mark.parametrize("length", [1, 16, 32])
+@pytest.mark.parametrize("length", [1, 16, 32, 128])
 def test_a_nonce_is_echoed(room: Room, length: int) -> None:
-    """RFC 8954 §2.1."""
+    """RFC 9654 §2.1."""
     nonce = secrets.token_bytes(length)
-    answer = ask(room.authority, several(cert_id(room, "stations", 1), nonce=nonce))
+    answer = ask(room.authority, several(cert_id(room, "stations", int(room.issue().serial, 16)), nonce=nonce))
     assert answer.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce == nonce
 
 
 def test_no_nonce_is_added_unasked(room: Room) -> None:
-    answer = ask(room.authority, several(cert_id(room, "stations", 1)))
+    answer = ask(room.authority, request_for(room, room.issue()))
     assert len(answer.extensions) == 0
 
 
@@ -238,7 +264,7 @@ def test_requests_that_go_too_far_are_malformed(room: Room) -> None:
         several(*[one] * 101),
         several(),
         several(one, nonce=b""),
-        several(one, nonce=bytes(33)),
+        several(one, nonce=bytes(129)),
         several(one, odd=True),
     ]
     for request in too_far:
@@ -277,3 +303,60 @@ def test_what_was_abandoned_is_revoked_although_it_was_never_recorded(room: Room
     room.clock.advance(timedelta(minutes=11))
     room.authority.refresh_crls()
     assert ask(room.authority, request).certificate_status is STATUS.REVOKED
+
+
+def lint_response(der: bytes) -> list[str]:
+    decoders = [
+        pkilint_ocsp.create_response_decoder(),
+        pkix.create_attribute_decoder(name.ATTRIBUTE_TYPE_MAPPINGS),
+        pkix.create_extension_decoder(extension.EXTENSION_MAPPINGS),
+    ]
+    linter = pkilint_ocsp.create_pkix_ocsp_response_validator_container(decoders, [])
+    document = loader.RFC6960OCSPResponseDocumentLoader().load_document(der, "answer")
+    return [
+        found.finding.code
+        for result in linter.validate(document.root)
+        for found in result.finding_descriptions
+        if found.finding.severity <= ValidationFindingSeverity.NOTICE
+    ]
+
+
+@pytest.mark.parametrize("reason", [None, *RevocationReason])
+def test_pkilint_finds_nothing_in_an_answer(room: Room, reason: RevocationReason | None) -> None:
+    certificate = room.issue()
+    if reason is not None:
+        room.authority.revoke(certificate.serial, reason, "user:admin")
+    assert lint_response(room.authority.answer_ocsp(request_for(room, certificate))) == []
+
+
+def test_pkilint_finds_nothing_in_odd_answers(room: Room) -> None:
+    serial = int(room.issue().serial, 16)
+    odd = [
+        several(cert_id(room, "stations", 0x1234)),
+        several(cert_id(room, "stations", serial), cert_id(room, "root", 5), nonce=bytes(range(32))),
+        several(cert_id(room, "stations-rsa", 0x1234, "sha1")),
+    ]
+    for request in odd:
+        assert lint_response(room.authority.answer_ocsp(request)) == []
+
+
+def test_pkilint_would_find_something(room: Room) -> None:
+    answer = ocsp.OCSPResponse.load(room.authority.answer_ocsp(request_for(room, room.issue())))
+    single = answer.basic_ocsp_response["tbs_response_data"]["responses"][0]
+    moved = single["this_update"].native + timedelta(days=900)
+    old, new = (f"{moment:%Y%m%d%H%M%SZ}".encode() for moment in (single["next_update"].native, moved))
+    assert lint_response(answer.dump().replace(new, old)) == []
+    assert lint_response(answer.dump().replace(old, b"19990101000000Z")) != []
+
+
+@given(
+    st.lists(st.integers(0, 2**159), min_size=1, max_size=5), st.one_of(st.none(), st.binary(min_size=1, max_size=128))
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_another_parser_reads_what_was_asked(room: Room, numbers: list[int], nonce: bytes | None) -> None:
+    ids = [cert_id(room, "stations", number) for number in numbers]
+    body = ocsp.OCSPResponse.load(room.authority.answer_ocsp(several(*ids, nonce=nonce)), strict=True)
+    data = body.basic_ocsp_response["tbs_response_data"]
+    assert [single["cert_id"].dump() for single in data["responses"]] == [one.dump() for one in ids]
+    assert data["response_extensions"].native[-1]["extn_id"] == "extended_revoke"
+    assert (body.nonce_value.native if body.nonce_value else None) == nonce
