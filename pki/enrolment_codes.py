@@ -23,7 +23,6 @@ from pki.store import Store, hold_lock
 from pki.tables import EnrolmentCodeRow
 from pki.typed_codes import new_code, read_code
 
-USUAL_LIFE = timedelta(days=7)
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=366)
 _CLAIM = timedelta(minutes=1)  # longer than a signer takes
 _ASK_AGAIN = 2  # seconds

@@ -16,6 +16,8 @@ from web.api import (
     authorities,
     ceremonies,
     certificates,
+    crls,
+    enrolment_codes,
     events,
     firmware,
     keys,
@@ -34,7 +36,7 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, walks, certificates, keys, authorities, ceremonies, anchors, firmware,
+    overview, reports, stations, walks, certificates, enrolment_codes, keys, authorities, crls, ceremonies, anchors, firmware,
     events, alarms, audit, accounts, stream,
 )  # fmt: skip
 

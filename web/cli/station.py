@@ -8,11 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
+from web.cli import enrolment_code
 from web.cli.client import Data, segment, service
 from web.cli.failures import WrongUse
 from web.cli.output import Json, say, show_fields, show_json, show_list, show_table, wants_json
 
 app = typer.Typer(help="Register stations, look at them, remove them.", no_args_is_help=True)
+app.command("code")(enrolment_code.make)
+app.command("codes")(enrolment_code.list_codes)
+app.command("withdraw-code")(enrolment_code.withdraw)
 
 _COLUMNS = ("id", "serial", "ocpp_version", "profile", "wanted_profile", "online", "hold", "last_seen")
 _CSV_COLUMNS = ("id", "serial", "ocpp_version", "profile", "password", "site", "tags")

@@ -22,6 +22,7 @@ router = APIRouter(prefix="/stations", include_in_schema=False)
 _PAGE = 50
 _MESSAGES = 30
 _CERTIFICATES = 20
+_CODES = 5
 _LINES = 25
 
 
@@ -126,6 +127,7 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         station=posture.station,
         moving=Moving.of(walk) if walk else None,
         certificates=certificates,
+        codes=doors.fleet.enrolment_codes(station=station_id, only_open=True, limit=_CODES),
         timeline=doors.fleet.timeline(station_id, limit=_LINES),
         messages=doors.fleet.messages(station_id, limit=_MESSAGES),
         dial=_dial(doors, station_id),
