@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= voltward-demo
+FUZZ_SECONDS ?= 60
 # Two workers: the tests wait for sockets more than they compute. One file stays in one worker.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: install demo test check format lock clean
+.PHONY: install demo test check fuzz format lock clean
 
 install: $(VENV)/installed
 
@@ -32,6 +33,10 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(PYTEST) -m "not end_to_end and not slow"
+
+# Feeds damaged input to everything that reads octets from outside; what it finds lies in fuzz-findings/.
+fuzz: install
+	nice $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 format: install
 	$(BIN)/ruff format .

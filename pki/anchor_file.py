@@ -3,21 +3,14 @@
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 
 from pki.errors import AnchorRefused, CsrRejected
+from pki.foreign_certificates import UNREADABLE
 from pki.keys import check_key_strength
 
 LONGEST = 64 * 1024
 _PEM = b"-----BEGIN CERTIFICATE-----"
-# The parser is lazy: a broken name, key or extension shows when it is asked for.
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
 
 
 def read_root(content: bytes, now: datetime) -> x509.Certificate:
@@ -26,7 +19,7 @@ def read_root(content: bytes, now: datetime) -> x509.Certificate:
     try:
         _check_is_root(certificate)
         end = certificate.not_valid_after_utc
-    except _UNREADABLE as fault:
+    except UNREADABLE as fault:
         raise AnchorRefused("unreadable", f"the certificate cannot be read: {fault}") from None
     if now > end:
         raise AnchorRefused("expired", f"the root ended on {end:%Y-%m-%d}")
@@ -41,7 +34,7 @@ def _one_certificate(content: bytes) -> x509.Certificate:
         raise AnchorRefused("several", sentence, "Give the root alone; stations send what stands between.")
     try:
         return (x509.load_pem_x509_certificate if _PEM in content else x509.load_der_x509_certificate)(content)
-    except ValueError:
+    except UNREADABLE:
         raise AnchorRefused("unreadable", "the file is not a certificate in PEM or DER") from None
 
 

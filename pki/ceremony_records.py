@@ -21,6 +21,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pki.errors import CsrRejected, RecordRefused, UnknownCeremony
+from pki.foreign_certificates import UNREADABLE
 from pki.keys import Signer, check_key_strength, verify_signature
 from pki.store import Store
 from pki.tables import CeremonyRow
@@ -142,7 +143,7 @@ def _signatory(name: str, pem: str, signature: Signature, statement: str) -> Sig
         key = check_key_strength(certificate.public_key())
         octets = b64decode(signature.signature, validate=True)
         is_good = verify_signature(key, octets, statement.encode("utf-8", "surrogatepass"))
-    except (ValueError, NotBase64, CsrRejected, KeyError):
+    except (*UNREADABLE, NotBase64, CsrRejected, KeyError):
         raise RecordRefused(f"the certificate or the signature of {name!r} cannot be read") from None
     if not is_good:
         raise RecordRefused(f"the signature of {name!r} does not fit: the record was changed")

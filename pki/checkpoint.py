@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki.audit_chain import canonical
+from pki.foreign_certificates import UNREADABLE
 from pki.profiles import ExtendedUse
 
 FORMAT = "voltward-checkpoint/1"
@@ -163,7 +164,7 @@ def _trusted(certificates_pem: str, roots: tuple[x509.Certificate, ...]) -> x509
         _climb(leaf, above, roots)
     except NoCheckpoint:
         raise
-    except (ValueError, TypeError, x509.ExtensionNotFound):
+    except (*UNREADABLE, x509.ExtensionNotFound):
         raise NoCheckpoint("its certificate cannot be read") from None
     return leaf
 
@@ -185,7 +186,7 @@ def _climb(leaf: x509.Certificate, above: Sequence[x509.Certificate], roots: Seq
 def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

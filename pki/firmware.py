@@ -23,6 +23,7 @@ from pki.audit import AuditTrail, PkiAct
 from pki.certificates import pem_of
 from pki.credentials import Credential, Credentials
 from pki.errors import FirmwareRefused, MisSigned, UnknownFirmware
+from pki.foreign_certificates import UNREADABLE
 from pki.keys import SignatureScheme, padding_of
 from pki.store import Store, hold_lock
 from pki.tables import FirmwareRow
@@ -97,8 +98,8 @@ def verify_firmware(
     """
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    except ValueError:
-        return Verdict(("the signing certificate is not PEM",))
+    except UNREADABLE:
+        return Verdict(("the signing certificate cannot be read as PEM",))
     faults = []
     if not _is_signature(certificate, digest, signature, scheme):
         faults.append(f"the signature does not verify by {scheme}")
@@ -112,16 +113,16 @@ def verify_firmware(
 
 
 def _is_signature(certificate: x509.Certificate, digest: bytes, signature: bytes, scheme: SignatureScheme) -> bool:
-    key = certificate.public_key()
     prehashed = utils.Prehashed(hashes.SHA256())
     try:
+        key = certificate.public_key()
         if isinstance(key, ec.EllipticCurvePublicKey) and scheme is SignatureScheme.ECDSA_SHA256:
             key.verify(signature, digest, ec.ECDSA(prehashed))
         elif isinstance(key, rsa.RSAPublicKey) and scheme is not SignatureScheme.ECDSA_SHA256:
             key.verify(signature, digest, padding_of(scheme), prehashed)
         else:
             return False
-    except (InvalidSignature, ValueError):  # ValueError: the digest has not 32 bytes
+    except (InvalidSignature, *UNREADABLE):  # ValueError: the digest has not 32 bytes
         return False
     return True
 
@@ -131,14 +132,14 @@ def _may_sign(certificate: x509.Certificate) -> bool:
         return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
     except x509.ExtensionNotFound:
         return True
-    except ValueError:  # an extension that cannot be read
+    except UNREADABLE:
         return False
 
 
 def _issued(root: x509.Certificate, certificate: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(root)
-    except (ValueError, TypeError, InvalidSignature):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

@@ -1,10 +1,10 @@
 """Which key a PEM file is about, whatever kind of file somebody has at hand."""
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from pki.csr import read_request
+from pki.foreign_certificates import UNREADABLE
 from pki.keys import check_key_strength, spki_sha256
 from pki.refusals import Refusal
 
@@ -19,6 +19,6 @@ def fingerprint_in(pem: str) -> str:
             return spki_sha256(check_key_strength(x509.load_pem_x509_certificate(pem.encode()).public_key()))
         if "-----BEGIN PUBLIC KEY-----" in pem:
             return spki_sha256(check_key_strength(load_pem_public_key(pem.encode())))
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise Refusal.NOT_PEM.because("the certificate or public key cannot be read") from None
     return read_request(pem).spki_sha256

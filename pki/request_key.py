@@ -43,7 +43,7 @@ def read_public_key(spki: bytes) -> PublicKey:
 def _check_encoding(spki: bytes) -> bool:
     """Whether it is a point on a named curve. Raises NotDerError, CsrRejected."""
     algorithm, bits = parts(inside(spki, 0x30), 0x30, 0x03)
-    kind, *parameters = [whole for _, _, whole in elements(inside(algorithm, 0x30))]
+    kind, *parameters = [whole for _, _, whole in elements(inside(algorithm, 0x30))] or [b""]
     if kind == _EC:
         _check_curve(parameters)
         _check_point_form(whole_octets(bits))

@@ -123,12 +123,13 @@ def _verify_export(export_file: Path | None, ca: Path | None) -> dict[str, Any]:
     from cryptography import x509
 
     from pki.export_verifier import verify_export
+    from pki.foreign_certificates import UNREADABLE
 
     if export_file is None or ca is None:
         raise WrongUse("--export and --ca go together", "Give the file of `audit export`, and the root certificate.")
     try:
         roots = tuple(x509.load_pem_x509_certificates(read_text(ca).encode()))
-    except ValueError:
+    except UNREADABLE:
         raise WrongUse(f"{ca} holds no certificate in PEM") from None
     try:
         with export_file.open("rb") as file:

@@ -178,9 +178,11 @@ def _demand(path: Path, signed: set[str]) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
+    from pki.foreign_certificates import UNREADABLE
+
     try:
         certificate = x509.load_pem_x509_certificate(read_bytes(path))
-    except ValueError:
+    except UNREADABLE:
         raise WrongUse(f"{path} is not a certificate in PEM") from None
     if hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest() not in signed:
         raise WrongUse(f"the record is not signed by {plain(certificate.subject.rfc4514_string())}")

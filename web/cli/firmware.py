@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from pki.clock import utc_now
+from pki.foreign_certificates import UNREADABLE
 from pki.keys import SignatureScheme
 from web.cli.client import Data, segment, service
 from web.cli.failures import CommandFailed, WrongUse
@@ -133,7 +134,7 @@ def _roots(path: Path | None) -> Sequence[x509.Certificate]:
         return ()
     try:
         return x509.load_pem_x509_certificates(read_bytes(path))
-    except ValueError:
+    except UNREADABLE:
         raise WrongUse(f"{path} holds no certificate in PEM") from None
 
 

@@ -177,6 +177,7 @@ KEYS = [
         ),
     ),
     Case("a key that is empty", "bad-key", lambda: of_key(sequence())),
+    Case("a key without an algorithm", "key-type", lambda: of_key(sequence(sequence(), bit_string(b"")))),
     Case("a DSA key", "key-type", lambda: of_key(spki_of(dsa.generate_private_key(2048)))),
     Case("an Ed25519 key", "key-type", lambda: of_key(spki_of(ed25519.Ed25519PrivateKey.generate()))),
     Case("an X25519 key, which cannot sign", "key-type", lambda: of_key(spki_of(x25519.X25519PrivateKey.generate()))),
