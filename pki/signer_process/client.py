@@ -69,6 +69,9 @@ class ProcessVault:
         for connection in idle:
             connection.close()
 
+    def __del__(self) -> None:
+        self.close()
+
     def ask(self, request: Message) -> Message:
         """The answer to a request; raises the error that it names, or VaultUnavailable.
 

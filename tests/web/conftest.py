@@ -26,7 +26,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> NewFolder:
     """The folder that the others are copied from; RSA keys take seconds to make."""
     folder = tmp_path_factory.mktemp("template") / "data"
     made = make_folder(folder, "Test Operator", ["csms.example.org", "localhost"], ENVIRONMENT)
-    _make_cheap(folder / "keys")
+    for keys in (folder / "keys", folder / "keys" / "authorities"):
+        _make_cheap(keys)
     return made
 
 
