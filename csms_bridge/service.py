@@ -43,7 +43,7 @@ class Bridge:
         self._sessions: dict[str, Session] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._context: ssl.SSLContext | None = None
-        self._serials: tuple[str, ...] = ()
+        self._shown: tuple[str, ...] = ()
         self._anchors: list[x509.Certificate] = []
         self._looked = fleet.desk.clock()
         desk = fleet.desk
@@ -87,11 +87,11 @@ class Bridge:
 
     async def _renew_server_certificates(self) -> None:
         credentials = await asyncio.to_thread(self._authority.server_credentials)
-        serials = tuple(credential.serial for credential in credentials)
-        if serials != self._serials:
+        shown = tuple(credential.chain_pem for credential in credentials)
+        if shown != self._shown:
             await self._take_up(credentials, await asyncio.to_thread(self._authority.trust_anchors))
-            self._serials = serials
-            log.info("server_certificates_in_use", serials=serials)
+            self._shown = shown
+            log.info("server_certificates_in_use", serials=[credential.serial for credential in credentials])
 
     async def _renew_trust(self) -> None:
         """An anchor or an authority that came or went, by whichever process: the next handshake knows."""

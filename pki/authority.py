@@ -27,7 +27,7 @@ from pki.credentials import Credential, Credentials, ServerCredential, Slot
 from pki.crl import CrlPublisher, PublishedCrl
 from pki.crl_status import CrlStatus
 from pki.crl_watch import CrlWatch
-from pki.cross_certificates import CrossCertificates
+from pki.cross_certificates import CrossCertificate, CrossCertificates
 from pki.csr import CertificateRequest, read_request
 from pki.default_hierarchy import DEFAULT_HIERARCHY
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, PostVacant, UnknownAuthority
@@ -38,6 +38,7 @@ from pki.full_lint import full_lint
 from pki.hierarchy import AuthorityInfo, AuthorityKind, Custody, Hierarchy, HierarchyName
 from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
+from pki.key_proofs import KeyProof, prove_keys
 from pki.key_rights import check_key_is_free
 from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme, spki_of
 from pki.keystore import KeyStore
@@ -121,8 +122,8 @@ class Authority:
         self._hierarchy = Hierarchy(store)
         self.chains = ChainChoices(store, trail, self._hierarchy, settings, clock)
         self._decisions = Decisions(settings, self._hierarchy, self.chains.wished_length)
-        crosses = CrossCertificates(store, trail, self._desk, self._hierarchy, settings)
-        self._ceremony = Ceremony(store, self._keys, trail, self._desk, self._hierarchy, settings, crosses)
+        self._crosses = CrossCertificates(store, trail, self._desk, self._hierarchy, settings)
+        self._ceremony = Ceremony(store, self._keys, trail, self._desk, self._hierarchy, settings, self._crosses)
         self._certificates = Certificates(store, self.chains.above)
         self._search = CertificateSearch(store, self.chains.above)
         self._forecasts = Forecasts(store)
@@ -205,6 +206,16 @@ class Authority:
     def watch_signers(self) -> None:
         """To be called every few seconds: raises and settles the alarms about keys that cannot sign."""
         self._signer_watch.round()
+
+    def cross_certify(
+        self, authority: str, issuer: str, by: str, validity: timedelta | None = None
+    ) -> CrossCertificate:
+        """Have `issuer` certify the key of `authority` (RFC 5280 §3.2). Raises UnknownAuthority, CrossRefused."""
+        return self._crosses.make(authority, issuer, by, self._clock(), validity)
+
+    def cross_certificates(self) -> list[CrossCertificate]:
+        """All of them, the newest first."""
+        return self._crosses.all(self._clock())
 
     def trust_anchors(self) -> list[x509.Certificate]:
         """What a client's chain is checked against: the operator's authorities and the bootstrap anchors."""
@@ -450,10 +461,14 @@ class Authority:
         """To be called every minute or so: a checkpoint when it is time for one."""
         self.checkpoints.keep(self._clock(), self.settings.checkpoint_every)
 
-    def verify_audit(self) -> Verdict:
-        """Verify chains, checkpoints and the checkpoint file."""
+    def verify_audit(self, file: CheckpointFile | None = None) -> Verdict:
+        """Verify chains, checkpoints and the checkpoint file (another one than the service's when given)."""
         with self._store.reading() as session:
-            return verify_trail(session, self.trail.key, self.audit_roots(), self.checkpoints.file)
+            return verify_trail(session, self.trail.key, self.audit_roots(), file or self.checkpoints.file)
+
+    def prove_keys(self, keys: Vault) -> list[KeyProof]:
+        """Have each authority whose key lies in `keys` sign a revocation list that nobody will see."""
+        return prove_keys(self._hierarchy, keys, self._clock())
 
     def audit_roots(self) -> tuple[x509.Certificate, ...]:
         """The roots that checkpoints' certificates lead to."""

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -32,6 +33,9 @@ from pki.settings import PkiSettings
 from pki.store import Store, hold_lock
 from pki.tables import AuthorityRow, CrlRow
 from pki.vault import Vault
+
+
+Along: TypeAlias = Callable[[Session, CeremonyRecord], Sequence[Entry]]
 
 
 class Ceremony:
@@ -79,11 +83,18 @@ class Ceremony:
             raise CeremonyRefused(findings)
         return preview
 
-    def hold(self, plan: CeremonyPlan, by: str, now: datetime, agreed: str | None = None) -> CeremonyRecord | None:
+    def hold(
+        self,
+        plan: CeremonyPlan,
+        by: str,
+        now: datetime,
+        agreed: str | None = None,
+        along: Along = lambda _session, _record: (),
+    ) -> CeremonyRecord | None:
         """Make what is missing; all of it appears at once, or nothing does. None when there is nothing to do.
 
-        `agreed` is the `agreement` of the preview that somebody looked at. Raises CeremonyRefused, KeyExists,
-        SignerUnavailable, LintFailed, MisSigned.
+        `agreed` is the `agreement` of the preview that somebody looked at; `along` adds rows to the transaction and
+        gives the audit records for them. Raises CeremonyRefused, KeyExists, SignerUnavailable, LintFailed, MisSigned.
         """
         preview = self.preview(plan, now)
         if agreed is not None and agreed != preview.agreement:
@@ -92,11 +103,11 @@ class Ceremony:
             )
         if not preview.has_work:
             return None
-        record = self._make(plan, by, now)
+        record = self._make(plan, by, now, along)
         self._hierarchy.reload()
         return record
 
-    def _make(self, plan: CeremonyPlan, by: str, now: datetime) -> CeremonyRecord:
+    def _make(self, plan: CeremonyPlan, by: str, now: datetime, along: Along) -> CeremonyRecord:
         existing = {info.name: info for info in self._hierarchy.all()}
         missing = [one for one in plan.authorities if one.name not in existing]
         signers = self._signers(missing)
@@ -119,7 +130,8 @@ class Ceremony:
             keyed = {name: (self._key_of(name, signers), pem_of(der)) for name, der in sorted(certificates.items())}
             record = self._records.add(session, plan.title, _content(plan, missing, made, across), keyed, by, now)
             held.append(record)
-            self._trail.record_all(session, [*(_made(one, made[one.name], by) for one in missing), _held(record)], now)
+            entries = [*(_made(one, made[one.name], by) for one in missing), _held(record), *along(session, record)]
+            self._trail.record_all(session, entries, now)
 
         self._desk.issue([Warrant(draft, by) for draft in drafts], now, beside)
         return held[0]

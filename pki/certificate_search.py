@@ -96,9 +96,9 @@ _SORTED_BY: dict[_Order, tuple[tuple[Any, ...], bool]] = {
 
 
 class CertificateSearch:
-    """Finds certificates by what one knows of them. `above` tells what stands above an authority's certificates."""
+    """Finds certificates by what one knows of them. `above` is as `Certificates` has it."""
 
-    def __init__(self, store: Store, above: Callable[[str], AboveLeaf]) -> None:
+    def __init__(self, store: Store, above: Callable[[str, str | None], AboveLeaf]) -> None:
         self._store = store
         self._above = above
 
@@ -112,7 +112,9 @@ class CertificateSearch:
             same = col(RevokedRow.serial) == col(CertificateRow.serial)
             query = select(CertificateRow, RevokedRow).outerjoin(RevokedRow, same)
             found = session.execute(query.where(col(CertificateRow.id).in_(ids))).all()
-        by_id = {row.id: certificate_of(row, revoked, self._above(row.authority), now) for row, revoked in found}
+        by_id = {
+            row.id: certificate_of(row, revoked, self._above(row.authority, row.station), now) for row, revoked in found
+        }
         return [by_id[one] for one in ids]
 
 

@@ -103,9 +103,9 @@ def state_of(not_after: datetime, reason: str | None, now: datetime) -> Certific
 
 
 class Certificates:
-    """Finds certificates. `above` tells what stands above an authority's certificates."""
+    """Finds certificates. `above` tells what stands above an authority's certificate in the chain for a station."""
 
-    def __init__(self, store: Store, above: Callable[[str], AboveLeaf]) -> None:
+    def __init__(self, store: Store, above: Callable[[str, str | None], AboveLeaf]) -> None:
         self._store = store
         self._above = above
 
@@ -123,7 +123,9 @@ class Certificates:
         query = _with_revocation().where(col(CertificateRow.spki_sha256) == spki_sha256)
         with self._store.reading() as session:
             found = session.execute(query.order_by(col(CertificateRow.id).desc())).all()
-        finished = [certificate_of(row, revoked, self._above(row.authority), now) for row, revoked in found]
+        finished = [
+            certificate_of(row, revoked, self._above(row.authority, row.station), now) for row, revoked in found
+        ]
         return self._unfinished(col(SerialRow.spki_sha256) == spki_sha256, now) + finished
 
     def open_serials(self, station: str, now: datetime) -> list[str]:
@@ -148,7 +150,7 @@ class Certificates:
         with self._store.reading() as session:
             found = session.execute(query).all()
         return [
-            _unfinished_of(intent, claim, revoked, self._above(claim.authority).root)
+            _unfinished_of(intent, claim, revoked, self._above(claim.authority, claim.station).root)
             for intent, claim, revoked in found
         ]
 
@@ -167,7 +169,8 @@ class Certificates:
             found = session.execute(_with_revocation().where(condition)).one_or_none()
         if found is None:
             return None
-        return certificate_of(found[0], found[1], self._above(found[0].authority), now)
+        row, revoked = found
+        return certificate_of(row, revoked, self._above(row.authority, row.station), now)
 
 
 def _unfinished_of(intent: IntentRow, claim: SerialRow, revoked: RevokedRow | None, root: str) -> Certificate:

@@ -6,7 +6,7 @@ key that is superseded and expired is deleted.
 
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pki.audit import AuditTrail, PkiAct
-from pki.certificates import pem_of
+from pki.certificates import AboveLeaf, pem_of
 from pki.errors import PkiError, VaultUnavailable
 from pki.hierarchy import Hierarchy
 from pki.issuance import Issued, Warrant
@@ -132,10 +132,10 @@ class Credentials:
         """The credential's key. Raises SignerUnavailable."""
         return self._home(credential.slot).signer(credential.key_name)
 
-    def for_server(self, credential: Credential, family: str) -> ServerCredential:
-        """The credential in the shape that TLS servers take."""
+    def for_server(self, credential: Credential, family: str, above: Callable[[str], AboveLeaf]) -> ServerCredential:
+        """The credential in the shape that TLS servers take. `above` tells what stands above it."""
         return ServerCredential(
-            chain_pem=pem_of(credential.der) + self._hierarchy.above(credential.authority).chain_pem,
+            chain_pem=pem_of(credential.der) + above(credential.authority).chain_pem,
             key_path=self._keys.key_path(credential.key_name),
             key_password=self._keys.key_password(credential.key_name),
             not_after=credential.not_after,
@@ -238,7 +238,8 @@ class Credentials:
 
 
 def _is_due(credential: Credential, slot: Slot, now: datetime) -> bool:
-    return credential.is_worn(now) or _hostnames(credential) != slot.hostnames
+    is_of_another = credential.authority != slot.authority  # which was rolled over
+    return is_of_another or credential.is_worn(now) or _hostnames(credential) != slot.hostnames
 
 
 def _hostnames(credential: Credential) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ PkiError
 ├── IssuerEndsTooSoon      the operator: roll the authority over
 ├── PostVacant             the operator: make an authority, or take one in, that fills the post
 ├── CeremonyRefused        whoever wrote the ceremony file: what is planned cannot be
+├── ReturnedRefused        whoever brought it: a certificate or list from elsewhere that proves nothing
 ├── RecordRefused          whoever brought it: not the record of a ceremony, or changed since
 ├── MisSigned              us: what came back from the signer is not what we asked for
 ├── TokenSpent             us: a step of issuing was repeated
@@ -133,6 +134,15 @@ class CeremonyRefused(PkiError):
     def __init__(self, findings: tuple[str, ...], hint: str | None = None) -> None:
         super().__init__("; ".join(findings), hint)
         self.findings = findings
+
+
+class ReturnedRefused(PkiError):
+    """A certificate or list from an authority elsewhere that must not be taken in. `code` is stable."""
+
+    def __init__(self, code: str, sentence: str, clause: str = "", hint: str | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.code = code
+        self.clause = clause
 
 
 class UnknownCeremony(PkiError):

@@ -193,7 +193,8 @@ def chain_fits_the_station(specimen: x509.Certificate, plan: Plan) -> str | None
         return None
     # The specimen's signature has not the length of a real one.
     grown = len(specimen.tbs_certificate_bytes) + _signature_room(plan)
-    length = _pem_length(grown) + plan.issuer.chain_pem_length
+    above = plan.issuer.chain_pem_length if plan.chain_above is None else plan.chain_above
+    length = _pem_length(grown) + above
     too_long = length > plan.profile.chain_limit
     return f"the chain has {length} characters, more than {plan.profile.chain_limit}" if too_long else None
 

@@ -1,9 +1,9 @@
 """Orders for certificates, and the decision what to do with one: the profile decides, the records name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from pki.csr import CertificateRequest
 from pki.errors import IssuerEndsTooSoon, OrderRefused
@@ -34,6 +34,9 @@ class Order:
     authority: str | None = None
 
 
+ChainAbove: TypeAlias = Callable[[str, str | None], int | None]
+
+
 class Issuers(Protocol):
     """Finds who issues."""
 
@@ -47,9 +50,13 @@ class Issuers(Protocol):
 class Decisions:
     """Turns orders into plans."""
 
-    def __init__(self, settings: PkiSettings, issuers: Issuers) -> None:
+    def __init__(
+        self, settings: PkiSettings, issuers: Issuers, chain_above: ChainAbove = lambda _authority, _station: None
+    ) -> None:
+        """`chain_above` counts the characters above a certificate of an authority for a station with a wish."""
         self._settings = settings
         self._issuers = issuers
+        self._chain_above = chain_above
         self._addresses = Addresses(settings.public_url)
         self.profiles: Mapping[str, Profile] = profiles_of(settings)
 
@@ -75,6 +82,7 @@ class Decisions:
             addresses=self._addresses,
             station=order.station,
             hostnames=hostnames,
+            chain_above=self._chain_above(issuer.name, order.station),
         )
 
     def _issuer(self, order: Order, post: str) -> Issuer:

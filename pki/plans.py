@@ -68,6 +68,7 @@ class Plan:
     addresses: Addresses
     station: str | None = None
     hostnames: tuple[str, ...] = ()
+    chain_above: int | None = None  # characters above this certificate where the chain is not the issuer's plain one
 
     @cached_property
     def subject(self) -> x509.Name:

@@ -125,6 +125,7 @@ PLANNED: list[tuple[str, Plan, str]] = [
     ("alternative_names_suit", replace(SERVER, hostnames=("other.example",)), SERIAL),
     ("alternative_names_suit", replace(SERVER, common_name="*.x", hostnames=("*.x",)), SERIAL),
     ("chain_fits_the_station", replace(STATION, issuer=replace(ISSUER, chain_pem_length=5000)), SERIAL),
+    ("chain_fits_the_station", replace(STATION, chain_above=5000), SERIAL),
 ]
 
 
