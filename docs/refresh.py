@@ -28,6 +28,7 @@ from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.walks.plans import plan
 from csms_bridge.walks.steps import Do, Lost, Needed, Step, Until
 from pki.audit import PkiAct
+from pki.refusals import Refusal
 from pki.secret_text import Secret
 from web import health, publications
 from web.acts import ConsoleAct
@@ -119,6 +120,13 @@ def problems(_: str) -> str:
 
 def _kebab(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def refusals(_: str) -> str:
+    """Every reason to refuse a certificate request."""
+    rules = [refusal.value for refusal in Refusal]
+    rows = [(f"`{rule.code}`", rule.sentence, rule.clause, rule.advice) for rule in rules]
+    return table(("code", "what is wrong", "clause", "what to do"), rows)
 
 
 # --- audit acts and faults
@@ -247,6 +255,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "routes": routes,
     "roles": roles,
     "problems": problems,
+    "refusals": refusals,
     "acts": acts,
     "faults": faults,
     "walk": walk,

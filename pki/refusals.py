@@ -35,7 +35,7 @@ class Refusal(Enum):
         f"{_OCPP} A00.FR.507",
         "Send the PKCS#10 request as PEM, from -----BEGIN to -----END.",
     )
-    SEVERAL_REQUESTS = Rule("several-requests", "there are several requests", f"{_OCPP} A02.FR.02", _ALONE)
+    SEVERAL_REQUESTS = Rule("several-requests", "there are several requests", f"{_OCPP} A02.FR.03", _ALONE)
     UNREADABLE = Rule("unreadable", "the request is not a PKCS#10 structure in DER", "RFC 2986 §4, X.690 §10", _MAKER)
     TOO_COMPLEX = Rule("too-complex", "the request has more parts than any station needs", "RFC 2986 §4", _MAKER)
     BAD_VERSION = Rule("bad-version", "the request has a version that does not exist", "RFC 2986 §4.1", _MAKER)

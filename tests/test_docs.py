@@ -59,7 +59,7 @@ def test_generated_parts_are_fresh(page: Path) -> None:
     assert text == REFRESH["refreshed"](text), f"{name_of(page)} has grown old: run `python docs/refresh.py`"
 
 
-@pytest.mark.parametrize("part", ["routes", "roles", "problems", "faults", "acts", "walk 1.6 0 3", "walk 2.1 1 3"])
+@pytest.mark.parametrize("part", ["routes", "roles", "problems", "refusals", "faults", "acts", "walk 1.6 0 3", "walk 2.1 1 3"])
 def test_the_generated_parts_are_somewhere(part: str) -> None:
     assert any(f"<!-- generated: {part} -->" in page.read_text(encoding="utf-8") for page in DOCUMENTS)
 
