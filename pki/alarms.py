@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlmodel import Session, col
 
 from pki.audit import AuditTrail, Entry, PkiAct
@@ -32,6 +32,7 @@ class AlarmKind(StrEnum):
     SIGNER_UNAVAILABLE = "signer-unavailable"
     SIGNER_REFUSED = "signer-refused"
     CRL_LATE = "crl-late"
+    AUTHORITY_REVOKED = "authority-revoked"
     CERTIFICATES_ENDING = "certificates-ending"
     AUTHORITY_ENDING = "authority-ending"
     AUDIT_CHECKPOINT = "audit-checkpoint"
@@ -131,6 +132,16 @@ class Alarms:
         with self._store.reading() as session:
             found = session.execute(query.group_by(col(AlarmRow.severity))).all()
         return dict.fromkeys(Severity, 0) | {Severity(severity): number for severity, number in found}
+
+    def changed_since(self, since: datetime, limit: int) -> list[Alarm]:
+        """Raised, repeated or cleared after `since`; the oldest first."""
+        moved = or_(
+            and_(col(AlarmRow.cleared_at).is_(None), col(AlarmRow.repeated_at) > since),
+            col(AlarmRow.cleared_at) > since,
+        )
+        with self._store.reading() as session:
+            rows = session.execute(select(AlarmRow).where(moved).order_by(col(AlarmRow.id)).limit(limit)).scalars()
+            return [alarm_of(row) for row in rows]
 
     def page(self, *, only_open: bool = True, after: int | None = None, limit: int = 100) -> list[Alarm]:
         """The newest first; `after` is the last id of the page before."""

@@ -30,14 +30,16 @@ from pki.crl_watch import CrlWatch
 from pki.cross_certificates import CrossCertificate, CrossCertificates
 from pki.csr import CertificateRequest, read_request
 from pki.default_hierarchy import DEFAULT_HIERARCHY
+from pki.elsewhere import Elsewhere
 from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, PostVacant, UnknownAuthority
 from pki.expiry_warnings import ExpiryWarnings
 from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
 from pki.forecast import Forecast, Forecasts
 from pki.full_lint import full_lint
-from pki.hierarchy import AuthorityInfo, AuthorityKind, Custody, Hierarchy, HierarchyName
+from pki.hierarchy import AuthorityInfo, AuthorityKind, AuthorityStatus, Custody, Hierarchy, HierarchyName
 from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
+from pki.key_places import KeyPlace, key_places
 from pki.key_proofs import KeyProof, prove_keys
 from pki.key_rights import check_key_is_free
 from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme, spki_of
@@ -50,6 +52,7 @@ from pki.patience import PatientVault
 from pki.profiles import AUDIT, FIRMWARE, RESPONDER, SERVER
 from pki.relint import Relint, RelintProgress
 from pki.revocation import RevocationReason, RevocationReport, Revocations
+from pki.rollover import Rollovers
 from pki.settings import PkiSettings
 from pki.shapes import LintedShape, ShapeBook
 from pki.signer_watch import SignerWatch
@@ -123,7 +126,13 @@ class Authority:
         self.chains = ChainChoices(store, trail, self._hierarchy, settings, clock)
         self._decisions = Decisions(settings, self._hierarchy, self.chains.wished_length)
         self._crosses = CrossCertificates(store, trail, self._desk, self._hierarchy, settings)
-        self._ceremony = Ceremony(store, self._keys, trail, self._desk, self._hierarchy, settings, self._crosses)
+        self.elsewhere = Elsewhere(
+            store, self._keys, trail, self._desk, self._hierarchy, self.alarms, settings, clock
+        )
+        self._ceremony = Ceremony(
+            store, self._keys, trail, self._desk, self._hierarchy, settings, self._crosses, self.elsewhere.pending_names
+        )
+        self.rollovers = Rollovers(store, self._keys, trail, self._hierarchy, self._ceremony, clock)
         self._certificates = Certificates(store, self.chains.above)
         self._search = CertificateSearch(store, self.chains.above)
         self._forecasts = Forecasts(store)
@@ -203,6 +212,10 @@ class Authority:
         above = self.chain_pem(info.parent) if info.parent else ""
         return info.certificate_pem + above
 
+    def key_places(self) -> list[KeyPlace]:
+        """Where each authority's key is, and whether it makes a good test signature now."""
+        return key_places(self._hierarchy, self._keys.where, self._keys.check)
+
     def watch_signers(self) -> None:
         """To be called every few seconds: raises and settles the alarms about keys that cannot sign."""
         self._signer_watch.round()
@@ -217,9 +230,14 @@ class Authority:
         """All of them, the newest first."""
         return self._crosses.all(self._clock())
 
+    def is_retired(self, name: str) -> bool:
+        """Whether what this authority issued counts no more. Raises UnknownAuthority."""
+        return self._hierarchy.info(name).status is AuthorityStatus.RETIRED
+
     def trust_anchors(self) -> list[x509.Certificate]:
         """What a client's chain is checked against: the operator's authorities and the bootstrap anchors."""
-        ours = [info.der for info in self._hierarchy.all() if info.hierarchy is HierarchyName.OPERATOR]
+        trusted = [info for info in self._hierarchy.all() if info.hierarchy is HierarchyName.OPERATOR]
+        ours = [info.der for info in trusted if info.status is not AuthorityStatus.RETIRED]
         return [x509.load_der_x509_certificate(der) for der in (*ours, *(one.der for one in self.anchors.all()))]
 
     def operator_root(self, algorithm_family: str = KeyFamily.EC) -> AuthorityInfo:

@@ -57,7 +57,7 @@ class Drafts:
                 public_key=keys[plan.name],
                 not_before=start,
                 not_after=end,
-                addresses=Addresses(self._settings.public_url),
+                addresses=Addresses(self._settings.public_url, has_ocsp=not self._settings.offline),
             )
             drafted[plan.name] = Drafted(draft, own)
         return drafted

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import BindParameter, bindparam, select
+from sqlalchemy import BindParameter, bindparam, select, union_all
 from sqlmodel import Session, col
 
 from pki.errors import CsrRejected
 from pki.plans import Plan
 from pki.refusals import Refusal
-from pki.tables import AuthorityRow, BlockedKeyRow, CertificateRow, RevokedRow, SerialRow
+from pki.tables import AuthorityRequestRow, AuthorityRow, BlockedKeyRow, CertificateRow, RevokedRow, SerialRow
 
 _KEYS: BindParameter[str] = bindparam("keys", expanding=True)
-_OURS = select(col(AuthorityRow.spki_sha256)).where(col(AuthorityRow.spki_sha256).in_(_KEYS))
+# The request for an authority travels in the open, and is a good request for a certificate of its key.
+_OURS = union_all(
+    select(col(AuthorityRow.spki_sha256)).where(col(AuthorityRow.spki_sha256).in_(_KEYS)),
+    select(col(AuthorityRequestRow.spki_sha256)).where(col(AuthorityRequestRow.spki_sha256).in_(_KEYS)),
+)
 _BLOCKED = select(col(BlockedKeyRow.spki_sha256)).where(col(BlockedKeyRow.spki_sha256).in_(_KEYS))
 _SEEN = (
     select(col(SerialRow.spki_sha256), col(SerialRow.station)).where(col(SerialRow.spki_sha256).in_(_KEYS)).distinct()

@@ -157,10 +157,9 @@ def pointers_are_ours(specimen: x509.Certificate, plan: Plan) -> str | None:
     points = specimen.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     base = plan.addresses.public_url
     shard = specimen.serial_number % plan.issuer.crl_shards
-    expected = [
-        (AuthorityInformationAccessOID.OCSP, f"{base}/pki/ocsp"),
-        (AuthorityInformationAccessOID.CA_ISSUERS, f"{base}/pki/{plan.issuer.name}.cer"),
-    ]
+    expected = [(AuthorityInformationAccessOID.CA_ISSUERS, f"{base}/pki/{plan.issuer.name}.cer")]
+    if plan.addresses.has_ocsp:
+        expected.insert(0, (AuthorityInformationAccessOID.OCSP, f"{base}/pki/ocsp"))
     if [(entry.access_method, entry.access_location.value) for entry in access] != expected:
         return "the authority information access is not ours"
     urls = [[name.value for name in point.full_name or ()] for point in points]

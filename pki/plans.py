@@ -32,9 +32,13 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where certificates say that things are found, below the operator's `public_url`."""
+    """Where certificates say that things are found, below the operator's `public_url`.
+
+    The service can answer for none whose issuer's key is on a machine without a network: then there is no OCSP.
+    """
 
     public_url: str
+    has_ocsp: bool = True
 
     @property
     def ocsp(self) -> str:

@@ -142,10 +142,9 @@ def _general_name(hostname: str) -> x509.GeneralName:
 
 
 def _information_access(addresses: Addresses, authority: str) -> x509.AuthorityInformationAccess:
-    places = (
-        (AuthorityInformationAccessOID.OCSP, addresses.ocsp),
-        (AuthorityInformationAccessOID.CA_ISSUERS, addresses.authority(authority)),
-    )
+    places = [(AuthorityInformationAccessOID.CA_ISSUERS, addresses.authority(authority))]
+    if addresses.has_ocsp:
+        places.insert(0, (AuthorityInformationAccessOID.OCSP, addresses.ocsp))
     return x509.AuthorityInformationAccess(
         [x509.AccessDescription(method, x509.UniformResourceIdentifier(url)) for method, url in places]
     )

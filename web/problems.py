@@ -71,6 +71,7 @@ STATUS: Mapping[type[Exception], int] = {
     web.RestoreRefused: 409,
     web.RequestRefused: 422,
     web.FolderOffline: 409,
+    web.WebhookMissing: 409,
     web.NotSignedIn: 401,
     web.NotAllowed: 403,
     web.FormForged: 403,
