@@ -14,6 +14,8 @@ from web.api import (
     anchors,
     audit,
     authorities,
+    authority_keys,
+    backup,
     ceremonies,
     certificates,
     crls,
@@ -21,6 +23,7 @@ from web.api import (
     events,
     firmware,
     keys,
+    lint,
     overview,
     reports,
     stations,
@@ -36,8 +39,8 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, walks, certificates, enrolment_codes, keys, authorities, crls, ceremonies, anchors, firmware,
-    events, alarms, audit, accounts, stream,
+    overview, reports, stations, walks, certificates, lint, enrolment_codes, keys, authorities, authority_keys, crls, ceremonies, anchors, firmware,
+    events, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 
 # For the OpenAPI document; `web.auth.Needs` is what looks at the token.

@@ -5,14 +5,18 @@ from collections.abc import Callable
 
 import structlog
 
+from pki.alarm_telling import AlarmTelling
 from web.idempotency import forget_old_keys
 from web.service import Service
+from web.webhook import tell_alarms
 
 _LOG = structlog.get_logger(__name__)
 _SIGNER_ROUND = 2.0  # seconds
 _CRL_ROUND = 10.0  # seconds; a revocation must be in its list within 60
+_LINT_ROUND = 10.0  # seconds; each takes the linter half a second at most
 _CHECKPOINT_ROUND = 60.0  # seconds; when one is due is a setting
 _SWEEP_ROUND = 600.0  # seconds
+_TELLING_ROUND = 2.0  # seconds
 _WARNING_ROUND = 600.0  # seconds; the narrowest warning is told a day before
 
 
@@ -25,10 +29,25 @@ async def keep_house(service: Service) -> None:
     """Run the rounds until cancelled."""
     await asyncio.gather(
         _every(_CRL_ROUND, service.authority.refresh_crls),
+        _every(_LINT_ROUND, service.authority.relint),
         _every(_CHECKPOINT_ROUND, service.authority.keep_checkpoints),
         _every(_SWEEP_ROUND, lambda: sweep(service)),
         _every(_WARNING_ROUND, service.authority.warn_of_endings),
+        _tell_alarms(service),
     )
+
+
+async def _tell_alarms(service: Service) -> None:
+    """Alarms to the webhook, if there is one; in the loop, since it waits for somebody else's answer."""
+    if service.webhook is None:
+        return
+    telling = AlarmTelling(service.store, service.clock)
+    while True:
+        try:
+            await tell_alarms(service.webhook, telling)
+        except Exception:
+            _LOG.exception("round_failed")
+        await asyncio.sleep(_TELLING_ROUND)
 
 
 def sweep(service: Service) -> None:

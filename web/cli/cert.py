@@ -18,6 +18,7 @@ _COLUMNS = ("serial", "subject", "station", "profile", "not_after", "state")
 _WITHOUT_PEM = (
     "serial", "subject", "station", "authority", "profile", "not_before", "not_after", "state", "revoked_at", "reason",
 )  # fmt: skip
+_SHAPE = ("profile", "authority", "linter", "linted_at")
 Serial = Annotated[str, typer.Argument(metavar="SERIAL", help="The serial number in hex.")]
 
 
@@ -125,6 +126,27 @@ def show(serial: Serial, data: Data = None, _json: Json = False) -> None:
     with service(data) as client:
         found = client.get(f"certificates/{segment(serial)}")
     show_fields(found, (*_WITHOUT_PEM, "pem"))
+
+
+@app.command()
+def lint(
+    serial: Annotated[str | None, typer.Argument(metavar="[SERIAL]", help="One certificate, in hex.")] = None,
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Lint a certificate in full (pkilint, RFC 5280), or tell which shapes of certificates passed."""
+    with service(data) as client:
+        found = client.get(f"lint/{segment(serial)}" if serial else "lint")
+    if wants_json():
+        show_json(found)
+    elif serial:
+        show_text("\n".join(map(plain, found["findings"])) or "nothing found")
+    else:
+        shapes = ([plain(one[name]) for name in _SHAPE] for one in found["shapes"])
+        show_table(_SHAPE, shapes)
+        say(f"read again after issuing: {found['relinted']}; waiting for it: {found['waiting']}")
+    if serial and found["findings"]:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -83,6 +83,7 @@ def show(doors: Doors, serial: str, visitor: Visitor = Depends(Seen(Permission.C
         "certificate.html",
         visitor,
         certificate=doors.authority.certificate(serial),
+        findings=doors.authority.lint(serial),
         reasons=list(RevocationReason),
     )
 
