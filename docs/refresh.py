@@ -35,6 +35,7 @@ from web.acts import ConsoleAct
 from web.app import API_MODULES
 from web.auth import Needs
 from web.cli.main import exit_code_of
+from web.est import routes as est
 from web.permissions import ALLOWED, Permission, Role
 from web.problems import DOMAIN_ERRORS, STATUS
 
@@ -78,10 +79,10 @@ def routes(_: str) -> str:
     """Every route outside the console, with the permission that it asks for."""
     rows = [
         (method, f"`{prefix}{route.path}`", _permission(route), _first_sentence(route.description))
-        for prefix, modules in (("/api/v1", API_MODULES), ("", (publications, health)))
+        for prefix, modules in (("/api/v1", API_MODULES), ("", (publications, est, health)))
         for module in modules
         for route in module.router.routes
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute) and (prefix or route.include_in_schema)
         for method in sorted(route.methods or ())
     ]
     return table(("method", "path", "permission", "what it does"), rows)

@@ -121,6 +121,20 @@ async def test_cacerts_has_the_operators_roots_and_issuers_and_nothing_of_the_ma
     assert got == {one.der for one in service.authority.authorities() if one.hierarchy == "operator"}
 
 
+async def test_cacerts_has_the_certificates_that_lead_from_one_root_to_another(
+    est: httpx.AsyncClient, service: Service
+) -> None:
+    """RFC 7030 §4.1.3: during a roll-over a client that knows one root learns of the other."""
+    across = service.authority.cross_certify("root-rsa", "root", "user:test")
+    got = {one.public_bytes(Encoding.DER) for one in certificates_in(await est.get(f"{PREFIX}/cacerts"))}
+    assert across.der in got
+    got = {one.public_bytes(Encoding.DER) for one in certificates_in(await est.get(f"{PREFIX}/ec/cacerts"))}
+    assert across.der not in got
+    service.authority.revoke(across.serial, RevocationReason.SUPERSEDED, "user:test")
+    got = {one.public_bytes(Encoding.DER) for one in certificates_in(await est.get(f"{PREFIX}/cacerts"))}
+    assert across.der not in got
+
+
 @pytest.mark.parametrize(("label", "algorithm"), [("ec", "ecdsa"), ("rsa", "RSA")])
 async def test_a_label_chooses_the_kind_of_key(est: httpx.AsyncClient, label: str, algorithm: str) -> None:
     """RFC 7030 §3.2.2."""

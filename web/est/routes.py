@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 
 from csms_bridge.admission import BasicCredentials, read_basic
 from csms_bridge.outside_enrolment import Asked
-from pki.authority import AuthorityInfo, Certificate
-from pki.hierarchy import AuthorityKind, HierarchyName
+from pki.authority import AuthorityInfo, Certificate, CertificateState
+from pki.hierarchy import AuthorityKind, AuthorityStatus, HierarchyName
 from pki.keys import KeyFamily
 from pki.secret_text import Secret
 from web.api.asked import Doors
@@ -27,6 +27,7 @@ PREFIX = "/.well-known/est"
 _PKCS7 = "application/pkcs7-mime"
 _LONGEST_BODY = 32 * 1024  # twice what any request may have
 _BODY_WITHIN = 20.0  # seconds
+_NOT_ABOVE = (AuthorityStatus.PENDING, AuthorityStatus.RETIRED)
 _BASE64 = {"Content-Transfer-Encoding": "base64"}  # RFC 8951 §3 drops it; clients of RFC 7030 look for it
 
 
@@ -92,13 +93,16 @@ async def simple_reenroll(doors: Doors, request: Request, connection: Connection
 
 
 def _above(doors: Service, family: KeyFamily | None) -> list[bytes]:
-    """DER, the roots first."""
+    """DER: the roots, the issuing authorities, and the certificates across that lead from one root to another."""
 
     def is_wanted(info: AuthorityInfo) -> bool:
         is_above = info.kind is not AuthorityKind.SIGNER and info.hierarchy is HierarchyName.OPERATOR
-        return is_above and family in (None, info.algorithm.family) and bool(info.der)
+        return is_above and family in (None, info.algorithm.family) and info.status not in _NOT_ABOVE
 
-    return [info.der for info in doors.authority.authorities() if is_wanted(info)]
+    above = [info for info in doors.authority.authorities() if is_wanted(info)]
+    names = {info.name for info in above}
+    across = [one for one in doors.authority.cross_certificates() if one.state is CertificateState.GOOD]
+    return [info.der for info in above] + [one.der for one in across if one.authority in names]
 
 
 def _credentials(request: Request) -> BasicCredentials | None:
