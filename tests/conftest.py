@@ -10,6 +10,7 @@ SLOW_FILES = {
     "test_cli.py",
     "test_cli_audit.py",
     "test_crl.py",
+    "test_custody.py",
     "test_docs.py",
     "test_firmware.py",
     "test_ocsp.py",

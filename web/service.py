@@ -14,6 +14,7 @@ from pki.store import Store
 from pki.vault import Vault
 from web.accounts import Accounts
 from web.settings import Settings
+from web.webhook import Webhook, webhook_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,13 @@ class Service:
     settings: Settings
     store: Store
     keys: KeyStore
+    authority_keys: Vault
     trail: AuditTrail
     authority: Authority
     fleet: Fleet
     accounts: Accounts
     clock: Callable[[], datetime]
+    webhook: Webhook | None = None
 
     def close(self) -> None:
         """Let the database go. The service may not be used afterwards."""
@@ -59,7 +62,8 @@ def put_together(
         clock=clock,
     )
     accounts = Accounts(store, trail, settings.web.session_lifetime, clock)
-    return Service(folder, settings, store, keys, trail, authority, fleet, accounts, clock)
+    webhook = webhook_of(settings.web, clock)
+    return Service(folder, settings, store, keys, vault, trail, authority, fleet, accounts, clock, webhook)
 
 
 def checkpoint_path(folder: Path, settings: Settings) -> Path:

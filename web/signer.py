@@ -3,6 +3,7 @@
 It reads the database and never writes it, needs neither the node's keys nor a network, and may have a user of its own.
 """
 
+import contextlib
 import signal
 import threading
 from pathlib import Path
@@ -45,13 +46,16 @@ def sign_until(folder: Path, stop: threading.Event, ready: threading.Event | Non
     set_up_logs(settings.web.log_level)
     chosen = settings.custody
     vault = custody.signers_vault_of(folder, chosen, lambda: read_passphrase(settings.web, repeat=False))
-    store = connect(folder, settings)
-    try:
+    with contextlib.ExitStack() as open_things:
+        store = connect(folder, settings)
+        open_things.callback(store.close)
         if schema_state(store) is not SchemaState.CURRENT:
             raise FolderMissing("the database has not the schema of this version", "Start the other processes first.")
         ledger = _ledger(folder, chosen)
+        open_things.callback(ledger.close)
         desk = SignerDesk(store, vault, ledger, settings.pki, utc_now, in_ceremony=chosen.signer_ceremony)
         server = SignerServer(socket_of(folder, chosen), desk, user_ids(chosen.signer_users))
+        open_things.callback(server.stop)
         server.start()
         _LOG.info("signer_ready", socket=str(socket_of(folder, chosen)), authorities=desk.known.names())
         if chosen.signer_ceremony:
@@ -60,10 +64,6 @@ def sign_until(folder: Path, stop: threading.Event, ready: threading.Event | Non
             ready.set()
         stop.wait()
         _LOG.info("stopping")
-        server.stop()
-        ledger.close()
-    finally:
-        store.close()
 
 
 def socket_of(folder: Path, chosen: CustodySettings) -> Path:

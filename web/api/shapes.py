@@ -7,14 +7,16 @@ from base64 import b64encode
 from datetime import datetime
 from typing import Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from csms_bridge.station import AddedStation, Overview
 from pki.audit_verifier import Verdict
 from pki.authority import AuthorityInfo
 from pki.checkpoint import Checkpoint
+from pki.key_places import KeyPlace
 from pki.secret_text import Secret
 from web.accounts import User
+from web.alarm_links import console_path
 
 Item = TypeVar("Item")
 
@@ -236,6 +238,29 @@ class AuthorityOut(Out):
         )
 
 
+class KeyPlaceOut(Out):
+    """Where an authority's key is. `can_sign` is whether a test signature was good a moment ago; if not, `why` says it."""
+
+    authority: str
+    key: str
+    algorithm: str
+    where: str
+    can_sign: bool
+    why: str
+
+    @classmethod
+    def made(cls, place: KeyPlace) -> Self:
+        """A key's place."""
+        return cls(
+            authority=place.authority,
+            key=place.key,
+            algorithm=place.algorithm,
+            where=place.where,
+            can_sign=place.can_sign,
+            why=place.why,
+        )
+
+
 class FirmwareOut(Out):
     """A signed firmware image: the signature is base64 over the image, the digest SHA-256 in hex."""
 
@@ -289,6 +314,12 @@ class AlarmOut(Out):
     times: int
     cleared_at: datetime | None
     cleared_by: str | None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def link(self) -> str:
+        """The console's page about it, as a path."""
+        return console_path(self.kind, self.thing)
 
 
 class AnchorOut(Out):

@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-from web.cli import ceremony
+from web.cli import ca_keys, ceremony, crls
 from web.cli.client import Data, segment, service
 from web.cli.files import write_text
 from web.cli.output import Json, say, show_json, show_list, show_text, wants_json
 
 app = typer.Typer(help="The authorities: look at them, make them, export their certificates.", no_args_is_help=True)
 app.command("ceremony")(ceremony.ceremony)
+app.command("crls")(crls.crls)
+app.command("keys")(ca_keys.keys)
+app.command("signer-log")(ca_keys.signer_log)
 app.add_typer(ceremony.records, name="record")
 
 _COLUMNS = ("name", "kind", "hierarchy", "purpose", "algorithm", "parent", "not_after")
