@@ -7,6 +7,7 @@
     ├── SignerAlone, SignerLogBroken                         the operator: the signer process
     ├── BackupUnreadable, RestoreRefused                     whoever restores: the file, or what it holds
     ├── RequestRefused                                       the caller: an argument that cannot be right
+    ├── WebhookMissing                                       the operator: alarms are sent nowhere
     ├── NotSignedIn, NotAllowed, TooManyTries                the caller: who they are, what they may do
     ├── UnknownUser, UnknownToken, UserExists                the caller: accounts
     └── KeyReused, StillUnderWay                             the caller: an Idempotency-Key used twice
@@ -120,6 +121,12 @@ class RequestRefused(WebError):
     def __init__(self, field: str, sentence: str, hint: str | None = None) -> None:
         super().__init__(sentence, hint)
         self.field = field
+
+
+class WebhookMissing(WebError):
+    """There is nowhere to send alarms to."""
+
+    hint = "Set VOLTWARD_WEBHOOK_URL and VOLTWARD_WEBHOOK_SECRET where the service is started."
 
 
 class NotSignedIn(WebError):

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     KEYS_BLOCK = "keys:block"
     ALARMS_READ = "alarms:read"
     ALARMS_CLEAR = "alarms:clear"
+    ALARMS_TEST = "alarms:test"
     AUTHORITIES_READ = "authorities:read"
     AUTHORITIES_CHANGE = "authorities:change"
     ANCHORS_CHANGE = "anchors:change"

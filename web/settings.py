@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from csms_bridge.settings import BridgeSettings
 from pki.custody import CustodySettings
@@ -24,10 +25,11 @@ PREFIX = "VOLTWARD_"
 TOML_NAME = "voltward.toml"
 # Read by the command line itself: which service to call, and how much to say.
 _MAY_BE_EMPTY = {
-    "passphrase", "passphrase_file", "checkpoint_file", "authority_keys", "authority_passphrase",
-    "authority_passphrase_file", "pkcs11_module", "pkcs11_pin", "pkcs11_pin_file", "signer_socket", "signer_log",
+    "passphrase", "passphrase_file", "checkpoint_file", "webhook_secret", "webhook_secret_file", "authority_keys",
+    "authority_passphrase", "authority_passphrase_file", "pkcs11_module", "pkcs11_pin", "pkcs11_pin_file",
+    "signer_socket", "signer_log",
 }  # fmt: skip
-_NOT_SETTINGS = {"URL", "TOKEN", "DEBUG"}
+_NOT_SETTINGS = {"URL", "TOKEN", "DEBUG", "BACKUP_PASSPHRASE", "NEW_PASSPHRASE"}
 
 
 class WebSettings(BaseModel):
@@ -55,7 +57,34 @@ class WebSettings(BaseModel):
     """How long POST /stations/{id}/commands waits for the station's answer."""
     upload_limit: int = Field(default=4 * 1024**3, ge=1024)
     """Bytes of one uploaded firmware image."""
+    webhook_url: str = Field(default="", max_length=2000)
+    """Where alarms are sent by POST; empty means nowhere."""
+    webhook_secret: SecretStr | None = None
+    """Signs what is sent."""
+    webhook_secret_file: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if value and not _is_plain_address(value):
+            raise ValueError("must look like https://host/path, without a name or password in it")
+        return value
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.webhook_url and self.webhook_secret is None and self.webhook_secret_file is None:
+            raise ValueError("webhook_url needs webhook_secret or webhook_secret_file, which signs what is sent")
+        return self
+
+
+def _is_plain_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
+    return named and parts.scheme in {"http", "https"} and text.isascii() and text.isprintable() and " " not in text
 
 
 _SECTIONS: Mapping[str, type[BaseModel]] = {

@@ -1,5 +1,7 @@
 """Alarms stay until they are cleared, and do not multiply."""
 
+from datetime import timedelta
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -92,3 +94,37 @@ def test_a_key_is_blocked_by_its_fingerprint_once(room: Room) -> None:
     room.authority.unblock_key(key, "user:ada")
     with pytest.raises(UnknownKey):
         room.authority.unblock_key(key, "user:ada")
+
+
+def test_a_warning_is_raised_once_whatever_became_of_it(room: Room) -> None:
+    alarms = room.authority.alarms
+    with capture_logs() as logs:
+        for _ in range(3):
+            alarms.sound_once(LINT, "ab12", "two are left")
+        alarms.sound_once(LINT, "ab12", "one is left")
+        (alarm,) = alarms.open_of(LINT)
+        assert (alarm.times, alarm.sentence) == (1, "one is left")
+        alarms.clear(alarm.id, "user:ada")
+        alarms.sound_once(LINT, "ab12", "one is left")
+    assert alarms.open_of(LINT) == []
+    assert [entry["event"] for entry in logs] == ["alarm"]
+
+
+def test_open_alarms_are_counted_by_severity(room: Room) -> None:
+    sound(room)
+    with capture_logs():
+        room.authority.alarms.sound(LINT, "cd34", "broken", Severity.CRITICAL)
+    room.authority.alarms.clear(sound(room, "ef56").id, "user:ada")
+    assert room.authority.alarms.open_counts() == {Severity.NOTICE: 0, Severity.WARNING: 1, Severity.CRITICAL: 1}
+
+
+def test_what_moved_since_a_moment_is_told(room: Room) -> None:
+    before = room.clock.now
+    room.clock.advance(timedelta(seconds=1))
+    first = sound(room)
+    assert [alarm.id for alarm in room.authority.alarms.changed_since(before, 10)] == [first.id]
+    assert room.authority.alarms.changed_since(room.clock.now, 10) == []
+    room.clock.advance(timedelta(seconds=1))
+    room.authority.alarms.clear(first.id, "user:ada")
+    since = room.clock.now - timedelta(seconds=1)
+    assert [alarm.cleared_by for alarm in room.authority.alarms.changed_since(since, 10)] == ["user:ada"]

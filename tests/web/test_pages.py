@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from pki.alarms import AlarmKind
 from pki.authority import Order
@@ -262,3 +263,11 @@ async def test_the_forecast_leads_to_the_certificates_of_a_week(browser: httpx.A
     assert link
     assert 'href="/certificates/4a02"' in (await browser.get(html.unescape(link[1]))).text
     assert "<strong>1</strong> station has a certificate that ended" in page.text
+
+
+async def test_the_navigation_counts_open_alarms(browser: httpx.AsyncClient, service: Service) -> None:
+    assert 'class="badge"' not in (await browser.get("/audit")).text
+    with capture_logs():
+        service.authority.alarms.sound(AlarmKind.CERTIFICATES_ENDING, "2026-W50 14d", "two end")
+    assert 'class="badge">1<span class="hidden"> open</span>' in (await browser.get("/audit")).text
+    assert 'href="/certificates?week=2026-W50&amp;in_use=true"' in (await browser.get("/alarms")).text

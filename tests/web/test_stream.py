@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from csms_bridge.fleet import Changes
 from csms_bridge.station import SecurityProfile, Station
+from pki.alarms import Alarm, AlarmKind, Severity
 from web.api.stream import _LIMIT, SentAlready, next_look
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -61,3 +62,15 @@ def test_memory_is_bounded() -> None:
     for number in range(20 * _LIMIT + 50):
         sent.fresh(changes(replace(STATION, id=str(number), updated_at=NOW + timedelta(seconds=number))))
     assert len(sent._versions) < 20 * _LIMIT
+
+
+def test_alarms_go_out_when_raised_repeated_and_cleared() -> None:
+    sent = SentAlready()
+    alarm = Alarm(7, AlarmKind.CRL_LATE, Severity.WARNING, "stations", "late", NOW, NOW, 1, None, None)
+    (text,) = sent.fresh(changes(), [alarm])
+    assert text.startswith("event: alarms\ndata: [{")
+    assert sent.fresh(changes(), [alarm]) == []
+    again = replace(alarm, repeated_at=NOW + timedelta(seconds=5), times=2)
+    cleared = replace(again, cleared_at=NOW + timedelta(seconds=9), cleared_by="user:ada")
+    assert [json.loads(text.split("data: ")[1])[0]["times"] for text in sent.fresh(changes(), [again])] == [2]
+    assert len(sent.fresh(changes(), [cleared])) == 1

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from web.api.asked import After, Doors, Limit, number_cursor, page
-from web.api.shapes import AlarmOut, In, Page
+from web.api.shapes import AlarmOut, In, Out, Page
 from web.auth import Needs
-from web.errors import RequestRefused
+from web.errors import RequestRefused, WebhookMissing
 from web.permissions import Permission, Principal
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
@@ -16,6 +16,14 @@ class ClearingIn(In):
     """What was found or done; it stands in the audit trail."""
 
     note: str = Field(default="", max_length=500)
+
+
+class DeliveryOut(Out):
+    """Whether the other side took it: its HTTP status (null without an answer), and why it did not."""
+
+    delivered: bool
+    status: int | None
+    why: str
 
 
 @router.get("")
@@ -29,6 +37,14 @@ def list_alarms(
     """Alarms, newest first; with `open=false` the cleared ones too."""
     found = doors.authority.alarms.page(only_open=open, after=number_cursor(after), limit=limit + 1)
     return page(found, limit, AlarmOut.of, lambda alarm: alarm.id)
+
+
+@router.post("/test")
+async def try_webhook(doors: Doors, _caller: Principal = Depends(Needs(Permission.ALARMS_TEST))) -> DeliveryOut:
+    """Send a test message to the webhook now, and say whether it was taken."""
+    if doors.webhook is None:
+        raise WebhookMissing("no webhook is set")
+    return DeliveryOut.of(await doors.webhook.test())
 
 
 @router.post("/{alarm_id}/clear")

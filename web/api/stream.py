@@ -1,6 +1,7 @@
 """/api/v1/stream: what changes in the fleet, as server-sent events (WHATWG HTML §9.2).
 
 event: stations          data: [station, …]        event: walks          data: [walk, …]
+event: alarms            data: [alarm, …]          (raised, repeated or cleared; for those who may see alarms)
 """
 
 import asyncio
@@ -13,8 +14,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from csms_bridge.fleet import Changes
+from pki.alarms import Alarm
 from web.api.asked import Doors
-from web.api.shapes import Out, StationOut, WalkOut
+from web.api.shapes import AlarmOut, Out, StationOut, WalkOut
 from web.auth import Needs, principal_of
 from web.errors import NotSignedIn
 from web.permissions import Permission, Principal
@@ -31,24 +33,25 @@ _LIMIT = 500  # of one look; the rest comes with the next
 
 @router.get("/stream", response_class=StreamingResponse)
 async def stream(
-    doors: Doors, request: Request, _caller: Principal = Depends(Needs(Permission.STATIONS_READ))
+    doors: Doors, request: Request, caller: Principal = Depends(Needs(Permission.STATIONS_READ))
 ) -> StreamingResponse:
-    """Stations and walks as they change, from now on. Reconnecting clients read the lists again first."""
+    """Stations, walks and alarms as they change, from now on. Reconnecting clients read the lists again first."""
     return StreamingResponse(
-        _events(doors, request),
+        _events(doors, request, caller.may(Permission.ALARMS_READ)),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _events(doors: Service, request: Request) -> AsyncIterator[str]:
+async def _events(doors: Service, request: Request, sees_alarms: bool) -> AsyncIterator[str]:
     sent = SentAlready()
     said = checked = since = doors.clock()
     yield "retry: 2000\n\n"
     while not request.app.state.stopping.is_set():
         looked = doors.clock()
         changes = await run_in_threadpool(doors.fleet.changes, since, _LIMIT)
-        for text in sent.fresh(changes):
+        moved = await run_in_threadpool(doors.authority.alarms.changed_since, since, _LIMIT) if sees_alarms else []
+        for text in sent.fresh(changes, moved):
             said = looked
             yield text
         since = next_look(changes, looked)
@@ -83,11 +86,14 @@ class SentAlready:
     def __init__(self) -> None:
         self._versions: dict[tuple[str, str], datetime] = {}
 
-    def fresh(self, changes: Changes) -> list[str]:
+    def fresh(self, changes: Changes, alarms: Sequence[Alarm] = ()) -> list[str]:
         """The events for what has not been sent in this version."""
         stations = [one for one in changes.stations if self._is_new("station", one.id, one.updated_at)]
         walks = [one for one in changes.walks if self._is_new("walk", one.id, one.updated_at)]
+        moved = [one for one in alarms if self._is_new("alarm", str(one.id), one.cleared_at or one.repeated_at)]
         events = []
+        if moved:
+            events.append(event("alarms", [AlarmOut.of(one) for one in moved]))
         if stations:
             events.append(event("stations", [StationOut.of(one) for one in stations]))
         if walks:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from web.cli.client import Data, segment, service
+from web.cli.failures import CommandFailed
 from web.cli.output import Json, show_fields, show_list
 
 app = typer.Typer(help="See and clear alarms.", no_args_is_help=True)
@@ -35,3 +36,13 @@ def clear(
     """Say that an alarm was looked at."""
     with service(data) as client:
         show_fields(client.post(f"alarms/{segment(alarm_id)}/clear", {"note": note}))
+
+
+@app.command("test")
+def send_test(data: Data = None, _json: Json = False) -> None:
+    """Send a test message to the webhook."""
+    with service(data) as client:
+        delivery = client.post("alarms/test")
+    show_fields(delivery)
+    if not delivery["delivered"]:
+        raise CommandFailed(f"the webhook did not take it: {delivery['why']}", "Alarms are tried again by themselves.")

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from web.alarm_links import console_path
 from web.api.asked import Doors, number_cursor
 from web.pages.rendering import render
 from web.pages.visitor import Seen, Submitted, Visitor
@@ -30,6 +31,7 @@ def list_alarms(
         "alarms.html",
         visitor,
         alarms=found[:_PAGE],
+        paths={alarm.id: console_path(alarm.kind, alarm.thing) for alarm in found},
         blocked=doors.authority.blocked_keys(),
         every=every,
         next=following,

@@ -27,11 +27,12 @@ class SignInFirst(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A signed-in person. `form_token` goes into every form."""
+    """A signed-in person. `form_token` goes into every form, the number of open alarms into the navigation."""
 
     principal: Principal
     session: Secret = field(repr=False)
     form_token: str = field(repr=False)
+    alarms_open: int = 0
 
     @property
     def name(self) -> str:
@@ -80,7 +81,9 @@ def visitor_of(request: Request) -> Visitor:
         principal = request.app.state.service.accounts.of_session(token)
     except NotSignedIn:
         raise SignInFirst(path if request.method == "GET" else "/") from None
-    return Visitor(principal, token, guard(request).token(token))
+    alarms = request.app.state.service.authority.alarms
+    count = sum(alarms.open_counts().values()) if principal.may(Permission.ALARMS_READ) else 0
+    return Visitor(principal, token, guard(request).token(token), count)
 
 
 def guard(request: Request) -> FormGuard:

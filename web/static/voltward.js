@@ -4,6 +4,8 @@
   const regions = () => [...document.querySelectorAll("[data-live]")];
   if (!regions().length || !window.EventSource) return;
 
+  // The alarms' badge stands on every page: it alone is no reason to look when a station moves.
+  const ofFleet = regions().some((region) => !("liveAlarms" in region.dataset));
   const station = regions().map((region) => region.dataset.liveStation).find(Boolean);
   const told = document.querySelector("[data-live-state]");
   let waiting = false;
@@ -46,7 +48,7 @@
   };
 
   const concerns = (event, key) =>
-    !station || JSON.parse(event.data).some((thing) => thing[key] === station);
+    ofFleet && (!station || JSON.parse(event.data).some((thing) => thing[key] === station));
 
   const source = new EventSource("/api/v1/stream");
   let opened = false;
@@ -54,6 +56,7 @@
   source.addEventListener("error", () => say("Connection lost; trying again."));
   source.addEventListener("stations", (event) => { if (concerns(event, "id")) soon(); });
   source.addEventListener("walks", (event) => { if (concerns(event, "station")) soon(); });
+  source.addEventListener("alarms", soon);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && missed) { missed = false; soon(); }
   });

@@ -1,0 +1,14 @@
+"""Where in the console one sees what an alarm is about."""
+
+from urllib.parse import urlencode
+
+from pki.alarms import AlarmKind
+
+
+def console_path(kind: str, thing: str) -> str:
+    """The path of a page."""
+    if kind == AlarmKind.CERTIFICATES_ENDING:  # its thing is `2026-W50 14d`
+        return "/certificates?" + urlencode({"week": thing.split(" ")[0], "in_use": "true"})
+    if kind == AlarmKind.AUTHORITY_ENDING:
+        return "/certificates/forecast"
+    return "/alarms"
