@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from asn1crypto import core, ocsp
 
+from pki.strict_der import check_der
+
 _LONGEST_REQUEST = 65_536
 _MOST_CERTIFICATES = 100
+_MOST_ELEMENTS, _DEEPEST = 2_048, 16  # a hundred certificates have a thousand
 _LONGEST_NONCE = 128  # RFC 9654 §2.1
 _NONCE = "nonce"
 
@@ -38,6 +41,7 @@ def read_status_request(der: bytes) -> StatusRequest:
     if len(der) > _LONGEST_REQUEST:
         raise MalformedRequestError("too long")
     try:
+        check_der(der, _MOST_ELEMENTS, _DEEPEST)
         request = ocsp.OCSPRequest.load(der, strict=True)["tbs_request"]
         questions = tuple(_question(entry["req_cert"]) for entry in request["request_list"])
         nonce = _nonce(request["request_extensions"])
