@@ -13,13 +13,14 @@ from web.data_folder import make_folder
 
 _PASSPHRASE = "only for a benchmark"  # noqa: S105 -- guards keys that live for minutes
 ENVIRONMENT = {"VOLTWARD_PASSPHRASE": _PASSPHRASE, "VOLTWARD_LOG_LEVEL": "error"}
+HOSTNAME = "csms.example"  # in the server certificates; everything is on the loopback
 _PATIENCE = 60.0  # seconds
 
 
 def new_folder(folder: Path) -> Path:
     """A fresh data folder with its hierarchy."""
     os.environ.update(ENVIRONMENT)
-    make_folder(folder, "Benchmark Operator", ["localhost"], os.environ)
+    make_folder(folder, "Benchmark Operator", [HOSTNAME], os.environ)
     return folder
 
 
