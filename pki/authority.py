@@ -31,7 +31,15 @@ from pki.cross_certificates import CrossCertificate, CrossCertificates
 from pki.csr import CertificateRequest, read_request
 from pki.default_hierarchy import DEFAULT_HIERARCHY
 from pki.elsewhere import Elsewhere
-from pki.errors import CsrRejected, IssuerEndsTooSoon, OrderRefused, PkiError, PostVacant, UnknownAuthority
+from pki.errors import (
+    CsrRejected,
+    IssuerEndsTooSoon,
+    OrderRefused,
+    PkiError,
+    PostVacant,
+    RenewalRefused,
+    UnknownAuthority,
+)
 from pki.expiry_warnings import ExpiryWarnings
 from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
 from pki.forecast import Forecast, Forecasts
@@ -80,6 +88,7 @@ __all__ = [
 # Small keys where a handshake or an answer should be fast and the life is days: RSA-2048 and P-256.
 _LEAF_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_2048}
 _FIRMWARE_SLOT = {KeyFamily.EC: "firmware", KeyFamily.RSA: "firmware-rsa"}
+_OCSP_SLOT = "ocsp-"
 _FIRMWARE_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_3072}
 
 _REFUSALS = (CsrRejected, OrderRefused, IssuerEndsTooSoon, PostVacant, UnknownAuthority)
@@ -126,9 +135,7 @@ class Authority:
         self.chains = ChainChoices(store, trail, self._hierarchy, settings, clock)
         self._decisions = Decisions(settings, self._hierarchy, self.chains.wished_length)
         self._crosses = CrossCertificates(store, trail, self._desk, self._hierarchy, settings)
-        self.elsewhere = Elsewhere(
-            store, self._keys, trail, self._desk, self._hierarchy, self.alarms, settings, clock
-        )
+        self.elsewhere = Elsewhere(store, self._keys, trail, self._desk, self._hierarchy, self.alarms, settings, clock)
         self._ceremony = Ceremony(
             store, self._keys, trail, self._desk, self._hierarchy, settings, self._crosses, self.elsewhere.pending_names
         )
@@ -140,15 +147,13 @@ class Authority:
         self._revocations = Revocations(store, trail)
         self._crls = CrlPublisher(store, self._keys, trail, self._hierarchy, settings)
         self._crl_watch = CrlWatch(self._crls, self.alarms)
-        self._credentials = Credentials(
-            store, keys, self._keys, trail, self._desk, self._hierarchy, settings
-        )
+        self._credentials = Credentials(store, keys, self._keys, trail, self._desk, self._hierarchy, settings)
         notary = Notary(self._credentials, self._audit_slot, self._above_audit)
         self.checkpoints = Checkpoints(
             store, trail, notary, self.alarms, CheckpointFile(checkpoint_file) if checkpoint_file else None
         )
         self._firmware = FirmwareDesk(store, trail, self._credentials, self._firmware_signer)
-        responder = OcspResponder(store, self._hierarchy.all, self._responder, settings.ocsp_validity)
+        responder = OcspResponder(store, self._here, self._responder, settings.ocsp_validity)
         self._ocsp = OcspCache(responder, StatusChanges(store), settings.ocsp_cache_size)
         self._revocations.watch(self._ocsp.drop_serials)
 
@@ -450,6 +455,11 @@ class Authority:
             for family, slot in slots
         ]
 
+    def renew_credential(self, serial: str, by: str) -> Certificate:
+        """A fresh key and certificate in the place of one of our own. Raises RenewalRefused and what issuing raises."""
+        slot = self._slot_named(self._credentials.slot_of(serial) or "")
+        return self.certificate(self._credentials.renew(slot, self._clock(), by).serial)
+
     def sign_firmware(self, order: FirmwareOrder, by: str) -> SignedFirmware:
         """The signature for an order; the same one when asked again. Raises FirmwareRefused, SignerUnavailable."""
         return self._firmware.sign(order, by, self._clock())
@@ -514,6 +524,10 @@ class Authority:
         issuer = self._hierarchy.issuer_for(profile.post, family).name
         return Slot(f"server-{family}", profile, issuer, _LEAF_ALGORITHM[family], hostnames[0], hostnames)
 
+    def _here(self) -> list[AuthorityInfo]:
+        """Those that we can answer for: nobody can sign here for an authority whose key is elsewhere."""
+        return [info for info in self._hierarchy.all() if info.custody is Custody.HERE]
+
     def _slots(self, slot_of: Callable[[KeyFamily], Slot]) -> list[tuple[KeyFamily, Slot]]:
         """The slots whose posts are filled; not every hierarchy has authorities of both kinds of key."""
         found = []
@@ -531,12 +545,26 @@ class Authority:
     def _firmware_signer(self, scheme: SignatureScheme, now: datetime) -> Credential:
         return self._credentials.current(self._firmware_slot(scheme.family), now)
 
-    def _responder(self, authority: str, now: datetime) -> Responder:
+    def _responder_slot(self, authority: str) -> Slot:
         family = self._hierarchy.issuer(authority).algorithm.family
         profile = self._decisions.profiles[RESPONDER]
         title = f"OCSP Responder {authority}"
-        slot = Slot(f"ocsp-{authority}", profile, authority, _LEAF_ALGORITHM[family], title)
-        credential = self._credentials.current(slot, now)
+        return Slot(f"{_OCSP_SLOT}{authority}", profile, authority, _LEAF_ALGORITHM[family], title)
+
+    def _slot_named(self, name: str) -> Slot:
+        """Raises RenewalRefused when there is no such slot (any more)."""
+        if name.startswith(_OCSP_SLOT) and any(name == _OCSP_SLOT + info.name for info in self._here()):
+            return self._responder_slot(name.removeprefix(_OCSP_SLOT))
+        slots = [slot for kind in (self._server_slot, self._firmware_slot) for _, slot in self._slots(kind)]
+        with suppress(PostVacant):
+            slots.append(self._audit_slot())
+        for slot in slots:
+            if slot.name == name:
+                return slot
+        raise RenewalRefused("its key is not one of ours: whoever holds it must ask for a new certificate")
+
+    def _responder(self, authority: str, now: datetime) -> Responder:
+        credential = self._credentials.current(self._responder_slot(authority), now)
         signer = self._credentials.signer(credential)
         return Responder(credential.der, spki_of(signer.public_key), credential.serial, signer, credential.not_after)
 

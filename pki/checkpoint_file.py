@@ -23,6 +23,7 @@ class FileLine:
 
     number: int
     checkpoint: Checkpoint | None
+    raw: bytes
 
 
 class CheckpointFile:
@@ -42,9 +43,9 @@ class CheckpointFile:
         with self.path.open("rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 1):
                 if line.endswith(b"\n"):
-                    yield FileLine(number, _checkpoint_in(line))
+                    yield FileLine(number, _checkpoint_in(line), line)
                 elif len(line) == _LONGEST_LINE:
-                    yield FileLine(number, None)
+                    yield FileLine(number, None, line)
 
     def last(self) -> Checkpoint | None:
         """The last checkpoint in the file, found from its end."""

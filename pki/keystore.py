@@ -64,6 +64,27 @@ class KeyStore:
             ) from None
         return cls(folder, _unseal(sealed, passphrase, folder))
 
+    @classmethod
+    def resealed(cls, folder: Path, old: Secret, new: Secret) -> bytes | None:
+        """What `replace_seal` takes: the root secret sealed under `new`; None when it is under `new` already.
+
+        Raises KeyStoreMissing, WrongPassphrase.
+        """
+        try:
+            root_secret = cls.open(folder, old)._root_secret  # noqa: SLF001 -- our own
+        except WrongPassphrase:
+            cls.open(folder, new)  # changed before a crash
+            return None
+        return _seal(root_secret, new, _SCRYPT_COST)
+
+    @staticmethod
+    def replace_seal(folder: Path, sealed: bytes) -> None:
+        """Put another seal in place of the present one, in one step; the old passphrase is of no use then."""
+        passing = folder / f".{_SEALED}.{secrets.token_hex(6)}"
+        _write_new(passing, sealed)
+        passing.replace(folder / _SEALED)
+        _sync_folder(folder)
+
     def secret(self, purpose: str) -> bytes:
         """32 bytes that belong to `purpose` alone (HKDF-SHA256, RFC 5869)."""
         hkdf = HKDF(hashes.SHA256(), length=32, salt=None, info=b"voltward/" + purpose.encode())

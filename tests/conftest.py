@@ -14,11 +14,17 @@ SLOW_FILES = {
     "test_docs.py",
     "test_est.py",
     "test_firmware.py",
+    "test_kms.py",
     "test_interop.py",
     "test_ocsp.py",
     "test_pages.py",
+    "test_pkcs11.py",
     "test_readme.py",
     "test_routes.py",
+    "test_signer_process.py",
+    "test_signer_watch.py",
+    "test_vaults.py",
+    "test_whole_custody.py",
 }
 
 

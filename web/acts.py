@@ -14,5 +14,8 @@ class ConsoleAct(StrEnum):
     SIGN_IN_FAILED = "user:sign-in-failed"
     TOKEN_MADE = "token:made"  # noqa: S105 -- the name of an act
     TOKEN_REVOKED = "token:revoked"  # noqa: S105 -- the name of an act
+    BACKUP_MADE = "backup:made"
+    BACKUP_RESTORED = "backup:restored"
+    PASSPHRASE_CHANGED = "passphrase:changed"  # noqa: S105 -- the name of an act
     SERVICE_STARTED = "service:started"
     SERVICE_STOPPED = "service:stopped"

@@ -18,13 +18,17 @@ from web.api import (
     backup,
     ceremonies,
     certificates,
+    chains,
     crls,
+    elsewhere,
     enrolment_codes,
     events,
     firmware,
     keys,
     lint,
     overview,
+    rollovers,
+    roots,
     reports,
     stations,
     stream,
@@ -39,7 +43,8 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, walks, certificates, lint, enrolment_codes, keys, authorities, authority_keys, crls, ceremonies, anchors, firmware,
+    overview, reports, stations, walks, certificates, lint, enrolment_codes, keys, authorities, authority_keys, crls, ceremonies,
+    elsewhere, anchors, roots, rollovers, chains, firmware,
     events, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 

@@ -144,6 +144,8 @@ def forget_old_keys(service: Service) -> None:
 def _check_key(request: Request, key: str) -> None:
     if not key or len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise RequestRefused("Idempotency-Key", f"an Idempotency-Key is 1 to {_LONGEST_KEY} printable characters")
+    if request.url.path == "/api/v1/backup":
+        raise RequestRefused("Idempotency-Key", "an Idempotency-Key does not go with a backup: each one is new")
     if request.headers.get("content-type", "").startswith("multipart/"):
         why = "an Idempotency-Key does not go with an uploaded image"
         raise RequestRefused("Idempotency-Key", why, "Send the image's digest as JSON.")

@@ -30,6 +30,7 @@ STATUS: Mapping[type[Exception], int] = {
     pki.FirmwareRefused: 422,
     pki.RevocationRefused: 409,
     pki.SearchRefused: 422,
+    pki.RenewalRefused: 409,
     pki.IssuerEndsTooSoon: 409,
     pki.PostVacant: 409,
     pki.CeremonyRefused: 422,

@@ -14,7 +14,7 @@ import csms_bridge.tables  # noqa: F401
 import pki.tables  # noqa: F401
 import web.tables  # noqa: F401
 from pki.store import Store, hold_lock
-from web.errors import FolderNewer
+from web.errors import BackupUnreadable, FolderNewer
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -51,6 +51,19 @@ def migrate(store: Store) -> None:
         if _state(connection) is SchemaState.NEWER:
             raise FolderNewer("the database was written by a newer version of Voltward")
         command.upgrade(alembic_config(connection), "head")
+
+
+def revision_of(connection: Connection) -> str:
+    """The revision of a database that has one."""
+    return str(MigrationContext.configure(connection).get_current_revision())
+
+
+def migrate_to(connection: Connection, revision: str) -> None:
+    """Bring an empty database to an earlier revision, for rows of that time. Raises BackupUnreadable."""
+    known = {one.revision for one in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if revision not in known:
+        raise BackupUnreadable(f"the backup has a database of schema {revision!r}, which this version does not know")
+    command.upgrade(alembic_config(connection), revision)
 
 
 def drop_everything(store: Store) -> None:

@@ -14,12 +14,14 @@ from web.cli import (
     alarm,
     anchor,
     audit,
+    backup,
     ca,
     cert,
     demo,
     firmware,
     init,
     key,
+    passphrase,
     serve,
     simulate,
     station,
@@ -43,6 +45,8 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("simulate")(simulate.simulate)
 for noun, group in {
     "station": station.app,
@@ -56,6 +60,7 @@ for noun, group in {
     "user": user.app,
     "alarm": alarm.app,
     "audit": audit.app,
+    "passphrase": passphrase.app,
 }.items():
     app.add_typer(group, name=noun)
 
