@@ -1,8 +1,9 @@
-"""One contract for every place where keys may be kept: folder, PKCS#11 token, AWS KMS."""
+"""One contract for every place where keys may be kept: folder, PKCS#11 token, AWS KMS, signer process."""
 
+import hashlib
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pki.errors import KeyExists, SignerUnavailable
 from pki.key_check import check_key, is_key_check
 from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme, spki_of, verify_signature
+from pki.keystore import KeyStore
+from pki.tables import CredentialRow, FirmwareRow
 from pki.vault import Vault
-from tests.pki.conftest import openssl
+from tests.pki.conftest import PASSPHRASE, Room, openssl
 from tests.pki.places import SoftToken, file_vault, kms_vault
+from tests.pki.signer_room import signer_over
 from tests.tools_needed import needs, needs_openssl
 
 EC, P384, RSA = KeyAlgorithm.EC_P256, KeyAlgorithm.EC_P384, KeyAlgorithm.RSA_3072
@@ -24,32 +28,61 @@ OPENSSL_OPTIONS = {
 needs_softhsm = needs("softhsm2-util", "softhsm2")
 
 
+# What the signer process signs as well, in a ceremony: the record of one.
+DATA, OTHER = b'{"to be": "signed"}', b'{"something": "else"}'
+
+
 @dataclass
 class Place:
     """A place with room for keys, and a second view of it, as another process would have."""
 
     vault: Vault
     again: Callable[[], Vault]
-    prefix: str
+    order: Callable[[str, bytes, SignatureScheme], None] = lambda *_: None
+    prefix: str = "firmware"
+
+    def __post_init__(self) -> None:
+        """Places outlive a test; names do not meet."""
+        self.prefix = f"firmware-{secrets.token_hex(4)}"
 
     def name(self, name: str) -> str:
-        """Places outlive a test; names do not meet."""
+        """A name of this test's own."""
         return f"{self.prefix}-{name}"
 
 
-@pytest.fixture(params=["files", pytest.param("pkcs11", marks=needs_softhsm), "kms"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    prefix = secrets.token_hex(4)
-    if request.param == "files":
-        from pki.keystore import KeyStore
-        from tests.pki.conftest import PASSPHRASE
+def files(request: pytest.FixtureRequest) -> Iterator[Place]:
+    folder = request.getfixturevalue("tmp_path") / "keys"
+    yield Place(file_vault(folder), lambda: KeyStore.open(folder, PASSPHRASE))
 
-        return Place(file_vault(tmp_path / "keys"), lambda: KeyStore.open(tmp_path / "keys", PASSPHRASE), prefix)
-    if request.param == "kms":
-        endpoint = request.getfixturevalue("kms_endpoint")
-        return Place(kms_vault(endpoint), lambda: kms_vault(endpoint), prefix)
-    token: SoftToken = request.getfixturevalue("soft_token")
-    return Place(token.vault(), token.vault, prefix)
+
+def token(request: pytest.FixtureRequest) -> Iterator[Place]:
+    soft_token: SoftToken = request.getfixturevalue("soft_token")
+    yield Place(soft_token.vault(), soft_token.vault)
+
+
+def kms(request: pytest.FixtureRequest) -> Iterator[Place]:
+    endpoint = request.getfixturevalue("kms_endpoint")
+    yield Place(kms_vault(endpoint), lambda: kms_vault(endpoint))
+
+
+def process(request: pytest.FixtureRequest) -> Iterator[Place]:
+    room: Room = request.getfixturevalue("fresh_room")
+
+    def order(key: str, digest: bytes, scheme: SignatureScheme) -> None:
+        """What the signer wants to see before it signs a firmware's digest."""
+        with room.store.writing() as session:
+            session.add(CredentialRow(serial=key, slot="firmware", key_name=key, not_after=room.clock.now))
+            row = FirmwareRow(id=key, vendor="v", model="m", version="1", digest=digest.hex(), scheme=scheme)
+            row.state, row.requested_by, row.created_at = "approved", "user:admin", room.clock.now
+            session.add(row)
+
+    with signer_over(room, in_ceremony=True) as signer:
+        yield Place(signer.client(), signer.client, order)
+
+
+@pytest.fixture(params=[files, pytest.param(token, marks=needs_softhsm), kms, process], ids=lambda made: made.__name__)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    yield from request.param(request)
 
 
 @pytest.mark.parametrize("algorithm", [EC, P384, RSA])
@@ -59,9 +92,9 @@ def test_a_key_that_was_made_signs_here_and_in_another_process(place: Place, alg
     assert (made.algorithm, found.algorithm) == (algorithm, algorithm)
     assert spki_of(found.public_key) == spki_of(made.public_key)
     for signer in (made, found):
-        signature = signer.sign(b"to be signed")
-        assert verify_signature(made.public_key, signature, b"to be signed")
-        assert not verify_signature(made.public_key, signature, b"something else")
+        signature = signer.sign(DATA)
+        assert verify_signature(made.public_key, signature, DATA)
+        assert not verify_signature(made.public_key, signature, OTHER)
 
 
 @needs_openssl
@@ -70,9 +103,9 @@ def test_openssl_verifies_every_scheme(place: Place, scheme: SignatureScheme, tm
     signer = place.vault.make_signer(place.name("k"), EC if scheme.family is KeyFamily.EC else RSA)
     image = tmp_path / "image"
     image.write_bytes(b"firmware")
-    import hashlib
-
-    (tmp_path / "sig").write_bytes(signer.sign_digest(hashlib.sha256(b"firmware").digest(), scheme))
+    digest = hashlib.sha256(b"firmware").digest()
+    place.order(signer.name, digest, scheme)
+    (tmp_path / "sig").write_bytes(signer.sign_digest(digest, scheme))
     pem = signer.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "key.pem").write_bytes(pem)
     options = OPENSSL_OPTIONS.get(scheme, [])
@@ -88,7 +121,7 @@ def test_a_key_signs_only_by_schemes_of_its_family(place: Place) -> None:
 
 def test_many_are_signed_in_their_order(place: Place) -> None:
     signer = place.vault.make_signer(place.name("k"), EC)
-    many = [b"%d" % number for number in range(20)]
+    many = [b"{%d}" % number for number in range(20)]
     signatures = signer.sign_each(many)
     assert all(
         isinstance(signature, bytes) and verify_signature(signer.public_key, signature, data)
@@ -101,7 +134,7 @@ def test_several_threads_sign_with_one_key(place: Place) -> None:
     good: list[bool] = []
 
     def work(number: int) -> None:
-        data = b"%d" % number
+        data = b"{%d}" % number
         good.extend(verify_signature(signer.public_key, signer.sign(data), data) for _ in range(5))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
