@@ -13,6 +13,7 @@ from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.registry import Registry, StationFilter
+from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.safety import objection
 from csms_bridge.session import Desk
 from csms_bridge.settings import BridgeSettings
@@ -83,6 +84,7 @@ class Fleet:
         )
         self._ledger = Ledger(store, trail, clock)
         self._orders = Orders(store, trail, clock)
+        self._renewals = Renewals(store, trail, clock)
         self.journal = Journal(store, clock)
         self.desk = Desk(sightings, passwords, enrolment, self._ledger, self._orders, acts, settings, clock)
 
@@ -252,6 +254,18 @@ class Fleet:
     def withdraw_command(self, command: int) -> CommandOrder:
         """Give up on a command that was not sent yet; one that was sent goes on. Raises UnknownCommand."""
         return self._orders.withdraw(command, "it was not sent in time and is withdrawn")
+
+    # --- renewals
+
+    def ask_for_renewal(self, stations: Sequence[str], by: str) -> list[Renewal]:
+        """Ask each station to renew its certificate now; for each what was done, or why nothing could be."""
+        return self._renewals.ask(stations, by)
+
+    def renewals(
+        self, *, stations: Sequence[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Renewal]:
+        """How far renewals are: of these stations, or of all, by station."""
+        return self._renewals.page(after, limit) if stations is None else self._renewals.progress(stations)
 
     # --- for the live pages
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
@@ -58,6 +59,15 @@ class Orders:
                 row.state, row.updated_at = "sent", self._clock()
                 session.add(row)
             return [order_of(row) for row in rows]
+
+    def wake(self, station: str) -> None:
+        """The station is back and ready to be asked: what was queued for it waits from now on."""
+        queued = (col(CommandRow.state) == "queued", col(CommandRow.station) == station)
+        with self._store.reading() as session:
+            if session.exec(select(CommandRow.id).where(*queued).limit(1)).first() is None:
+                return
+        with self._store.writing() as session:
+            session.execute(update(CommandRow).where(*queued).values(state="waiting", updated_at=self._clock()))
 
     def any_waiting(self) -> bool:
         """Whether any command waits."""

@@ -162,6 +162,8 @@ class Session:
         for delivery in await asyncio.to_thread(self._desk.enrolment.undelivered, self.station):
             await self._feed(Issued(delivery.serial, delivery.root))  # its walk may not have heard of it before a crash
             await self._deliver_unless_walking(delivery)
+        if self._booted:
+            await asyncio.to_thread(self._desk.orders.wake, self.station)
 
     async def _let_predecessor_end(self) -> None:
         """Answers that came on the old line are taken in first; what was not answered there never will be."""
@@ -240,7 +242,11 @@ class Session:
             return Reply(rejected, then=lambda: self._spawn(self.drop(reason)))
         await asyncio.to_thread(self._desk.sightings.booted, self.station, boot)
         self._booted = True
-        return Reply(reply.payload, then=self.nudge)
+        return Reply(reply.payload, then=self._after_boot)
+
+    def _after_boot(self) -> None:
+        self.nudge()
+        self._spawn(asyncio.to_thread(self._desk.orders.wake, self.station))
 
     def _is_its_serial(self, told: str) -> bool:
         """The field ends at 25 characters; a longer serial number comes cut off or not at all."""

@@ -417,8 +417,8 @@ class Authority:
         """A list with number and times; the full one without `shard`. Raises UnknownAuthority, SignerUnavailable."""
         return self._crls.current(authority, shard, self._clock())
 
-    def crl_statuses(self, authority: str) -> list[CrlStatus]:
-        """How an authority's lists stand, the full one first. Raises UnknownAuthority."""
+    def crl_statuses(self, authority: str | None = None) -> list[CrlStatus]:
+        """How the lists of an authority, or of all, stand; the full one of each first. Raises UnknownAuthority."""
         return self._crls.standing(authority, self._clock())
 
     def refresh_crls(self) -> None:

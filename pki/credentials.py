@@ -113,6 +113,17 @@ class Credentials:
                 return found
             return self._renew(slot, found, by, now)
 
+    def renew(self, slot: Slot, now: datetime, by: str) -> Credential:
+        """A fresh key and certificate for a slot, however good the old one is. Raises what issuing raises."""
+        with self._renewing:
+            return self._make(slot, by, now)
+
+    def slot_of(self, serial: str) -> str | None:
+        """The slot that a certificate is or was for; None when its key is not ours."""
+        with self._store.reading() as session:
+            row = session.get(CredentialRow, serial)
+            return row.slot if row is not None else None
+
     def existing(self, slot: str) -> Credential | None:
         """The newest credential of this slot that is not revoked and whose key lies here."""
         query = (

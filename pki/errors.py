@@ -16,6 +16,7 @@ PkiError
 ├── TokenSpent             us: a step of issuing was repeated
 ├── UnknownCertificate, UnknownAuthority, UnknownFirmware     the caller: no such thing
 ├── UnknownAlarm, UnknownKey, UnknownCode                     the caller: no such thing
+├── RenewalRefused         the caller: the key is somebody else's, or its place is gone
 ├── SearchRefused          the caller: what is looked for can never be there
 ├── AlreadyRevoked, NotHeld, RevocationRefused                the caller: the state does not allow it
 ├── CrossRefused           whoever wants an authority certified by another
@@ -272,6 +273,10 @@ class RolloverRefused(PkiError):
     def __init__(self, findings: tuple[str, ...], hint: str | None = None) -> None:
         super().__init__("; ".join(findings), hint)
         self.findings = findings
+
+
+class RenewalRefused(PkiError):
+    """A certificate that we cannot renew by ourselves: whoever holds its key must ask."""
 
 
 class AlreadyRevoked(PkiError):

@@ -1,0 +1,186 @@
+"""Asking stations to renew their certificate now, and following what comes of it (2.0.1 A02, F06; 1.6 ed. 3 A02).
+
+The request is a command like any other: a row that the node with the station's socket sends. One for a station that is
+away is `queued` until the station is back. A station is asked once at a time.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlmodel import Session, col, select
+
+from csms_bridge.acts import FleetAct
+from csms_bridge.commands import TriggerCertificateRequest
+from csms_bridge.dialects import DIALECTS
+from csms_bridge.enrolment import AskState
+from csms_bridge.sightings import ACTIVE_WALKS
+from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.tables import CertificateAskRow, CommandRow, RenewalAskRow, StationRow, WalkRow
+from pki.audit import AuditTrail, Entry
+from pki.clock import Clock
+from pki.store import Store
+
+_AT_ONCE = 200  # stations in one transaction: the write lock is free again after some milliseconds
+_PATIENCE = timedelta(minutes=10)  # a request that is sent and has no end by then died with its process
+
+
+class RenewalState(StrEnum):
+    """How far a renewal is."""
+
+    QUEUED = "queued"
+    """The station is away; it is asked when it is back."""
+    SENT = "sent"
+    """The request is on its way."""
+    ACCEPTED = "accepted"
+    """The station will make a key, or has asked for the certificate already."""
+    ISSUED = "issued"
+    """The certificate was made; the station has not been seen with it."""
+    RENEWED = "renewed"
+    """The station has connected with it."""
+    FAILED = "failed"
+    UNABLE = "unable"
+    """It was not asked, since it cannot."""
+
+
+UNDER_WAY = (RenewalState.QUEUED, RenewalState.SENT, RenewalState.ACCEPTED, RenewalState.ISSUED)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """One station's renewal. `serial` is the new certificate's, once there is one; `command` is None if not asked."""
+
+    station: str
+    state: RenewalState
+    reason: str = ""
+    command: int | None = None
+    serial: str | None = None
+    asked_at: datetime | None = None
+    asked_by: str = ""
+
+
+class Renewals:
+    """Renewals in the database."""
+
+    def __init__(self, store: Store, trail: AuditTrail, clock: Clock) -> None:
+        self._store = store
+        self._trail = trail
+        self._clock = clock
+
+    def ask(self, stations: Sequence[str], by: str) -> list[Renewal]:
+        """Ask each of them once; for each what was done, in the given order. One that is being asked is left alone."""
+        names = list(dict.fromkeys(stations))
+        found: list[Renewal] = []
+        for start in range(0, len(names), _AT_ONCE):
+            with self._store.writing() as session:
+                entries: list[Entry] = []
+                found += [self._ask(session, name, by, entries) for name in names[start : start + _AT_ONCE]]
+                self._trail.record_all(session, entries, self._clock())
+        return found
+
+    def progress(self, stations: Sequence[str]) -> list[Renewal]:
+        """How far the last renewal of each of them is; those that were never asked are left out."""
+        with self._store.reading() as session:
+            asks = [ask for name in stations if (ask := session.get(RenewalAskRow, name)) is not None]
+            return [_progress(session, ask) for ask in asks]
+
+    def page(self, after: str | None, limit: int) -> list[Renewal]:
+        """Renewals by station, from `after` on."""
+        query = select(RenewalAskRow).order_by(col(RenewalAskRow.station)).limit(limit)
+        if after is not None:
+            query = query.where(col(RenewalAskRow.station) > after)
+        with self._store.reading() as session:
+            return [_progress(session, ask) for ask in session.exec(query)]
+
+    def _ask(self, session: Session, name: str, by: str, entries: list[Entry]) -> Renewal:
+        station = session.get(StationRow, name, populate_existing=True)
+        if why := _objection(session, station):
+            return Renewal(name, RenewalState.UNABLE, why)
+        known = session.get(RenewalAskRow, name, populate_existing=True)
+        if known is not None and self._is_being_asked(session, known):
+            return _progress(session, known)
+        if station is None or station.ocpp_version is None:
+            raise AssertionError("_objection has refused it")
+        now = self._clock()
+        request = DIALECTS[OcppVersion(station.ocpp_version)].request(TriggerCertificateRequest())
+        row = CommandRow(
+            station=name, action=request.action, payload=json.dumps(request.payload),
+            state="waiting" if station.online else "queued", answer="null", by=by, created_at=now, updated_at=now,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        asked = session.merge(RenewalAskRow(station=name, command=row.id or 0, asked_by=by, asked_at=now))
+        details = {"command": row.id, "action": request.action, "queued": not station.online}
+        entries.append(Entry(FleetAct.COMMAND_ORDERED, by, "station", name, "renewal", details))
+        session.flush()
+        return _progress(session, asked)
+
+    def _is_being_asked(self, session: Session, ask: RenewalAskRow) -> bool:
+        state = _progress(session, ask).state
+        if state is RenewalState.QUEUED:
+            return True
+        return state in UNDER_WAY and self._clock() - ask.asked_at < _PATIENCE
+
+
+def _objection(session: Session, station: StationRow | None) -> str:
+    """Why a station cannot be asked; empty when it can."""
+    if station is None:
+        return "it is not registered"
+    if station.ocpp_version is None or station.profile is None:
+        return "it has never connected, so that its version of OCPP is not known"
+    if station.profile != SecurityProfile.MUTUAL_TLS:
+        return f"it is on security profile {station.profile} and presents no certificate: walk it to profile 3"
+    active = select(WalkRow.id).where(WalkRow.station == station.id, col(WalkRow.outcome).in_(ACTIVE_WALKS))
+    if session.exec(active.limit(1)).first() is not None:
+        return "a walk of it is under way or on hold"
+    return ""
+
+
+def _progress(session: Session, ask: RenewalAskRow) -> Renewal:
+    state, reason, serial = next(_findings(session, ask))
+    return Renewal(ask.station, state, reason, ask.command, serial, ask.asked_at, ask.asked_by)
+
+
+def _findings(session: Session, ask: RenewalAskRow) -> Iterator[tuple[RenewalState, str, str | None]]:
+    """What is known of a renewal: the furthest first."""
+    station = session.get(StationRow, ask.station)
+    if station is not None and station.newest_used is not None and station.newest_used >= ask.asked_at:
+        yield RenewalState.RENEWED, "", station.certificate_serial
+    request = session.exec(
+        select(CertificateAskRow)
+        .where(CertificateAskRow.station == ask.station, col(CertificateAskRow.asked_at) >= ask.asked_at)
+        .order_by(col(CertificateAskRow.id).desc())
+    ).first()
+    if request is not None:
+        yield _OF_REQUEST[AskState(request.state)], request.reason, request.serial
+    command = session.get(CommandRow, ask.command)
+    if command is None:
+        yield RenewalState.FAILED, "what was asked is not kept any more", None
+    else:
+        yield (*_of_command(command), None)
+
+
+_OF_REQUEST = {
+    AskState.ASKED: RenewalState.ACCEPTED,
+    AskState.ISSUED: RenewalState.ISSUED,
+    AskState.SENT: RenewalState.ISSUED,
+    AskState.TAKEN: RenewalState.ISSUED,
+    AskState.REJECTED: RenewalState.FAILED,
+    AskState.REFUSED: RenewalState.FAILED,
+}
+
+
+def _of_command(command: CommandRow) -> tuple[RenewalState, str]:
+    if command.state == "queued":
+        return RenewalState.QUEUED, "it is offline, and is asked when it is back"
+    if command.state in ("waiting", "sent"):
+        return RenewalState.SENT, ""
+    if command.state == "failed":
+        return RenewalState.FAILED, command.error
+    answer = json.loads(command.answer)
+    status = answer.get("status") if isinstance(answer, dict) else None
+    if status == "Accepted":
+        return RenewalState.ACCEPTED, ""
+    return RenewalState.FAILED, f"the station answered {status or 'nothing that we understand'}"
