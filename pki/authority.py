@@ -455,6 +455,10 @@ class Authority:
             for family, slot in slots
         ]
 
+    def is_our_own(self, serial: str) -> bool:
+        """Whether we made the key of this certificate for ourselves."""
+        return self._credentials.slot_of(serial) is not None
+
     def renew_credential(self, serial: str, by: str) -> Certificate:
         """A fresh key and certificate in the place of one of our own. Raises RenewalRefused and what issuing raises."""
         slot = self._slot_named(self._credentials.slot_of(serial) or "")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
-from web import health, problems, publications
+from web import chain_publications, health, problems, publications
 from web.api import (
     accounts,
     alarms,
@@ -27,9 +27,10 @@ from web.api import (
     keys,
     lint,
     overview,
+    renewals,
+    reports,
     rollovers,
     roots,
-    reports,
     stations,
     stream,
     walks,
@@ -43,7 +44,8 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, walks, certificates, lint, enrolment_codes, keys, authorities, authority_keys, crls, ceremonies,
+    overview, reports, stations, walks, renewals, certificates, lint, enrolment_codes, keys,
+    authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, rollovers, chains, firmware,
     events, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
@@ -69,6 +71,7 @@ def make_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.stopping = asyncio.Event()  # set by whoever serves the app, so that the live streams end
     app.include_router(_api())
+    app.include_router(chain_publications.router)
     app.include_router(publications.router)
     app.include_router(est.router)
     app.include_router(health.router)

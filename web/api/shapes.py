@@ -206,7 +206,10 @@ class CertificateOut(Out):
 
 
 class AuthorityOut(Out):
-    """A root or an issuing authority. `chain_pem` leads from it to its root, the root included."""
+    """A root or an issuing authority. `chain_pem` leads from it to its root, the root included.
+
+    `post` is the job that it fills, `status` how far it is in its life, `custody` where its key is.
+    """
 
     name: str
     kind: str
@@ -217,6 +220,11 @@ class AuthorityOut(Out):
     not_before: datetime
     not_after: datetime
     parent: str | None
+    post: str
+    status: str
+    custody: str
+    serial: str
+    sha256: str
     certificate_pem: str
     chain_pem: str
 
@@ -233,6 +241,11 @@ class AuthorityOut(Out):
             not_before=info.not_before,
             not_after=info.not_after,
             parent=info.parent,
+            post=info.post,
+            status=info.status,
+            custody=info.custody,
+            serial=info.serial,
+            sha256=hashlib.sha256(info.der).hexdigest(),
             certificate_pem=info.certificate_pem,
             chain_pem=chain_pem,
         )

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from web.cli import ca_keys, ceremony, crls
+from web.cli import ca_keys, ceremony, crls, cross, elsewhere, rollover
 from web.cli.client import Data, segment, service
 from web.cli.files import write_text
-from web.cli.output import Json, say, show_json, show_list, show_text, wants_json
+from web.cli.output import Json, say, show_fields, show_json, show_list, show_text, wants_json
 
 app = typer.Typer(help="The authorities: look at them, make them, export their certificates.", no_args_is_help=True)
 app.command("ceremony")(ceremony.ceremony)
@@ -16,15 +16,38 @@ app.command("crls")(crls.crls)
 app.command("keys")(ca_keys.keys)
 app.command("signer-log")(ca_keys.signer_log)
 app.add_typer(ceremony.records, name="record")
+app.add_typer(rollover.app, name="rollover")
+elsewhere.add_to(app)
+cross.add_to(app)
 
-_COLUMNS = ("name", "kind", "hierarchy", "purpose", "algorithm", "parent", "not_after")
+_COLUMNS = ("name", "kind", "hierarchy", "post", "status", "custody", "algorithm", "parent", "not_after")
+_FIELDS = (
+    "name", "kind", "hierarchy", "purpose", "post", "status", "custody", "subject", "algorithm", "parent", "serial",
+    "not_before", "not_after", "sha256",
+)  # fmt: skip
 
 
 @app.command("list")
 def list_authorities(data: Data = None, _json: Json = False) -> None:
-    """List roots and issuing authorities."""
+    """List roots, issuing authorities and signers, and what waits for a certificate from elsewhere."""
     with service(data) as client:
-        show_list(client.get("authorities"), _COLUMNS)
+        page = client.get("authorities")
+        if not wants_json():
+            waiting = client.get("authority-requests")["items"]
+            here = {"kind": "issuing", "status": "pending", "custody": "here"}
+            page["items"] += [one | here for one in waiting]
+        show_list(page, _COLUMNS)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `voltward ca list` names it.")],
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Show an authority."""
+    with service(data) as client:
+        show_fields(client.get(f"authorities/{segment(name)}"), _FIELDS)
 
 
 @app.command()
