@@ -7,7 +7,19 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 
 from web.auth import FormGuard
-from web.pages import alarms, audit, certificates, enrolment_codes, overview, sign_in, stations, walks
+from web.pages import (
+    alarms,
+    audit,
+    certificates,
+    crls,
+    enrolment_codes,
+    overview,
+    revoking,
+    roots,
+    sign_in,
+    stations,
+    walks,
+)
 from web.pages.rendering import render
 from web.pages.throttle import SignInThrottle
 from web.pages.visitor import SignInFirst, Visitor, visitor_of
@@ -19,7 +31,9 @@ def install(app: FastAPI) -> None:
     """Add the pages to the app."""
     app.state.form_guard = FormGuard(app.state.service.keys.secret("forms"))
     app.state.sign_in_throttle = SignInThrottle()
-    for module in (sign_in, overview, stations, enrolment_codes, walks, certificates, alarms, audit):
+    for module in (
+        sign_in, overview, stations, enrolment_codes, walks, revoking, certificates, crls, roots, alarms, audit,
+    ):  # fmt: skip
         app.include_router(module.router)
 
     @app.exception_handler(SignInFirst)
