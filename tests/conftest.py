@@ -20,6 +20,7 @@ SLOW_FILES = {
     "test_pages.py",
     "test_pkcs11.py",
     "test_readme.py",
+    "test_rollover.py",
     "test_routes.py",
     "test_signer_process.py",
     "test_signer_watch.py",

@@ -26,6 +26,7 @@ from web import health, publications
 from web.app import API_MODULES
 from web.cli.main import exit_code_of
 from web.data_folder import make_folder
+from web.est import routes as est
 from web.settings import WebSettings, read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,6 +71,7 @@ def test_the_routes_are_those_of_the_openapi_document() -> None:
     for module in API_MODULES:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(publications.router)
+    app.include_router(est.router)
     app.include_router(health.router)
     known = {(method.upper(), path) for path, item in app.openapi()["paths"].items() for method in item}
     told = {(row[0], row[1].strip("`").replace(":path", "")) for row in rows(REFRESH["part"]("routes"))}
