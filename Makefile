@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= voltward-demo
+BENCH ?=
 FUZZ_SECONDS ?= 60
 # Two workers: the tests wait for sockets more than they compute. One file stays in one worker.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: install demo test check fuzz format lock clean
+.PHONY: install demo test check bench fuzz format lock clean
 
 install: $(VENV)/installed
 
@@ -33,6 +34,10 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(PYTEST) -m "not end_to_end and not slow"
+
+# The figures of docs/performance.md, each beside the limit of the same run. BENCH="issuing ocsp" measures some of them.
+bench: install
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # Feeds damaged input to everything that reads octets from outside; what it finds lies in fuzz-findings/.
 fuzz: install

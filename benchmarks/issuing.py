@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from benchmarks.figures import Figure, machine, table
+from benchmarks.figures import Figure
 from pki.audit import AuditTrail
 from pki.authority import Authority, Order
 from pki.clock import utc_now
@@ -123,7 +123,3 @@ def _per_second(work: Callable[[], None], count: int) -> float:
     start = time.perf_counter()
     work()
     return count / (time.perf_counter() - start)
-
-
-if __name__ == "__main__":
-    print(machine(), table(measure()), sep="\n")  # noqa: T201 -- a report is what it is for

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from benchmarks.figures import Figure, machine, table
+from benchmarks.figures import Figure
 from benchmarks.issuing import requests as certificate_requests
 from benchmarks.load import answers_per_second
 from benchmarks.ocsp_server import BARE, EMPTY
@@ -111,7 +111,3 @@ def _get(path: str) -> bytes:
 def _post(body: bytes) -> bytes:
     head = f"POST /pki/ocsp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"Content-Type: application/ocsp-request\r\n\r\n" + body
-
-
-if __name__ == "__main__":
-    print(machine(), table(measure()), sep="\n")  # noqa: T201 -- a report is what it is for

@@ -26,7 +26,7 @@ from cryptography.x509 import ocsp
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from benchmarks.figures import Figure, machine, table
+from benchmarks.figures import Figure
 from benchmarks.serving import HOSTNAME, free_ports, new_folder, process
 from benchmarks.synthetic import fill
 from web.data_folder import open_folder
@@ -172,7 +172,3 @@ def _until_closed(line: ClientConnection, start: float) -> float:
             line.recv(timeout=_PATIENCE)
     except ConnectionClosed:
         return time.perf_counter() - start
-
-
-if __name__ == "__main__":
-    print(machine(), table(measure()), sep="\n")  # noqa: T201 -- a report is what it is for
