@@ -3,6 +3,7 @@
 Times are RFC 3339 in UTC, serial numbers and digests lower-case hex, signatures base64, certificates PEM.
 """
 
+import hashlib
 from base64 import b64encode
 from datetime import datetime
 from typing import Any, Generic, Self, TypeVar

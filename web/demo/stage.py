@@ -104,7 +104,8 @@ def _make(folder: Path, notes: Path, organisation: str) -> None:
     made = make_folder(folder, organisation, ("localhost", "127.0.0.1"), _with(Secret.of(passphrase)))
     notes.mkdir(mode=0o700)
     _write(notes / "passphrase", passphrase)
-    _write(notes / "login.json", json.dumps({"user": made.admin, "password": made.password.text() if made.password else ""}))
+    password = made.password.text() if made.password is not None else ""
+    _write(notes / "login.json", json.dumps({"user": made.admin, "password": password}))
 
 
 def _environment(notes: Path) -> dict[str, str]:
