@@ -66,6 +66,7 @@ from pki.shapes import LintedShape, ShapeBook
 from pki.signer_watch import SignerWatch
 from pki.status_changes import StatusChanges
 from pki.store import Store
+from pki.timestamps import Stamper, Stamps
 from pki.unfinished import settle_unfinished
 from pki.vault import Vault
 
@@ -117,6 +118,7 @@ class Authority:
         clock: Clock = utc_now,
         vault: Vault | None = None,
         checkpoint_file: Path | None = None,
+        stamper: Stamper | None = None,
     ) -> None:
         """`keys` has the node's own keys and secrets; the authorities' keys are in `vault`, or there as well."""
         self.settings = settings
@@ -149,6 +151,7 @@ class Authority:
         self._crl_watch = CrlWatch(self._crls, self.alarms)
         self._credentials = Credentials(store, keys, self._keys, trail, self._desk, self._hierarchy, settings)
         notary = Notary(self._credentials, self._audit_slot, self._above_audit)
+        self.stamps = Stamps(store, self.alarms, stamper)
         self.checkpoints = Checkpoints(
             store, trail, notary, self.alarms, CheckpointFile(checkpoint_file) if checkpoint_file else None
         )
@@ -483,7 +486,9 @@ class Authority:
 
         Raises TrailDamaged, TrailSetBack, SignerUnavailable.
         """
-        return self.checkpoints.make(self._clock())
+        made = self.checkpoints.make(self._clock())
+        self.stamps.keep()
+        return made
 
     def accept_set_back(self, reason: str, by: str) -> Checkpoint:
         """Go on from a restored backup that is older than the checkpoint file. Raises NothingToAccept."""
@@ -492,11 +497,13 @@ class Authority:
     def keep_checkpoints(self) -> None:
         """To be called every minute or so: a checkpoint when it is time for one."""
         self.checkpoints.keep(self._clock(), self.settings.checkpoint_every)
+        self.stamps.keep()
 
     def verify_audit(self, file: CheckpointFile | None = None) -> Verdict:
         """Verify chains, checkpoints and the checkpoint file (another one than the service's when given)."""
         with self._store.reading() as session:
-            return verify_trail(session, self.trail.key, self.audit_roots(), file or self.checkpoints.file)
+            roots, given = self.audit_roots(), file or self.checkpoints.file
+            return verify_trail(session, self.trail.key, roots, given, self.stamps.check)
 
     def prove_keys(self, keys: Vault) -> list[KeyProof]:
         """Have each authority whose key lies in `keys` sign a revocation list that nobody will see."""

@@ -34,7 +34,6 @@ from pki.store import Store, hold_lock
 from pki.tables import AuthorityRow, CrlRow
 from pki.vault import Vault
 
-
 Along: TypeAlias = Callable[[Session, CeremonyRecord], Sequence[Entry]]
 
 

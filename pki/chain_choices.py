@@ -21,15 +21,17 @@ from pki.chains import Link, find_way
 from pki.clock import Clock
 from pki.errors import NoChain, OrderRefused
 from pki.hierarchy import AuthorityInfo, AuthorityKind, AuthorityStatus, Hierarchy, HierarchyName
-from pki.keys import KeyFamily
+from pki.keys import KeyAlgorithm, KeyFamily
 from pki.profiles import STATION, profiles_of
 from pki.settings import PkiSettings
 from pki.store import Store
 from pki.tables import AuthorityRow, ChainChoiceRow, CrossCertificateRow, RevokedRow
 
 _KEPT = 1.0  # seconds, as the hierarchy is
-# The longest that a station's own certificate gets: an RSA-2048 key under an RSA-4096 authority, P-521 under P-384.
-_LEAF = {KeyFamily.EC: 1_250, KeyFamily.RSA: 2_250}
+# Octets of a station's certificate: its names and addresses, and its key (P-521, RSA-2048). The lint counts exactly.
+_REST = 600
+_STATION_KEY = {KeyFamily.EC: 158, KeyFamily.RSA: 294}
+_SIGNATURE = {KeyAlgorithm.EC_P256: 72, KeyAlgorithm.EC_P384: 104}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ class ChainChoices:
         fault: NoChain | None = None
         for info in self._issuing():
             try:
-                length = len(self.ending_in(info.name, root).chain_pem) + _LEAF[info.algorithm.family]
+                length = len(self.ending_in(info.name, root).chain_pem) + _leaf_length(info.algorithm)
             except NoChain as none:
                 fault = fault or none
                 continue
@@ -266,6 +268,13 @@ def _link(subject: str, issuer: str, der: bytes, *, is_cross: bool, is_revoked: 
         is_revoked=is_revoked,
         der=der,
     )
+
+
+def _leaf_length(issuer: KeyAlgorithm) -> int:
+    """About how many characters of PEM a station's own certificate has."""
+    signature = _SIGNATURE.get(issuer) or int(issuer.value.removeprefix("rsa-")) // 8
+    octets = _REST + _STATION_KEY[issuer.family] + signature
+    return octets * 4 // 3 * 65 // 64 + len("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
 
 
 def _choice(row: ChainChoiceRow) -> ChainChoice:

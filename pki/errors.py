@@ -27,6 +27,7 @@ PkiError
 ├── CodeRefused            whoever presents an enrolment code
 ├── CodeAtWork             the same: the first request with the code is not answered yet
 ├── TrailDamaged, TrailSetBack            the operator: look before anything more is signed
+├── StampRefused                          the operator: the time-stamping authority, or a stamp of it
 ├── NothingToAccept                       the caller: the database was not set back
 └── KeyStoreError
     ├── WrongPassphrase, KeyStoreMissing                      the operator
@@ -350,6 +351,16 @@ class TrailSetBack(PkiError):
         "Run `voltward audit verify`. If a backup was restored here, say so: "
         "voltward audit checkpoint --after-restore --reason TEXT"
     )
+
+
+class StampRefused(PkiError):
+    """No time stamp was to be had, or the one at hand is not good; `why` says which of the reasons it was."""
+
+    hint = "The checkpoint is kept without one. Look at VOLTWARD_TSA_URL and VOLTWARD_TSA_ROOTS."
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the time-stamping authority gave no good stamp: {why}")
+        self.why = why
 
 
 class NothingToAccept(PkiError):

@@ -98,10 +98,10 @@ def is_in_its_time(facts: Facts) -> Obstacle | None:
 
 
 def outlives_the_old(facts: Facts) -> Obstacle | None:
-    """Else nothing is won."""
-    if facts.new_ends > facts.old_ends:
+    """Else the next roll-over comes sooner than without this one."""
+    if facts.new_ends >= facts.old_ends:
         return None
-    sentence = f"the successor ends on {facts.new_ends:%Y-%m-%d}, no later than the old one"
+    sentence = f"the successor ends on {facts.new_ends:%Y-%m-%d}, sooner than the old one"
     return Obstacle(sentence, may_be_forced=True)
 
 

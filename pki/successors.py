@@ -1,11 +1,40 @@
-"""The ceremony that a roll-over begins with, as a file that a person can read, and hold on another machine."""
+"""Who may be rolled over to whom, and the ceremony that a roll-over begins with: a file that a person can read."""
 
 import re
 from collections.abc import Collection, Sequence
 
-from pki.hierarchy import AuthorityInfo, AuthorityKind
+from pki.errors import RolloverRefused
+from pki.hierarchy import AuthorityInfo, AuthorityKind, AuthorityStatus, Custody
 
 _NUMBERED = re.compile(r"(.*?)-([0-9]{1,6})")
+
+
+def check_old(old: AuthorityInfo) -> None:
+    """Raises RolloverRefused for an authority that has nothing to hand over."""
+    if old.kind is AuthorityKind.SIGNER:
+        raise RolloverRefused((f"{old.name!r} is no authority; its certificate is renewed by itself",))
+    if not old.post:
+        raise RolloverRefused((f"{old.name!r} fills no post, so there is nothing to take over",))
+    if old.status is not AuthorityStatus.ACTIVE:
+        raise RolloverRefused((f"{old.name!r} is {old.status}; only an active authority is rolled over",))
+
+
+def check_successor(old: AuthorityInfo, new: AuthorityInfo) -> None:
+    """Whether `new` can take over. Raises RolloverRefused."""
+    findings = [
+        sentence
+        for is_wrong, sentence in (
+            (new.status is not AuthorityStatus.PREPARED, f"it is {new.status}, not prepared"),
+            (new.custody is not Custody.HERE, "its key is not here"),
+            (new.post != old.post, f"its post is {new.post!r}, not {old.post!r}"),
+            (new.hierarchy is not old.hierarchy, "it stands in the other hierarchy"),
+            (new.kind is not old.kind, f"it is of the kind {new.kind}, not {old.kind}"),
+            (new.algorithm.family is not old.algorithm.family, "its key is of the other family"),
+        )
+        if is_wrong
+    ]
+    if findings:
+        raise RolloverRefused(tuple(f"{new.name!r} cannot take over: {sentence}" for sentence in findings))
 
 
 def successor_name(name: str, taken: Collection[str]) -> str:
@@ -17,12 +46,14 @@ def successor_name(name: str, taken: Collection[str]) -> str:
     return candidate
 
 
-def successor_file(old: AuthorityInfo, below: Sequence[AuthorityInfo], taken: Collection[str]) -> tuple[str, str]:
-    """The successor's name, and the ceremony file (TOML) that makes it.
+def successor_file(old: AuthorityInfo, every: Sequence[AuthorityInfo]) -> tuple[str, str]:
+    """The successor's name, and the ceremony file (TOML) that makes it; `every` are all authorities there are.
 
-    Of a root, `below` are the issuing authorities that get successors under the new one, and each root certifies the
-    other.
+    Under a new root come successors of the issuing authorities under the old one, and each root certifies the other.
+    Raises RolloverRefused when authorities stand deeper below the root than that.
     """
+    below = _below(old, every)
+    taken = [info.name for info in every]
     names = {info.name: successor_name(info.name, taken) for info in (old, *below)}
     new = names[old.name]
     tables = [f'title = "Roll-over of {old.name} to {new}"\n']
@@ -35,10 +66,29 @@ def successor_file(old: AuthorityInfo, below: Sequence[AuthorityInfo], taken: Co
     return new, "\n".join(tables)
 
 
+def _below(old: AuthorityInfo, every: Sequence[AuthorityInfo]) -> list[AuthorityInfo]:
+    issuing = [info for info in every if info.post and info.status is AuthorityStatus.ACTIVE and info.parent]
+    below = [info for info in issuing if info.parent == old.name]
+    parents = {info.name: info.parent for info in every}
+    if old.kind is AuthorityKind.ROOT:
+        deeper = [info.name for info in issuing if info not in below and old.name in _lineage(info.name, parents)]
+        if deeper:
+            sentence = f"{', '.join(deeper)} stand deeper below {old.name!r}, in a way of your own"
+            raise RolloverRefused((sentence,), "Make the successors in a ceremony, and name the new root.")
+    return below
+
+
+def _lineage(name: str, parents: dict[str, str | None]) -> list[str]:
+    above, at = [], parents.get(name)
+    while at is not None:
+        above.append(at)
+        at = parents.get(at)
+    return above
+
+
 def _issuing(info: AuthorityInfo, name: str, parent: str) -> str:
-    shards = info.crl_shards
-    return _table("issuing", name=name, parent=parent, post=info.post, algorithm=info.algorithm.value,
-                  crl_shards=shards)  # fmt: skip
+    algorithm = info.algorithm.value
+    return _table("issuing", name=name, parent=parent, post=info.post, algorithm=algorithm, crl_shards=info.crl_shards)
 
 
 def _table(kind: str, **values: str | int) -> str:

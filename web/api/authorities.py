@@ -1,4 +1,4 @@
-"""/api/v1/authorities and /roots: what we sign with, and what others must trust."""
+"""/api/v1/authorities: what we sign with."""
 
 from fastapi import APIRouter, Depends
 
@@ -26,13 +26,6 @@ def show_authority(
 ) -> AuthorityOut:
     """One authority."""
     return _shape(doors, doors.authority.authority(name))
-
-
-@router.get("/roots")
-def list_roots(doors: Doors, _caller: Principal = Depends(Needs(Permission.AUTHORITIES_READ))) -> Page[AuthorityOut]:
-    """The roots: what stations and build servers must trust."""
-    roots = [info for info in doors.authority.authorities() if info.kind == "root"]
-    return Page(items=[_shape(doors, info) for info in roots], next=None)
 
 
 def _shape(doors: Service, info: AuthorityInfo) -> AuthorityOut:

@@ -53,6 +53,10 @@ class ServiceClient:
         """POST JSON under /api/v1."""
         return self._call("POST", path, json=body if body is not None else {})
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """PUT JSON under /api/v1."""
+        return self._call("PUT", path, json=body)
+
     def delete(self, path: str, **query: object) -> Any:
         """DELETE under /api/v1."""
         return self._call("DELETE", path, params={k: _spell(v) for k, v in query.items() if v is not None})

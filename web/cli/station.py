@@ -162,6 +162,29 @@ def password(
     show_fields(station, ["id", "serial", "profile", "floor", "password"])
 
 
+@app.command()
+def chain(
+    id: Id,  # noqa: A002
+    root: Annotated[
+        str | None, typer.Option("--root", metavar="NAME", help="The root that its chain shall end in.")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="The chain to the issuer's own root again.")] = False,
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Show or choose the root that a station's certificate chain ends in."""
+    if root is not None and plain:
+        raise WrongUse("--root and --plain exclude each other")
+    with service(data) as client:
+        path = f"stations/{segment(id)}/chain"
+        found = client.put(path, {"root": root}) if root is not None or plain else client.get(path)
+    if wants_json():
+        show_json(found)
+        return
+    show_fields(found, ("station", "root", "chosen_by", "chosen_at"))
+    show_list({"items": found["ways"]}, ("authority", "root", "through", "length", "sentence"))
+
+
 def read_rows(file: Path) -> Iterator[dict[str, Any]]:
     """The rows of a CSV file as the API wants them. Raises WrongUse with the line's number."""
     try:
