@@ -22,6 +22,7 @@ class Permission(StrEnum):
     WALKS_CHANGE = "walks:change"
     CERTIFICATES_READ = "certificates:read"
     CERTIFICATES_ISSUE = "certificates:issue"
+    CERTIFICATES_RENEW = "certificates:renew"
     CERTIFICATES_REVOKE = "certificates:revoke"
     KEYS_BLOCK = "keys:block"
     ALARMS_READ = "alarms:read"

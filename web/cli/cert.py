@@ -1,18 +1,21 @@
 """voltward cert: certificates for stations and servers."""
 
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
 from web.cli.client import Data, ServiceClient, segment, service
+from web.cli.failures import CommandFailed
 from web.cli.files import key_in, read_text, write_text
 from web.cli.output import Json, plain, say, show_fields, show_json, show_list, show_table, show_text, wants_json
 
-app = typer.Typer(help="Issue, look up and revoke certificates.", no_args_is_help=True)
+app = typer.Typer(help="Issue, look up, renew and revoke certificates.", no_args_is_help=True)
 
 _COLUMNS = ("serial", "subject", "station", "profile", "not_after", "state")
 _WITHOUT_PEM = (
@@ -178,6 +181,67 @@ def revoke(
     verb = "would be revoked" if dry_run else "revoked"
     say(f"{len(report['revoked'])} {verb}, {len(report['already'])} already, {len(report['unknown'])} unknown")
     show_fields(report)
+
+
+@app.command()
+def renew(
+    serial: Annotated[str | None, typer.Argument(metavar="[SERIAL]", help="In hex.")] = None,
+    station: Annotated[str | None, typer.Option("--station", metavar="ID", help="What this station uses.")] = None,
+    expires_within: Annotated[
+        str | None, typer.Option("--expires-within", metavar="SPAN", help="What stations use and ends soon: 30d.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the new certificates are in use.")] = False,
+    within: Annotated[float, typer.Option("--within", min=1, help="Seconds to wait at most.")] = 300.0,
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Ask stations to renew now; renew certificates whose keys we hold at once."""
+    if sum(bool(one) for one in (serial, station, expires_within)) != 1:
+        raise typer.BadParameter("name a serial number, or --station, or --expires-within: one of the three")
+    asked = {"station": station, "expires_within": expires_within, "serials": [serial] if serial else []}
+    with service(data) as client:
+        found = _renew_all(client, asked)
+        if wait:
+            found = _awaited(client, found, within)
+    show_list({"items": found, "next": None}, _RENEWAL_COLUMNS)
+    states = Counter(one["state"] for one in found)
+    say(", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "nothing to renew")
+    if states["failed"] + states["unable"] == len(found) > 0:
+        raise CommandFailed("nothing was renewed", "The reason of each is in the list.")
+
+
+_RENEWAL_COLUMNS = ("station", "common_name", "state", "reason", "new_serial")
+_UNDER_WAY = {"queued", "sent", "accepted", "issued"}
+_LOOK = 1.0  # seconds between two looks
+
+
+def _renew_all(client: ServiceClient, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """Part by part, since a large fleet is more than one request should do."""
+    found: list[dict[str, Any]] = []
+    after = None
+    while True:
+        part = client.post("certificates/renew", asked | {"after": after})
+        found += part["items"]
+        after = part["next"]
+        if after is None:
+            return found
+        say(f"{len(found)} done, going on")
+
+
+def _awaited(client: ServiceClient, found: list[dict[str, Any]], within: float) -> list[dict[str, Any]]:
+    """The same list when all have come to an end, or the time is over; with a bar."""
+    end = monotonic() + within
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("renewing", total=len(found))
+        while True:
+            open_ones = [one for one in found if one["state"] in _UNDER_WAY]
+            bar.update(task, completed=len(found) - len(open_ones))
+            if not open_ones or monotonic() > end:
+                return found
+            sleep(_LOOK)
+            for one in open_ones:
+                now = client.get("certificates/renewals", station=one["station"])["items"]
+                one.update({name: now[0][name] for name in ("state", "reason", "new_serial")} if now else {})
 
 
 @app.command()

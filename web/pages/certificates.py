@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ConfigDict
 
+from csms_bridge.renewals import RenewalState
 from pki.authority import CertificateState, RevocationReason
 from pki.errors import PkiError
 from pki.hierarchy import AuthorityKind
@@ -17,6 +18,7 @@ from web.errors import RequestRefused
 from web.pages.rendering import render
 from web.pages.visitor import Seen, Submitted, Visitor
 from web.permissions import Permission
+from web.renewing import renew_serials, renewal_of
 
 router = APIRouter(prefix="/certificates", include_in_schema=False)
 _PAGE = 50
@@ -79,13 +81,26 @@ def forecast(
 @router.get("/{serial}")
 def show(doors: Doors, serial: str, visitor: Visitor = Depends(Seen(Permission.CERTIFICATES_READ))) -> HTMLResponse:
     """One certificate."""
+    certificate = doors.authority.certificate(serial)
     return render(
         "certificate.html",
         visitor,
-        certificate=doors.authority.certificate(serial),
+        certificate=certificate,
+        renewal=renewal_of(doors, certificate.station),
+        may_renew=certificate.station is not None or doors.authority.is_our_own(serial),
         findings=doors.authority.lint(serial),
         reasons=list(RevocationReason),
     )
+
+
+@router.post("/{serial}/renew")
+def renew(doors: Doors, serial: str, visitor: Visitor = Depends(Submitted(Permission.CERTIFICATES_RENEW))) -> Response:
+    """Ask its station for a new one, or make a credential of ours anew."""
+    (renewed,) = renew_serials(doors, [doors.authority.certificate(serial).serial], visitor.name)
+    if renewed.renewal.state is RenewalState.UNABLE:
+        raise RequestRefused("serial", f"it cannot be renewed: {renewed.renewal.reason}", "Nothing was changed.")
+    fresh = renewed.renewal.serial if not renewed.renewal.station else None
+    return RedirectResponse(f"/certificates/{fresh or serial}", status_code=303)
 
 
 @router.post("/{serial}/revoke")

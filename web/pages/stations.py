@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from csms_bridge.errors import BridgeError
+from csms_bridge.renewals import RenewalState
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from pki.secret_text import Secret
 from web.api.asked import Doors
@@ -16,6 +17,7 @@ from web.pages.rendering import render
 from web.pages.visitor import Seen, Submitted, Visitor
 from web.pages.walks import Moving
 from web.permissions import Permission
+from web.renewing import renewal_of
 from web.service import Service
 
 router = APIRouter(prefix="/stations", include_in_schema=False)
@@ -127,6 +129,7 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         station=posture.station,
         moving=Moving.of(walk) if walk else None,
         certificates=certificates,
+        renewal=renewal_of(doors, station_id),
         codes=doors.fleet.enrolment_codes(station=station_id, only_open=True, limit=_CODES),
         timeline=doors.fleet.timeline(station_id, limit=_LINES),
         messages=doors.fleet.messages(station_id, limit=_MESSAGES),
@@ -143,6 +146,17 @@ def start_walk(
 ) -> Response:
     """Start a walk."""
     doors.fleet.start_walk(station_id, to, visitor.name)
+    return RedirectResponse(_address(station_id), status_code=303)
+
+
+@router.post("/{station_id}/renew")
+def renew(
+    doors: Doors, station_id: str, visitor: Visitor = Depends(Submitted(Permission.CERTIFICATES_RENEW))
+) -> Response:
+    """Ask the station for a new certificate."""
+    (renewal,) = doors.fleet.ask_for_renewal([doors.fleet.station(station_id).id], visitor.name)
+    if renewal.state is RenewalState.UNABLE:
+        raise RequestRefused("station", f"it cannot be asked: {renewal.reason}", "Nothing was changed.")
     return RedirectResponse(_address(station_id), status_code=303)
 
 
