@@ -22,14 +22,18 @@ from cryptography.x509.oid import NameOID
 
 from pki.anchor_file import read_root
 from pki.csr import read_request
-from pki.errors import AnchorRefused, CsrRejected
+from pki.der import bit_string, sequence
+from pki.errors import AnchorRefused, CsrRejected, ReturnedRefused
 from pki.firmware import verify_firmware
+from pki.foreign_crls import check_crl, is_signed_by, read_crl, serials_on
 from pki.key_files import fingerprint_in
-from pki.keys import SignatureScheme, spki_of
+from pki.keys import SignatureScheme, spki_of, spki_sha256
 from pki.ocsp_request import MalformedRequestError, read_status_request
 from pki.request_claims import check_channel, check_same_names
 from pki.request_text import LONGEST
-from tests.pki.hostile.pieces import ec_key, information, pem, signed_request
+from pki.returned_certificate import Expected, check_returned, path_above, read_certificates
+from pki.strict_der import elements, inside
+from tests.pki.hostile.pieces import ECDSA, ec_key, information, pem, sign, signed_request
 from tests.pki.hostile.tolerated import TOLERATED, everest_request
 from tests.pki.hostile_requests import HOSTILE
 
@@ -160,33 +164,94 @@ def firmware_certificate(data: bytes) -> None:
         verify_firmware(bytes(32), bytes(64), text, scheme, [root], NOW)
 
 
+def self_signed_root(data: bytes) -> None:
+    """The same for any octets in place of the contents, under a good signature."""
+    root_file(_signed(data))
+
+
+def returned_chain(data: bytes) -> None:
+    """What a parent sends back for a request of ours, and the chain above it."""
+    with suppress(ReturnedRefused):
+        first, *others = read_certificates(data.decode("utf-8", "replace")) or [_loaded_root()]
+        check_returned(first, path_above(first, others), _expected(), NOW)
+
+
+def returned_certificate(data: bytes) -> None:
+    """The same for a certificate whose signature is good, below the root."""
+    returned_chain(pem(_signed(data), "CERTIFICATE").encode() + pem(_root(), "CERTIFICATE").encode())
+
+
+def revocation_list(data: bytes) -> None:
+    """A list of an authority whose key is elsewhere."""
+    with suppress(ReturnedRefused):
+        crl = read_crl(data)
+        check_crl(crl, "http://pki.example/root.crl", NOW)
+        serials_on(crl)
+        is_signed_by(crl, _loaded_root())
+
+
+def signed_revocation_list(data: bytes) -> None:
+    """The same for a list whose signature is good."""
+    revocation_list(_signed(data))
+
+
+def _signed(contents: bytes) -> bytes:
+    return sequence(contents, ECDSA["sha256"], bit_string(sign(ec_key(), contents)))
+
+
+def _loaded_root() -> x509.Certificate:
+    return x509.load_der_x509_certificate(_root())
+
+
+def _expected() -> Expected:
+    subject = x509.load_der_x509_certificate(_issuing()).subject
+    return Expected(subject, spki_sha256(ec_key().public_key()), "csms", subject, ("csms.example",))
+
+
+def _lists() -> list[bytes]:
+    revoked = x509.RevokedCertificateBuilder().serial_number(7).revocation_date(NOW).build()
+    builder = x509.CertificateRevocationListBuilder().issuer_name(_loaded_root().subject)
+    builder = builder.last_update(NOW).next_update(NOW + timedelta(days=1)).add_revoked_certificate(revoked)
+    crl = builder.add_extension(x509.CRLNumber(1), critical=False).sign(ec_key(), hashes.SHA256())
+    return [crl.public_bytes(Encoding.PEM), crl.public_bytes(Encoding.DER)]
+
+
+def _contents_of(der: bytes) -> bytes:
+    """What is signed in it."""
+    return next(elements(inside(der, 0x30)))[2]
+
+
 @cache
 def _root() -> bytes:
-    name = x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Acme"), x509.NameAttribute(NameOID.COMMON_NAME, "SN-1")]
-    )
-    usage = dict.fromkeys(
-        (
-            "content_commitment",
-            "key_encipherment",
-            "data_encipherment",
-            "key_agreement",
-            "encipher_only",
-            "decipher_only",
-        ),
-        False,
-    )
+    return _authority("SN-1", path_length=None)
+
+
+@cache
+def _issuing() -> bytes:
+    return _authority("Acme Issuing", path_length=0)
+
+
+def _authority(common_name: str, path_length: int | None) -> bytes:
+    """An authority's certificate, signed by the root, which is itself one of them."""
+
+    def named(text: str) -> x509.Name:
+        organisation = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Acme")
+        return x509.Name([organisation, x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    usage = dict.fromkeys((*others, "encipher_only", "decipher_only"), False)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(named(common_name))
+        .issuer_name(named("SN-1"))
         .public_key(ec_key().public_key())
         .serial_number(1)
         .not_valid_before(NOW - timedelta(days=1))
         .not_valid_after(NOW + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
         .add_extension(x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, **usage), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("acme.example")]), critical=False)
+        .add_extension(x509.NameConstraints([x509.DNSName("example")], None), critical=True)
     )
     return builder.sign(ec_key(), hashes.SHA256()).public_bytes(Encoding.DER)
 
@@ -194,7 +259,8 @@ def _root() -> bytes:
 def _certificates() -> list[bytes]:
     key = ec_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     one = pem(_root(), "CERTIFICATE").encode()
-    return [one, one + one, _root(), key, *_requests()[:3]]
+    chain = pem(_issuing(), "CERTIFICATE").encode() + one
+    return [one, one + one, chain, _root(), key, *_requests()[:3]]
 
 
 TARGETS = (
@@ -204,6 +270,11 @@ TARGETS = (
     Target("est-comparisons", est_comparisons, _informations),
     Target("ocsp-request", ocsp_request, _status_requests),
     Target("root-file", root_file, _certificates),
+    Target("self-signed-root", self_signed_root, lambda: [_contents_of(_root())]),
+    Target("returned-chain", returned_chain, _certificates),
+    Target("returned-certificate", returned_certificate, lambda: [_contents_of(_issuing())]),
+    Target("revocation-list", revocation_list, _lists),
+    Target("signed-revocation-list", signed_revocation_list, lambda: [_contents_of(_lists()[1])]),
     Target("key-file", key_file, _certificates),
     Target("firmware-certificate", firmware_certificate, _certificates),
 )
