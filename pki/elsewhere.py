@@ -52,6 +52,10 @@ class Elsewhere:
         """The requests that wait for their certificates, by name."""
         return self._requests.all()
 
+    def find(self, name: str) -> AuthorityRequest:
+        """One of these. Raises UnknownAuthority."""
+        return self._requests.find(name)
+
     def pending_names(self) -> frozenset[str]:
         """The names that they take."""
         return self._requests.names()

@@ -10,6 +10,7 @@ from web.auth import FormGuard
 from web.pages import (
     alarms,
     audit,
+    authorities,
     certificates,
     crls,
     enrolment_codes,
@@ -32,7 +33,8 @@ def install(app: FastAPI) -> None:
     app.state.form_guard = FormGuard(app.state.service.keys.secret("forms"))
     app.state.sign_in_throttle = SignInThrottle()
     for module in (
-        sign_in, overview, stations, enrolment_codes, walks, revoking, certificates, crls, roots, alarms, audit,
+        sign_in, overview, stations, enrolment_codes, walks, revoking, certificates, crls, authorities, roots, alarms,
+        audit,
     ):  # fmt: skip
         app.include_router(module.router)
 
