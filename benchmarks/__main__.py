@@ -7,11 +7,12 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import issuing, ocsp, revoking
+from benchmarks import custody, issuing, ocsp, revoking
 from benchmarks.figures import Figure, as_json, machine, table
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "issuing": issuing.measure,
+    "custody": custody.measure,
     "ocsp": ocsp.measure,
     "revoking": revoking.measure,
 }

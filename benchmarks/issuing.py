@@ -64,10 +64,10 @@ def measure(count: int = 4000, threads: int = 64) -> list[Figure]:
     asked = requests(count)
     with tempfile.TemporaryDirectory() as folder:
         bench = establish(Path(folder))
-        _through_the_door(bench, requests(200), threads, "warm")  # imports, caches, prepared statements
-        limit = _per_second(lambda: _in_memory(bench, asked[:1000]), 1000)
-        rate = _per_second(lambda: _through_the_door(bench, asked, threads, "one"), count)
-        batch = _per_second(lambda: _in_batches(bench, requests_again(asked), "two"), count)
+        through_the_door(bench, requests(200), threads, "warm")  # imports, caches, prepared statements
+        limit = per_second(lambda: _in_memory(bench, asked[:1000]), 1000)
+        rate = per_second(lambda: through_the_door(bench, asked, threads, "one"), count)
+        batch = per_second(lambda: in_batches(bench, requests_again(asked), "two"), count)
         bench.store.close()
     goal = f">= {GOAL:,.0f}/s and >= {RATIO} of the limit"
     met = rate >= GOAL and rate >= RATIO * limit
@@ -92,7 +92,9 @@ def _in_memory(bench: Bench, asked: Sequence[str]) -> None:
         assemble(body, signer.algorithm, signer.sign(body))
 
 
-def _through_the_door(bench: Bench, asked: Sequence[str], threads: int, lot: str) -> None:
+def through_the_door(bench: Bench, asked: Sequence[str], threads: int, lot: str) -> None:
+    """Each request for itself, by so many threads at once. `lot` keeps the stations of one run apart from another's."""
+
     def issue(numbered: tuple[int, str]) -> None:
         bench.authority.issue(_order(numbered[1], numbered[0], lot), "bench")
 
@@ -100,7 +102,8 @@ def _through_the_door(bench: Bench, asked: Sequence[str], threads: int, lot: str
         list(pool.map(issue, enumerate(asked)))
 
 
-def _in_batches(bench: Bench, asked: Sequence[str], lot: str) -> None:
+def in_batches(bench: Bench, asked: Sequence[str], lot: str) -> None:
+    """All of them by one caller."""
     orders = [_order(pem, number, lot) for number, pem in enumerate(asked)]
     for outcome in bench.authority.issue_each(orders, "bench"):
         if isinstance(outcome, Exception):
@@ -119,7 +122,8 @@ def _request(number: int) -> str:
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
-def _per_second(work: Callable[[], None], count: int) -> float:
+def per_second(work: Callable[[], object], count: int) -> float:
+    """`count` over the seconds that `work` takes."""
     start = time.perf_counter()
     work()
     return count / (time.perf_counter() - start)
