@@ -10,14 +10,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from asn1crypto import ocsp
+from asn1crypto import crl, ocsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -180,7 +180,20 @@ def look(folder: Path, act: str, number: int) -> list[str]:
             wrong.append(f"{intent.serial} is settled as {intent.settled}, against the certificates")
         elif intent.settled != "issued" and _ocsp(opened, signed) != "revoked":
             wrong.append(f"{intent.serial} was signed and given up, and is not revoked")
-    return wrong + _outcome(opened, act, number)
+    return wrong + _doubled_lists(folder) + _outcome(opened, act, number)
+
+
+def _doubled_lists(folder: Path) -> list[str]:
+    """No number stands for two revocation lists of one authority and shard, published or not (RFC 5280 §5.2.3)."""
+    found: dict[tuple[bytes, bytes, int], bytes] = {}
+    wrong = []
+    for body in _signed_lists(folder):
+        values = {one["extn_id"].native: one["extn_value"] for one in body["crl_extensions"]}
+        point = values["issuing_distribution_point"].contents if "issuing_distribution_point" in values else b""
+        number = values["crl_number"].parsed.native
+        if found.setdefault((body["issuer"].dump(), point, number), body.dump()) != body.dump():
+            wrong.append(f"two revocation lists have the number {number}")
+    return wrong
 
 
 def _outcome(opened: Opened, act: str, number: int) -> list[str]:
@@ -201,6 +214,16 @@ def _signed_certificates(folder: Path) -> list[bytes]:
             continue
         found.append(body)
     return found
+
+
+def _signed_lists(folder: Path) -> Iterator[crl.TbsCertList]:
+    for line in (folder / "signed.hex").read_text(encoding="ascii").split():
+        try:
+            body = crl.TbsCertList.load(bytes.fromhex(line), strict=True)
+            body["crl_extensions"].native  # noqa: B018 -- certificates and OCSP answers have another shape
+        except (ValueError, TypeError):
+            continue
+        yield body
 
 
 def _ocsp(opened: Opened, body: bytes) -> str:
