@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlmodel import Session, col
 
 from pki.audit import AuditTrail, Entry, PkiAct
@@ -36,6 +36,7 @@ class AlarmKind(StrEnum):
     CERTIFICATES_ENDING = "certificates-ending"
     AUTHORITY_ENDING = "authority-ending"
     AUDIT_CHECKPOINT = "audit-checkpoint"
+    CHECKPOINT_NOT_STAMPED = "checkpoint-not-stamped"
 
 
 class Severity(StrEnum):
@@ -119,6 +120,16 @@ class Alarms:
             found = session.execute(select(col(AlarmRow.id)).where(*is_open)).scalars().all()
         for alarm_id in found:
             self.clear(alarm_id or 0, by)
+
+    def forget_cleared(self, before: datetime, limit: int = 500) -> int:
+        """Delete alarms that were cleared before then, so many at most; how many there were. Clearing was audited."""
+        old = select(col(AlarmRow.id)).where(col(AlarmRow.cleared_at) < before).limit(limit)
+        with self._store.reading() as session:
+            found = session.execute(old).scalars().all()
+        if found:
+            with self._store.writing() as session:
+                session.execute(delete(AlarmRow).where(col(AlarmRow.id).in_(found)))
+        return len(found)
 
     def open_of(self, kind: AlarmKind) -> list[Alarm]:
         """All open alarms of a kind."""

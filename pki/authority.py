@@ -352,6 +352,10 @@ class Authority:
         """What ends when, from this ISO week on; it may be that old."""
         return self._forecasts.forecast(weeks, self._clock(), at_most_old)
 
+    def prune(self) -> int:
+        """To be called every now and then: deletes cleared alarms that are old enough; how many."""
+        return self.alarms.forget_cleared(self._clock() - self.settings.keep_alarms)
+
     def warn_of_endings(self) -> None:
         """To be called every few minutes: raises and settles alarms about what ends soon."""
         self._expiry_warnings.round(self._clock())

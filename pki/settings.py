@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -58,6 +59,12 @@ class PkiSettings(BaseModel):
 
     signer_wait: timedelta = Field(default=timedelta(seconds=3), ge=timedelta(0), le=timedelta(minutes=1))
 
+    tsa_url: str = Field(default="", pattern=r"^(|https?://\S+)$")  # RFC 3161 over HTTP
+    tsa_roots: Path | None = None  # PEM; needed with tsa_url
+
+    # An alarm's row tells that it was raised before; the widest warning of stations begins 30 days before a week.
+    keep_alarms: timedelta = Field(default=timedelta(days=365), ge=timedelta(days=60))
+
     # Stations in the field leave O empty or at the maker's default, so a difference is recorded, not refused.
     strict_organisation: bool = False
 
@@ -87,6 +94,12 @@ class PkiSettings(BaseModel):
         if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
             raise ValueError("public_url must look like http://host:port")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _stamps_are_checked(self) -> Self:
+        if self.tsa_url and self.tsa_roots is None:
+            raise ValueError("tsa_url needs tsa_roots: a stamp that nobody can check is worth nothing")
+        return self
 
     @model_validator(mode="after")
     def _relations(self) -> Self:

@@ -14,6 +14,7 @@ from pki.store import Store
 from pki.vault import Vault
 from web.accounts import Accounts
 from web.settings import Settings
+from web.time_stamping import stamper_of
 from web.webhook import Webhook, webhook_of
 
 
@@ -49,7 +50,9 @@ def put_together(
     """Build the doors over an open database, the node's own keys, and the place of the authorities' keys."""
     trail = AuditTrail(keys.secret("audit"), settings.web.node)
     checkpoints = checkpoint_path(folder, settings)
-    authority = Authority(store, keys, trail, settings.pki, clock, vault, checkpoint_file=checkpoints)
+    authority = Authority(
+        store, keys, trail, settings.pki, clock, vault, checkpoint_file=checkpoints, stamper=stamper_of(settings.pki)
+    )
     fleet = Fleet(
         store,
         trail,

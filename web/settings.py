@@ -25,7 +25,8 @@ PREFIX = "VOLTWARD_"
 TOML_NAME = "voltward.toml"
 # Read by the command line itself: which service to call, and how much to say.
 _MAY_BE_EMPTY = {
-    "passphrase", "passphrase_file", "checkpoint_file", "webhook_secret", "webhook_secret_file", "authority_keys",
+    "passphrase", "passphrase_file", "checkpoint_file", "tsa_roots", "webhook_secret", "webhook_secret_file",
+    "authority_keys",
     "authority_passphrase", "authority_passphrase_file", "pkcs11_module", "pkcs11_pin", "pkcs11_pin_file",
     "signer_socket", "signer_log",
 }  # fmt: skip

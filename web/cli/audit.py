@@ -35,12 +35,16 @@ def verify(
     ca: Annotated[
         Path | None, typer.Option("--ca", metavar="PEM", help="With --export: the root certificate to trust.")
     ] = None,
+    tsa_ca: Annotated[
+        Path | None,
+        typer.Option("--tsa-ca", metavar="PEM", help="With --export: verify time stamps by these certificates."),
+    ] = None,
     data: Data = None,
     _json: Json = False,
 ) -> None:
     """Look for edits, removals, reordering and a set-back database. Fails (exit code 1) when there are any."""
     if export_file is not None or ca is not None:
-        verdict = _verify_export(export_file, ca)
+        verdict = _verify_export(export_file, ca, tsa_ca)
     else:
         with service(data) as client:
             verdict = client.get("audit/verify")
@@ -116,13 +120,14 @@ def export(
         say(f"wrote {out}")
 
 
-def _verify_export(export_file: Path | None, ca: Path | None) -> dict[str, Any]:
+def _verify_export(export_file: Path | None, ca: Path | None, tsa_ca: Path | None) -> dict[str, Any]:
     # Loaded when needed: most commands start faster without the cryptography behind them.
     from dataclasses import asdict
 
     from cryptography import x509
 
     from pki.export_verifier import verify_export
+    from pki.timestamps import read_certificates, stamp_check
     from pki.foreign_certificates import UNREADABLE
 
     if export_file is None or ca is None:
@@ -131,9 +136,10 @@ def _verify_export(export_file: Path | None, ca: Path | None) -> dict[str, Any]:
         roots = tuple(x509.load_pem_x509_certificates(read_text(ca).encode()))
     except UNREADABLE:
         raise WrongUse(f"{ca} holds no certificate in PEM") from None
+    stamps = stamp_check(read_certificates(tsa_ca)) if tsa_ca else None
     try:
         with export_file.open("rb") as file:
-            verdict = verify_export(_with_bar(iter(lambda: file.readline(_LONGEST_LINE), b"")), roots)
+            verdict = verify_export(_with_bar(iter(lambda: file.readline(_LONGEST_LINE), b"")), roots, stamps)
     except OSError as fault:
         raise WrongUse(f"cannot read {export_file}: {fault.strerror}") from None
     return {"whole": verdict.whole, **asdict(verdict)}
