@@ -31,6 +31,7 @@ from csms_bridge.tls import verified_root
 from pki.anchors import Anchor
 from pki.authority import Authority, CertificateState
 from pki.clock import Clock
+from pki.foreign_certificates import UNREADABLE
 
 log = structlog.get_logger(__name__)
 _NAMES = (x509.NameOID.COMMON_NAME, x509.NameOID.SERIAL_NUMBER)
@@ -142,7 +143,7 @@ def makers_certificate(leaf: bytes, anchor: Anchor) -> MakersCertificate:
     """What a certificate (DER) under an anchor says. One that cannot be read says nothing."""
     try:
         subject = x509.load_der_x509_certificate(leaf).subject
-    except ValueError:
+    except UNREADABLE:
         return MakersCertificate(anchor.vendor, anchor.name, ())
     stated = [one.value for kind in _NAMES for one in subject.get_attributes_for_oid(kind)]
     names = tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in stated if isinstance(name, str)))

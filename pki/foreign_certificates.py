@@ -7,6 +7,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 UNREADABLE = (
     ValueError,
     TypeError,
+    KeyError,  # a name of a kind that is no string
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,

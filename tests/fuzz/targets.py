@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
+from csms_bridge.reception import makers_certificate
 from pki.anchor_file import read_root
+from pki.anchors import Anchor
 from pki.csr import read_request
 from pki.der import bit_string, sequence
 from pki.errors import AnchorRefused, CsrRejected, ReturnedRefused
@@ -169,6 +171,13 @@ def self_signed_root(data: bytes) -> None:
     root_file(_signed(data))
 
 
+def makers_leaf(data: bytes) -> None:
+    """The client certificate of a station that comes for the first time, with its maker's."""
+    for octets in (data, _signed(data)):
+        said = makers_certificate(octets, _anchor())
+        assert all(isinstance(name, str) for name in said.names)
+
+
 def returned_chain(data: bytes) -> None:
     """What a parent sends back for a request of ours, and the chain above it."""
     with suppress(ReturnedRefused):
@@ -201,6 +210,10 @@ def _signed(contents: bytes) -> bytes:
 
 def _loaded_root() -> x509.Certificate:
     return x509.load_der_x509_certificate(_root())
+
+
+def _anchor() -> Anchor:
+    return Anchor("maker", "Acme", "CN=SN-1", "", NOW, NOW, "user:admin", NOW, "", _root())
 
 
 def _expected() -> Expected:
@@ -271,6 +284,7 @@ TARGETS = (
     Target("ocsp-request", ocsp_request, _status_requests),
     Target("root-file", root_file, _certificates),
     Target("self-signed-root", self_signed_root, lambda: [_contents_of(_root())]),
+    Target("makers-leaf", makers_leaf, lambda: [_root(), _contents_of(_root())]),
     Target("returned-chain", returned_chain, _certificates),
     Target("returned-certificate", returned_certificate, lambda: [_contents_of(_issuing())]),
     Target("revocation-list", revocation_list, _lists),
