@@ -12,6 +12,7 @@ from csms_bridge.journal import Journal
 from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
+from csms_bridge.pruning import Pruning
 from csms_bridge.registry import Registry, StationFilter
 from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.safety import objection
@@ -84,6 +85,7 @@ class Fleet:
         )
         self._ledger = Ledger(store, trail, clock)
         self._orders = Orders(store, trail, clock)
+        self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, clock)
         self.journal = Journal(store, clock)
         self.desk = Desk(sightings, passwords, enrolment, self._ledger, self._orders, acts, settings, clock)
@@ -266,6 +268,11 @@ class Fleet:
     ) -> list[Renewal]:
         """How far renewals are: of these stations, or of all, by station."""
         return self._renewals.page(after, limit) if stations is None else self._renewals.progress(stations)
+
+    def prune(self) -> int:
+        """To be called every few seconds: deletes some of what is old enough; how many rows."""
+        self._orders.give_up_queued()
+        return self._pruning.round()
 
     # --- for the live pages
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -14,6 +15,9 @@ from csms_bridge.tables import CommandRow, StationRow
 from pki.audit import AuditTrail
 from pki.clock import Clock
 from pki.store import Store
+
+QUEUED_FOR = timedelta(days=30)
+_AT_ONCE = 200
 
 
 class Orders:
@@ -68,6 +72,18 @@ class Orders:
                 return
         with self._store.writing() as session:
             session.execute(update(CommandRow).where(*queued).values(state="waiting", updated_at=self._clock()))
+
+    def give_up_queued(self) -> int:
+        """Withdraw what has been queued too long for stations that do not come back; how many."""
+        stale = (col(CommandRow.state) == "queued", col(CommandRow.created_at) < self._clock() - QUEUED_FOR)
+        with self._store.reading() as session:
+            found = session.exec(select(CommandRow.id).where(*stale).limit(_AT_ONCE)).all()
+        for command in found:
+            with self._store.writing() as session:
+                row = session.get(CommandRow, command, populate_existing=True)
+                if row is not None and row.state == "queued":
+                    self._close(session, row, "null", f"the station did not come back within {QUEUED_FOR.days} days")
+        return len(found)
 
     def any_waiting(self) -> bool:
         """Whether any command waits."""

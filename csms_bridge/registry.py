@@ -25,6 +25,7 @@ from csms_bridge.tables import (
     AdmissionRow,
     CertificateAskRow,
     PasswordRow,
+    RenewalAskRow,
     StationRow,
     TransactionRow,
     WalkRow,
@@ -99,7 +100,7 @@ class Registry:
         now = self._clock()
         with self._store.writing() as session:
             row = _row(session, station)
-            for table in (PasswordRow, WalkRow, CertificateAskRow, TransactionRow):
+            for table in (PasswordRow, WalkRow, CertificateAskRow, TransactionRow, RenewalAskRow):
                 session.execute(delete(table).where(col(table.station) == station))
             withdraw_open(session, [station], now)
             session.delete(row)

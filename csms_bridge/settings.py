@@ -41,6 +41,13 @@ class BridgeSettings(BaseModel):
     renewal_check: timedelta = timedelta(minutes=1)
     """How often the server certificates are looked at; they are renewed when half their life is over."""
 
+    keep_messages: timedelta = Field(default=timedelta(days=30), ge=timedelta(hours=1))
+    keep_admissions: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))
+    keep_outcomes: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))
+    """What came of commands and certificate requests, and charging transactions that have ended."""
+    keep_rows_per_station: int = Field(default=10_000, ge=100)
+    """Messages, and admissions, of one station, however young they are."""
+
     @model_validator(mode="after")
     def _some_door_is_open(self) -> "BridgeSettings":
         if self.ocpp_port is None and self.ocpp_tls_port is None:

@@ -16,6 +16,7 @@ _CRL_ROUND = 10.0  # seconds; a revocation must be in its list within 60
 _LINT_ROUND = 10.0  # seconds; each takes the linter half a second at most
 _CHECKPOINT_ROUND = 60.0  # seconds; when one is due is a setting
 _SWEEP_ROUND = 600.0  # seconds
+_PRUNING_ROUND = 10.0  # seconds; a busy fleet fills the journal as fast as a round may delete
 _TELLING_ROUND = 2.0  # seconds
 _WARNING_ROUND = 600.0  # seconds; the narrowest warning is told a day before
 
@@ -33,6 +34,7 @@ async def keep_house(service: Service) -> None:
         _every(_CHECKPOINT_ROUND, service.authority.keep_checkpoints),
         _every(_SWEEP_ROUND, lambda: sweep(service)),
         _every(_WARNING_ROUND, service.authority.warn_of_endings),
+        _every(_PRUNING_ROUND, service.fleet.prune),
         _tell_alarms(service),
     )
 
@@ -54,6 +56,7 @@ def sweep(service: Service) -> None:
     """Delete what has expired."""
     service.accounts.forget_ended_sessions()
     forget_old_keys(service)
+    service.authority.prune()
 
 
 async def _every(seconds: float, work: Callable[[], object]) -> None:

@@ -128,3 +128,14 @@ def test_what_moved_since_a_moment_is_told(room: Room) -> None:
     room.authority.alarms.clear(first.id, "user:ada")
     since = room.clock.now - timedelta(seconds=1)
     assert [alarm.cleared_by for alarm in room.authority.alarms.changed_since(since, 10)] == ["user:ada"]
+
+
+def test_cleared_alarms_are_deleted_after_a_year_and_open_ones_never(room: Room) -> None:
+    room.authority.alarms.clear(sound(room).id, "user:ada")
+    left = sound(room, "cd34")
+    room.clock.advance(timedelta(days=365))
+    assert room.authority.prune() == 0
+    room.clock.advance(timedelta(seconds=1))
+    assert room.authority.prune() == 1
+    assert [alarm.id for alarm in room.authority.alarms.page(only_open=False)] == [left.id]
+    assert "alarm:cleared" in room.acts()
