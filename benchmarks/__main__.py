@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from benchmarks import custody, issuing, ocsp, revoking
 from benchmarks.figures import Figure, as_json, machine, table
+from web.garbage import collect_seldom
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "issuing": issuing.measure,
@@ -26,6 +27,7 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := sorted(set(asked.parts) - set(PARTS)):
         parser.error(f"there is no part {', '.join(unknown)}; choose from {', '.join(PARTS)}")
+    collect_seldom()  # as the service does
     figures: list[Figure] = []
     for name in asked.parts or PARTS:
         print(f"measuring: {name}", file=sys.stderr, flush=True)  # noqa: T201

@@ -65,12 +65,11 @@ class IssuingDesk:
 
     def issue_each(self, warrants: Sequence[Warrant], now: datetime) -> list[Issued | PkiError]:
         """Each certificate for itself, in batches: the certificate, or what stopped it."""
-        outcomes: list[Issued | PkiError] = []
-        for start in range(0, len(warrants), _MOST):
-            batch = [_Consignment([warrant], now, None) for warrant in warrants[start : start + _MOST]]
-            self._carry(batch)
-            outcomes += [one.outcome_or_fault() for one in batch]
-        return outcomes
+        alone = [_Consignment([warrant], now, None) for warrant in warrants]
+        batches = [alone[start : start + _MOST] for start in range(0, len(alone), _MOST)]
+        with ThreadPoolExecutor(2) as lanes:  # one computes while the other waits for the disk or for signatures
+            list(lanes.map(self._carry, batches))
+        return [one.outcome_or_fault() for one in alone]
 
     def _carry(self, batch: "list[_Consignment]") -> None:
         now = max(one.now for one in batch)

@@ -20,6 +20,7 @@ from web.acts import ConsoleAct
 from web.app import make_app
 from web.data_folder import open_folder
 from web.errors import AddressRefused, FolderOffline, FolderServed, PortInUse
+from web.garbage import collect_seldom
 from web.housekeeping import keep_house, keep_watch
 from web.logs import set_up_logs
 from web.roles import Role
@@ -37,6 +38,7 @@ def serve_folder(folder: Path, roles: frozenset[Role]) -> None:
         if service.settings.pki.offline:
             raise FolderOffline(f"{folder} keeps keys for a machine without a network")
         set_up_logs(service.settings.web.log_level)
+        collect_seldom()
         loop.run(serve(service, roles))
     finally:
         service.close()
