@@ -132,10 +132,12 @@ def test_what_may_not_go_does_not_hide_what_may(room: Room, prune: Pruning, monk
 def test_nothing_is_written_when_nothing_is_old(room: Room, prune: Pruning) -> None:
     put(room, *(message(room.clock.now) for _ in range(50)))
     writes: list[str] = []
-    event.listen(
-        room.store.engine, "before_cursor_execute",
-        lambda _c, _k, statement, *_: writes.append(statement) if statement != "BEGIN" and not statement.startswith("SELECT") else None,
-    )  # fmt: skip
+
+    def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement != "BEGIN" and not statement.startswith("SELECT"):
+            writes.append(statement)
+
+    event.listen(room.store.engine, "before_cursor_execute", note)
     assert prune.round() == 0
     assert writes == []
 
