@@ -24,7 +24,7 @@ def request_der(text_or_bytes: str | bytes) -> tuple[bytes, tuple[str, ...]]:
     if len(text_or_bytes) > LONGEST:
         raise Refusal.TOO_LONG.because(f"the request is longer than {LONGEST:,} characters")
     if isinstance(text_or_bytes, bytes):
-        if text_or_bytes[:1] == _SEQUENCE and b"-----BEGIN" not in text_or_bytes:
+        if _is_der(text_or_bytes):
             return text_or_bytes, ()
         text_or_bytes = text_or_bytes.decode("utf-8", "replace")
     text = text_or_bytes.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")
@@ -32,6 +32,11 @@ def request_der(text_or_bytes: str | bytes) -> tuple[bytes, tuple[str, ...]]:
     if len(found) > 1:
         raise Refusal.SEVERAL_REQUESTS.because(f"there are {len(found)} requests, where one was expected")
     return (_base64("".join(found[0]["body"].split())), ()) if found else _naked("".join(text.split()))
+
+
+def _is_der(octets: bytes) -> bool:
+    """Not a text that begins with the digit 0: the length of a request begins with an octet that ASCII does not have."""
+    return octets[:1] == _SEQUENCE and (octets[1:2] >= b"\x80" or b"-----BEGIN" not in octets)
 
 
 def _naked(text: str) -> tuple[bytes, tuple[str, ...]]:

@@ -88,6 +88,7 @@ def _check_accepted(data: bytes) -> None:
         assert name is None or (name.isprintable() and 0 < len(name) <= 64)
 
 
+@cache
 def _requests() -> list[bytes]:
     made = (case.make() for case in (*TOLERATED, *HOSTILE))
     octets = (one if isinstance(one, bytes) else one.encode("utf-8", "replace") for one in made)

@@ -87,6 +87,10 @@ TOLERATED = [
         lambda: request(attributes=extension_request(extension("551d11", sequence(tlv(0x82, b"*.example"))))),
     ),
     Tolerated(
+        "an extension that holds the words of PEM",
+        lambda: request(attributes=extension_request(extension("551d11", b"-----BEGIN CERTIFICATE REQUEST-----"))),
+    ),
+    Tolerated(
         "an extension that cannot be read",
         lambda: request(attributes=extension_request(extension("551d11", b"\xff\xff"))),
     ),
