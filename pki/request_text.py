@@ -35,7 +35,7 @@ def request_der(text_or_bytes: str | bytes) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _is_der(octets: bytes) -> bool:
-    """Not a text that begins with the digit 0: the length of a request begins with an octet that ASCII does not have."""
+    """Not a text that begins with the digit 0: a request's length begins with an octet that ASCII does not have."""
     return octets[:1] == _SEQUENCE and (octets[1:2] >= b"\x80" or b"-----BEGIN" not in octets)
 
 
