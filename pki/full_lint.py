@@ -5,6 +5,7 @@ runs.
 """
 
 import functools
+import re
 from importlib.metadata import version
 
 from asn1crypto import x509 as asn1
@@ -12,6 +13,9 @@ from pkilint import loader
 from pkilint.pkix import certificate, extension, name
 from pkilint.validation import ValidationFindingSeverity, ValidatorContainer
 
+from pki.settings import is_host_name
+
+_URL = re.compile(r"https?://([^/:@?#]+)(?::[0-9]{1,5})?/[A-Za-z0-9/._~-]*")
 LINTER = f"pkilint {version('pkilint')}"
 
 
@@ -30,8 +34,23 @@ def full_lint(der: bytes) -> tuple[str, ...]:
         for result in results
         for described in result.finding_descriptions
         if described.finding.severity <= ValidationFindingSeverity.WARNING  # FATAL is the lowest number
+        and not _is_a_short_name(described.finding.code, described.message or "")
     ]
     return tuple(findings) + _reads_back(der)
+
+
+def _is_a_short_name(code: str, message: str) -> bool:
+    """Whether all that pkilint minds is a host name of one label, such as `localhost`, which RFC 1034 §3.5 allows.
+
+    It quotes the name at the end of its message; other bad names and addresses stay findings.
+    """
+    said = message.partition('"')[2].removesuffix('"')
+    if code == "pkix.invalid_domain_name_syntax":
+        return "." not in said and is_host_name(said)
+    if code != "pkix.invalid_uri_syntax":
+        return False
+    url = _URL.fullmatch(said)
+    return url is not None and "." not in url[1] and is_host_name(url[1])
 
 
 def _reads_back(der: bytes) -> tuple[str, ...]:

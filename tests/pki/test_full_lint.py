@@ -8,13 +8,33 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.full_lint import full_lint
-from tests.pki.conftest import Room
+from tests.pki.conftest import SETTINGS, Room
 
 
 def test_nothing_speaks_against_what_we_issue(room: Room) -> None:
     room.issue()
     for certificate in room.authority.certificates(limit=100):
         assert full_lint(certificate.der) == (), certificate.profile
+
+
+def test_a_host_name_of_one_label_is_a_host_name(room: Room) -> None:
+    """RFC 1034 §3.5: `localhost`, which is what a service without a name of its own is called, and hosts of a LAN."""
+    names = {"hostnames": ("localhost", "127.0.0.1"), "public_url": "http://csms:8080"}
+    served = room.rebuilt(settings=SETTINGS.model_copy(update=names))
+    assert len(served.server_credentials()) == 2
+    for certificate in served.certificates(limit=2):
+        assert full_lint(certificate.der) == ()
+
+
+def test_a_host_name_that_is_none_is_found(room: Room) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
+    now = room.clock.now
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1).not_valid_before(now)
+    builder = builder.not_valid_after(now.replace(year=now.year + 1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("local_host")]), critical=False)
+    der = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    assert any("domain_name" in finding for finding in full_lint(der))
 
 
 def test_a_certificate_without_key_identifiers_is_found(room: Room) -> None:
