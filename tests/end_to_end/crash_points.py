@@ -186,14 +186,13 @@ def look(folder: Path, act: str, number: int) -> list[str]:
 def _doubled_lists(folder: Path) -> list[str]:
     """No number stands for two revocation lists of one authority and shard, published or not (RFC 5280 §5.2.3)."""
     found: dict[tuple[bytes, bytes, int], bytes] = {}
-    wrong = []
-    for body in _signed_lists(folder):
-        values = {one["extn_id"].native: one["extn_value"] for one in body["crl_extensions"]}
+    wrong: list[str] = []
+    for body, values in _signed_lists(folder):
         point = values["issuing_distribution_point"].contents if "issuing_distribution_point" in values else b""
         number = values["crl_number"].parsed.native
         if found.setdefault((body["issuer"].dump(), point, number), body.dump()) != body.dump():
             wrong.append(f"two revocation lists have the number {number}")
-    return wrong
+    return wrong if found else ["no revocation list was signed"]
 
 
 def _outcome(opened: Opened, act: str, number: int) -> list[str]:
@@ -216,14 +215,16 @@ def _signed_certificates(folder: Path) -> list[bytes]:
     return found
 
 
-def _signed_lists(folder: Path) -> Iterator[crl.TbsCertList]:
+def _signed_lists(folder: Path) -> Iterator[tuple[crl.TbsCertList, dict[str, Any]]]:
+    """The lists among what was signed, each with its extensions."""
     for line in (folder / "signed.hex").read_text(encoding="ascii").split():
         try:
             body = crl.TbsCertList.load(bytes.fromhex(line), strict=True)
-            body["crl_extensions"].native  # noqa: B018 -- certificates and OCSP answers have another shape
+            values = {one["extn_id"].native: one["extn_value"] for one in body["crl_extensions"]}
         except (ValueError, TypeError):
             continue
-        yield body
+        if "crl_number" in values:  # certificates may be read as lists, but number none
+            yield body, values
 
 
 def _ocsp(opened: Opened, body: bytes) -> str:
