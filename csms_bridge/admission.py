@@ -6,13 +6,13 @@ revocation and identity are decided here, where the reason can be recorded (ADR 
 
 import base64
 import binascii
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
 from csms_bridge.station import IDENTITY, OcppVersion, SecurityProfile
 from pki.certificates import Certificate
+from pki.name_matching import holds_name
 from pki.secret_text import Secret
 
 SUBPROTOCOLS = {
@@ -47,8 +47,7 @@ class MakersCertificate:
 
     def states(self, serial: str) -> bool:
         """Whether a name is this serial number or holds it as a word of its own (A00.FR.405)."""
-        word = re.compile(rf"(?<![0-9a-z]){re.escape(serial)}(?![0-9a-z])", re.IGNORECASE)
-        return any(word.search(name) for name in self.names)
+        return any(holds_name(name, serial) for name in self.names)
 
 
 @dataclass(frozen=True, slots=True)
