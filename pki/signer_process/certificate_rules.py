@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from pki.errors import CsrRejected
+from pki.foreign_certificates import UNREADABLE
 from pki.keys import KeyAlgorithm, PublicKey, check_key_strength, family_of, spki_sha256
 from pki.profiles import KeyUse, Profile
 from pki.signer_process.known import KnownAuthority
@@ -190,7 +191,7 @@ def broken_rule(case: Case) -> tuple[str, str] | None:
             sentence = f"an extension is missing: {missing.oid.dotted_string}"
         except CsrRejected as weak:
             sentence = weak.sentence
-        except ValueError:
+        except UNREADABLE:
             sentence = "it cannot be read"
         if sentence:
             return rule.__name__.replace("_", "-"), sentence

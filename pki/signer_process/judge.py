@@ -8,6 +8,7 @@ from typing import TypeAlias
 from cryptography import x509
 
 from pki.errors import PkiError
+from pki.foreign_certificates import UNREADABLE
 from pki.keys import Signer
 from pki.profiles import profiles_of
 from pki.settings import PkiSettings
@@ -104,7 +105,7 @@ class Judge:
             if broken := broken_list_rule(case):
                 return {}, Refusal(*broken)
             return {"scope": scope_of(case), "number": number_of(case)}, None
-        except (ValueError, PkiError):
+        except (*UNREADABLE, PkiError):
             return {}, Refusal("can-be-read", "it is no revocation list")
 
 
@@ -118,5 +119,5 @@ def verdict(refusal: Refusal | None) -> Entry:
 def _parsed(one: Asked, signer: Signer) -> x509.Certificate | None:
     try:
         return certificate_of(one.octets, signer.algorithm)
-    except ValueError:
+    except UNREADABLE:
         return None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from pki.foreign_certificates import UNREADABLE
 from pki.keys import KeyAlgorithm
 from pki.signer_process.known import KnownAuthority
 
@@ -95,7 +96,7 @@ def broken_list_rule(case: ListCase) -> tuple[str, str] | None:
             sentence = rule(case)
         except x509.ExtensionNotFound as missing:
             sentence = f"an extension is missing: {missing.oid.dotted_string}"
-        except ValueError:
+        except UNREADABLE:
             sentence = "it cannot be read"
         if sentence:
             return rule.__name__.replace("_", "-"), sentence

@@ -29,11 +29,16 @@ from pki.errors import AnchorRefused, CsrRejected, ReturnedRefused
 from pki.firmware import verify_firmware
 from pki.foreign_crls import check_crl, is_signed_by, read_crl, serials_on
 from pki.key_files import fingerprint_in
-from pki.keys import SignatureScheme, spki_of, spki_sha256
+from pki.keys import FileSigner, KeyAlgorithm, SignatureScheme, spki_of, spki_sha256
 from pki.ocsp_request import MalformedRequestError, read_status_request
 from pki.request_claims import check_channel, check_same_names
 from pki.request_text import LONGEST
 from pki.returned_certificate import Expected, check_returned, path_above, read_certificates
+from pki.settings import PkiSettings
+from pki.signer_process.judge import Judge
+from pki.signer_process.known import KnownAuthority
+from pki.signer_process.requests import Asked, kind_of
+from pki.signer_process.reservations import Reservation
 from pki.strict_der import elements, inside
 from tests.pki.hostile.pieces import ECDSA, ec_key, information, pem, sign, signed_request
 from tests.pki.hostile.tolerated import TOLERATED, everest_request
@@ -205,6 +210,34 @@ def signed_revocation_list(data: bytes) -> None:
     revocation_list(_signed(data))
 
 
+# --- what the signer process is asked to sign
+
+
+def signers_judge(data: bytes) -> None:
+    """Octets from the other processes. No certificate among them was intended, so that none may be signed."""
+    signer = FileSigner("stations", ec_key())
+    judge = Judge(_KnownRoot(), _EverythingReserved(), PkiSettings(organisation="Acme"), lambda: NOW, in_ceremony=False)  # type: ignore[arg-type]
+    [entry] = judge.judge([Asked("stations", data, kind_of(data))], signer)
+    assert entry["verdict"] == "refused" or entry["kind"] in ("list", "check")
+
+
+class _KnownRoot:
+    """Knows one authority, by whatever name its key has."""
+
+    def of_key(self, key_name: str) -> KnownAuthority:
+        root = _loaded_root()
+        subject, validity = root.subject.public_bytes(), (root.not_valid_before_utc, root.not_valid_after_utc)
+        key = ec_key().public_key()
+        return KnownAuthority("stations", key_name, "stations", subject, key, KeyAlgorithm.EC_P256, *validity, 16)
+
+
+class _EverythingReserved:
+    """Has a reservation for any serial number, so that the rules after it are reached."""
+
+    def of(self, serials: Sequence[str]) -> dict[str, Reservation]:
+        return {serial: Reservation(serial, "stations", "station", "", b"", None, NOW) for serial in serials}
+
+
 def _signed(contents: bytes) -> bytes:
     return sequence(contents, ECDSA["sha256"], bit_string(sign(ec_key(), contents)))
 
@@ -230,7 +263,7 @@ def _lists() -> list[bytes]:
     return [crl.public_bytes(Encoding.PEM), crl.public_bytes(Encoding.DER)]
 
 
-def _contents_of(der: bytes) -> bytes:
+def contents_of(der: bytes) -> bytes:
     """What is signed in it."""
     return next(elements(inside(der, 0x30)))[2]
 
@@ -284,12 +317,13 @@ TARGETS = (
     Target("est-comparisons", est_comparisons, _informations),
     Target("ocsp-request", ocsp_request, _status_requests),
     Target("root-file", root_file, _certificates),
-    Target("self-signed-root", self_signed_root, lambda: [_contents_of(_root())]),
-    Target("makers-leaf", makers_leaf, lambda: [_root(), _contents_of(_root())]),
+    Target("self-signed-root", self_signed_root, lambda: [contents_of(_root())]),
+    Target("makers-leaf", makers_leaf, lambda: [_root(), contents_of(_root())]),
+    Target("signers-judge", signers_judge, lambda: [*map(contents_of, (_issuing(), _root(), _lists()[1]))]),
     Target("returned-chain", returned_chain, _certificates),
-    Target("returned-certificate", returned_certificate, lambda: [_contents_of(_issuing())]),
+    Target("returned-certificate", returned_certificate, lambda: [contents_of(_issuing())]),
     Target("revocation-list", revocation_list, _lists),
-    Target("signed-revocation-list", signed_revocation_list, lambda: [_contents_of(_lists()[1])]),
+    Target("signed-revocation-list", signed_revocation_list, lambda: [contents_of(_lists()[1])]),
     Target("key-file", key_file, _certificates),
     Target("firmware-certificate", firmware_certificate, _certificates),
 )

@@ -7,15 +7,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki.anchor_file import read_root
-from pki.der import octet_string, sequence
+from pki.der import integer, octet_string, sequence, tlv
 from pki.errors import AnchorRefused, CsrRejected, ReturnedRefused
 from pki.firmware import verify_firmware
 from pki.key_files import fingerprint_in
 from pki.keys import SignatureScheme
 from pki.returned_certificate import read_certificates
-from tests.fuzz.targets import NOW
+from tests.fuzz.targets import NOW, contents_of, signers_judge
 from tests.pki.hostile.certificates import BROKEN, CONSTRAINTS, certificate
-from tests.pki.hostile.pieces import oid, pem
+from tests.pki.hostile.pieces import ECDSA, SN_1, oid, pem
 
 
 @pytest.mark.parametrize("make", BROKEN.values(), ids=BROKEN)
@@ -38,6 +38,18 @@ def test_firmware_under_a_certificate_that_cannot_be_read_is_not_genuine(make: C
 def test_a_chain_that_cannot_be_read_is_not_taken_in(make: Callable[[], bytes]) -> None:
     with pytest.raises(ReturnedRefused):
         read_certificates(pem(make(), "CERTIFICATE"))
+
+
+@pytest.mark.parametrize("make", BROKEN.values(), ids=BROKEN)
+def test_the_signer_refuses_to_sign_what_cannot_be_read(make: Callable[[], bytes]) -> None:
+    signers_judge(contents_of(make()))
+
+
+def test_the_signer_refuses_a_list_with_one_extension_twice() -> None:
+    number = sequence(oid("551d14"), octet_string(b"\x02\x01\x01"))
+    times = tlv(0x17, b"261124000000Z") * 2
+    twice = tlv(0xA0, sequence(number, number))
+    signers_judge(sequence(integer(1), ECDSA["sha256"], SN_1, times, twice))
 
 
 @pytest.mark.parametrize("fault", ["version 46", "a key of no known kind", "a key off its curve"])
