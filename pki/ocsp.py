@@ -16,7 +16,7 @@ from asn1crypto import x509 as asn1_x509
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pki.errors import SignerUnavailable
+from pki.errors import PkiError, SignerUnavailable
 from pki.hierarchy import AuthorityInfo
 from pki.ocsp_encoding import (
     GOOD,
@@ -39,6 +39,7 @@ log = structlog.get_logger()
 
 _HASHES = ("sha1", "sha256", "sha384", "sha512")  # OCPP's CertificateHashDataType has the last three
 _RESPONDER_KEPT = timedelta(seconds=60)
+_REST_AFTER_FAILURE = timedelta(seconds=5)
 _AUTHORITIES_KEPT = timedelta(seconds=1)
 
 
@@ -74,6 +75,7 @@ class OcspResponder:
         self._find_responder = responder
         self._validity = validity
         self._responders: dict[str, tuple[Responder, datetime]] = {}
+        self._failed: dict[str, datetime] = {}
         self._issuers: dict[tuple[str, bytes, bytes], AuthorityInfo] = {}
         self._issuers_read: datetime | None = None
 
@@ -135,10 +137,18 @@ class OcspResponder:
         )
 
     def _responder(self, authority: str, now: datetime) -> Responder:
+        """Who signs; not looked for with every request, least of all after that went wrong."""
         kept = self._responders.get(authority)
         if kept is not None and kept[1] <= now < kept[1] + _RESPONDER_KEPT:
             return kept[0]
-        responder = self._find_responder(authority, now)
+        failed = self._failed.get(authority)
+        if failed is not None and failed <= now < failed + _REST_AFTER_FAILURE:
+            raise SignerUnavailable(f"ocsp-{authority}", "it could not just now")
+        try:
+            responder = self._find_responder(authority, now)
+        except PkiError:
+            self._failed[authority] = now
+            raise
         self._responders[authority] = (responder, now)
         return responder
 

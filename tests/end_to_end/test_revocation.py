@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,10 +12,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from pki.audit import AuditTrail
+from pki.authority import Authority, Certificate, Order, RevocationReason
+from pki.keystore import KeyStore
+from pki.store import Store
+from tests.end_to_end.postgres import needs_postgresql, running_postgres
 from tests.end_to_end.running_service import RunningService, voltward
-from tests.pki.conftest import openssl
+from tests.pki.conftest import PASSPHRASE, SETTINGS, openssl
 from tests.tools_needed import needs_openssl
 from tests.web.requests import request_pem
+from web.schema import migrate
 
 pytestmark = pytest.mark.end_to_end
 
@@ -136,3 +143,58 @@ def test_a_second_process_says_so_within_a_second(service: RunningService, other
         while status(other, chain_pem) is not expected:
             assert time.monotonic() < done + 1.5  # a second, and what a busy machine adds
             time.sleep(0.02)
+
+
+# --- PostgreSQL
+
+
+@pytest.fixture(scope="module")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_postgres() as server:
+        yield server.new_database("revocation").replace("postgresql://", "postgresql+psycopg://")
+
+
+def node(store: Store, keys: KeyStore, name: str) -> Authority:
+    return Authority(store, keys, AuditTrail(keys.secret("audit"), name), SETTINGS)
+
+
+def ordered(authority: Authority, number: int) -> Certificate:
+    request = authority.read_request(request_pem(f"SN-{number}"))
+    return authority.issue(Order(request, "station", f"SN-{number}", station=f"CS-{number}"), "test")
+
+
+@needs_postgresql
+def test_nodes_on_postgresql_revoke_and_publish_at_once_without_deadlock_or_doubled_numbers(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    stores = [Store(postgres_url) for _ in range(2)]
+    migrate(stores[0])
+    keys = KeyStore.create(tmp_path / "keys", PASSPHRASE, scrypt_cost=2**4)
+    first, second = node(stores[0], keys, "first"), node(stores[1], keys, "second")
+    first.establish("test")
+    certificates = [ordered(first, number) for number in range(40)]
+    serials = [certificate.serial for certificate in certificates]
+    seen: dict[tuple[str, int], set[bytes]] = {}
+
+    def publish(authority: Authority) -> None:
+        for _ in range(15):
+            authority.refresh_crls()
+            for shard in (None, *range(16)):
+                crl = authority.published_crl("stations", shard)
+                seen.setdefault((str(shard), crl.number), set()).add(crl.der)
+
+    with ThreadPoolExecutor(4) as pool:
+        done = [
+            pool.submit(first.revoke_each, serials, RevocationReason.CERTIFICATE_HOLD, "a"),
+            pool.submit(second.revoke_each, serials[::-1], RevocationReason.CERTIFICATE_HOLD, "b"),
+            pool.submit(publish, first),
+            pool.submit(publish, second),
+        ]
+        for one in done:
+            one.result(timeout=120)
+    assert all(len(lists) == 1 for lists in seen.values())
+    first.release(serials[0], "test")
+    listed = [x509.load_der_x509_crl(second.crl("stations", shard)) for shard in range(16)]
+    assert {f"{entry.serial_number:x}" for crl in listed for entry in crl} == set(serials[1:])
+    for store in stores:
+        store.close()

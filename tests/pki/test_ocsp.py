@@ -20,6 +20,7 @@ from pkilint.pkix import ocsp as pkilint_ocsp
 from pkilint.validation import ValidationFindingSeverity
 from structlog.testing import capture_logs
 
+from pki.audit import PkiAct
 from pki.authority import Authority, Certificate
 from pki.keys import check_key_strength, verify_signature
 from pki.ocsp_request import MalformedRequestError, read_status_request
@@ -285,6 +286,22 @@ def test_without_a_signer_one_shall_try_later(room: Room) -> None:
         answer = ask(room.rebuilt(keys=WatchedKeys(room.keys, "down")), request)
     assert answer.response_status is x509_ocsp.OCSPResponseStatus.TRY_LATER
     assert [entry["event"] for entry in logs] == ["ocsp_signer_unavailable"]
+
+
+def test_a_responder_that_cannot_be_had_is_not_asked_for_with_every_request(room: Room) -> None:
+    """Each try would leave an intent on record."""
+    request = request_for(room, room.issue())
+    without = room.rebuilt(keys=WatchedKeys(room.keys, "down"))
+    room.clock.advance(timedelta(days=30))  # whoever signed until now has ended
+    with capture_logs():
+        ask(without, request)
+        tried = room.acts().count(PkiAct.CERTIFICATE_FAILED) + room.acts().count(PkiAct.CERTIFICATE_INTENDED)
+        for _ in range(5):
+            answer = ask(without, request)
+            assert answer.response_status is x509_ocsp.OCSPResponseStatus.TRY_LATER
+    assert room.acts().count(PkiAct.CERTIFICATE_FAILED) + room.acts().count(PkiAct.CERTIFICATE_INTENDED) == tried
+    room.clock.advance(timedelta(seconds=5))
+    assert ask(room.authority, request).certificate_status is STATUS.GOOD
 
 
 def test_a_fault_of_ours_is_an_internal_error_and_no_exception(room: Room) -> None:
