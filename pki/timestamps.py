@@ -28,6 +28,7 @@ from pki.alarms import AlarmKind, Alarms
 from pki.checkpoint import Checkpoint
 from pki.checkpoints import last_checkpoint
 from pki.errors import PkiError, StampRefused
+from pki.foreign_certificates import UNREADABLE
 from pki.store import Store
 from pki.tables import CheckpointRow
 
@@ -122,7 +123,7 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     """The certificates in a PEM file. Raises StampRefused."""
     try:
         return tuple(x509.load_pem_x509_certificates(path.read_bytes()))
-    except (OSError, ValueError) as fault:
+    except (OSError, *UNREADABLE) as fault:
         raise StampRefused(f"the certificates in {path} cannot be read ({fault})") from None
 
 
