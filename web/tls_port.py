@@ -15,7 +15,7 @@ import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from csms_bridge.tls import server_context
@@ -146,9 +146,20 @@ def _facts_of(tls: ssl.SSLObject) -> TlsConnection:
 
 def _with_connection(app: ASGIApp, connection: TlsConnection) -> ASGIApp:
     async def beside(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, CONNECTION: connection}, receive, send)
+        async def spelt(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(_spelt(name), value) for name, value in message.get("headers", ())]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await app({**scope, CONNECTION: connection}, receive, spelt)
 
     return beside
+
+
+def _spelt(name: bytes) -> bytes:
+    """A header's name in HTTP/1.1's usual letters: libest looks for `Content-Type` and overlooks `content-type`."""
+    return b"WWW-Authenticate" if name == b"www-authenticate" else name.title()
 
 
 def _fingerprints(anchors: Sequence[x509.Certificate]) -> list[str]:

@@ -210,6 +210,18 @@ def test_bad_codes(factory: Factory) -> None:
     assert ("enrolment-refused", "BAD-1") in {(one["kind"], one["thing"]) for one in alarms}
 
 
+def test_headers_are_spelt_as_embedded_clients_look_for_them(factory: Factory) -> None:
+    """libest compares the names of headers letter by letter (RFC 9110 §5.1 says that case does not matter)."""
+    factory.curl("cacerts")
+    said = (factory.folder / "headers").read_text()
+    assert {"Content-Type", "Content-Length", "Content-Transfer-Encoding"} <= {
+        line.split(":")[0] for line in said.splitlines()
+    }
+    factory.request("BAD-1")
+    factory.curl("simpleenroll", *factory.sending())
+    assert "\nWWW-Authenticate: Basic realm=" in (factory.folder / "headers").read_text()
+
+
 def test_an_expired_code(factory: Factory) -> None:
     register(factory.service, "OLD-1", None, 3)
     factory.request("OLD-1")
