@@ -61,7 +61,9 @@ def test_generated_parts_are_fresh(page: Path) -> None:
     assert text == REFRESH["refreshed"](text), f"{name_of(page)} has grown old: run `python docs/refresh.py`"
 
 
-@pytest.mark.parametrize("part", ["routes", "roles", "problems", "refusals", "faults", "acts", "walk 1.6 0 3", "walk 2.1 1 3"])
+@pytest.mark.parametrize(
+    "part", ["routes", "roles", "problems", "refusals", "faults", "acts", "walk 1.6 0 3", "walk 2.1 1 3"]
+)
 def test_the_generated_parts_are_somewhere(part: str) -> None:
     assert any(f"<!-- generated: {part} -->" in page.read_text(encoding="utf-8") for page in DOCUMENTS)
 
@@ -118,8 +120,12 @@ def test_a_default_can_be_given_as_it_is_told() -> None:
     assert given.pki.station_validity == timedelta(days=90)
 
 
+# Of single commands, not of the service.
+PASSPHRASES = ("VOLTWARD_BACKUP_PASSPHRASE", "VOLTWARD_NEW_PASSPHRASE")
+
+
 def test_settings_in_readme_and_docs_exist() -> None:
-    known = {*settings(), "VOLTWARD_URL", "VOLTWARD_TOKEN", "VOLTWARD_DEBUG"}
+    known = {*settings(), "VOLTWARD_URL", "VOLTWARD_TOKEN", "VOLTWARD_DEBUG", *PASSPHRASES}
     for page in PAGES:
         named = set(re.findall(r"VOLTWARD_[A-Z0-9_]+[A-Z0-9]", page.read_text(encoding="utf-8")))
         assert named <= known, name_of(page)
