@@ -29,11 +29,15 @@ from pki.tables import AuthorityRequestRow, AuthorityRow, CrlRow
 
 @dataclass(frozen=True, slots=True)
 class _Above:
-    """An authority elsewhere: its certificate, what it is called here, and whether it was known before."""
+    """An authority elsewhere: its certificate, what it is called here, and whether it was known before.
+
+    `is_published_here` when the certificate below it says that its revocation list is found at our address.
+    """
 
     certificate: x509.Certificate
     name: str
     is_new: bool
+    is_published_here: bool
 
 
 class TakingIn:
@@ -124,9 +128,10 @@ class TakingIn:
         named: list[_Above] = []
         for below, above in zip((certificate, *path), path, strict=False):
             found = known.get(above.public_bytes(Encoding.DER))
-            name = found or _free_name(_pointed_at(below, self._settings.public_url) or _slug(above), taken)
+            pointed_at = _pointed_at(below, self._settings.public_url)
+            name = found or _free_name(pointed_at or _slug(above), taken)
             taken.add(name)
-            named.append(_Above(above, name, found is None))
+            named.append(_Above(above, name, found is None, pointed_at == name))
         return named
 
     def _add(
@@ -142,15 +147,13 @@ class TakingIn:
         if row is None:
             raise ReturnedRefused("taken", f"somebody else took {request.name!r} in meanwhile, or withdrew it")
         session.delete(row)
-        new = [
-            _row_elsewhere(one, above[place + 1].name if place + 1 < len(above) else None, request)
-            for place, one in enumerate(above)
-            if one.is_new
-        ]
+        parents = [*(one.name for one in above[1:]), None]
+        new = [_row_elsewhere(one, up, request) for one, up in zip(above, parents, strict=True) if one.is_new]
         end = min(one.not_valid_after_utc for one in (certificate, *(each.certificate for each in above)))
         ours = _row(certificate, request, above[0].name, end, self._settings.crl_shards, self._status(request))
         session.add_all([*new, ours])
-        session.add_all(CrlRow(authority=one.name, shard=SHARD) for one in new)
+        listed = [one.name for one in above if one.is_new and one.is_published_here]
+        session.add_all(CrlRow(authority=name, shard=SHARD) for name in listed)
         session.add_all(CrlRow(authority=ours.name, shard=shard) for shard in range(ours.crl_shards))
         session.flush()
         self._trail.record_all(session, [_entry(one, by) for one in (*new, ours)], now)

@@ -235,6 +235,27 @@ def test_a_list_that_is_late_raises_an_alarm_until_a_fresh_one_comes(online: Roo
     assert [alarm for alarm in online.authority.alarms.page() if alarm.thing == "root"] == []
 
 
+def test_a_list_that_nobody_brought_raises_an_alarm_where_certificates_point_at_it(
+    online: Room, offline: Room
+) -> None:
+    signed = certified(offline, request(online))
+    online.authority.elsewhere.take_in("stations", signed.certificate_pem, signed.chain_pem, [], "user:admin")
+    online.authority.refresh_crls()
+    assert [alarm.sentence[:38] for alarm in online.authority.alarms.page() if alarm.thing == "root"] == [
+        "the revocation list of root was never "
+    ]
+    online.authority.elsewhere.take_in_crl(offline.authority.crl("root", 0), "user:admin")
+    online.authority.refresh_crls()
+    assert [alarm for alarm in online.authority.alarms.page() if alarm.thing == "root"] == []
+
+
+def test_a_companys_list_need_not_be_brought(online: Room) -> None:
+    corp, asked = Company(online), request(online)
+    offer(online, corp.certify(asked), corp.root)
+    online.authority.refresh_crls()
+    assert online.authority.alarms.page() == []
+
+
 def test_an_authority_that_its_parent_revoked_issues_nothing_any_more(online: Room, offline: Room) -> None:
     info = taken_in(online, offline)
     online.issue()

@@ -42,6 +42,15 @@ async def test_the_name_comes_from_the_register_not_from_the_request(station: ht
     assert "A00.FR.405" in refused.json()["clause"]
 
 
+async def test_an_order_may_name_who_issues(station: httpx.AsyncClient) -> None:
+    """For a station with an EC key that can check RSA alone."""
+    issued = await issue(station, authority="stations-rsa")
+    assert (issued.status_code, issued.json()["authority"]) == (201, "stations-rsa")
+    refused = await issue(station, authority="csms")
+    assert (refused.status_code, refused.json()["field"]) == (422, "authority")
+    assert (await issue(station, authority="nobody")).status_code == 404
+
+
 async def test_a_key_seen_at_another_station_is_refused(station: httpx.AsyncClient) -> None:
     await station.post("/api/v1/stations", json={"id": "CS-2", "serial": "SN-1-b"})
     csr = request_pem("SN-1-b")

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from pki.errors import KeyStoreMissing, WrongPassphrase
+from pki.errors import CeremonyRefused, KeyStoreMissing, PostVacant, WrongPassphrase
 from tests.web.conftest import ENVIRONMENT
 from web import data_folder
-from web.data_folder import NewFolder, make_folder, open_folder
+from web.data_folder import NewFolder, Wishes, make_folder, open_folder
 from web.errors import FolderMissing, FolderNewer, FolderTaken, PassphraseMissing, RequestRefused, SettingsWrong
 from web.permissions import Role
 
@@ -114,3 +114,43 @@ def test_an_address_that_is_no_database_is_told(folder: Path) -> None:
     nowhere = {**ENVIRONMENT, "VOLTWARD_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
     with pytest.raises(SettingsWrong, match="VOLTWARD_DATABASE_URL"):
         open_folder(folder, nowhere)
+
+
+SMALL = """\
+title = "Small"
+[[root]]
+name = "small"
+[[issuing]]
+name = "servers"
+parent = "small"
+post = "csms"
+"""
+
+
+def test_a_folder_may_begin_with_a_hierarchy_of_its_own(tmp_path: Path) -> None:
+    wishes = Wishes(hierarchy=SMALL, public_url="http://pki.example")
+    made = make_folder(tmp_path / "new", "Acme", [], ENVIRONMENT, wishes)
+    assert set(made.roots) == {"small"}
+    service = open_folder(made.folder, ENVIRONMENT)
+    assert service.settings.pki.public_url == "http://pki.example"
+    assert [one.title for one in service.authority.ceremonies()] == ["Small"]
+    assert [one.family for one in service.authority.server_credentials()] == ["ec"]  # there is no RSA authority
+    service.close()
+
+
+def test_a_wrong_hierarchy_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with pytest.raises(CeremonyRefused):
+        make_folder(tmp_path / "new", "Acme", [], ENVIRONMENT, Wishes(hierarchy=SMALL + "size = 1"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_offline_folder_has_no_authorities_no_admin_and_long_lists(tmp_path: Path) -> None:
+    made = make_folder(tmp_path / "off", "Acme", [], ENVIRONMENT, Wishes(None, True, "http://pki.example"))
+    assert (made.password, dict(made.roots)) == (None, {})
+    service = open_folder(made.folder, ENVIRONMENT)
+    assert service.settings.pki.offline
+    assert service.settings.pki.crl_validity.days == 180
+    assert service.accounts.users() == []
+    with pytest.raises(PostVacant):
+        service.authority.server_credentials()
+    service.close()

@@ -24,6 +24,7 @@ class OrderIn(In):
     profile: str = Field(description="station or server")
     station: str | None = None
     hostnames: tuple[str, ...] = Field(default=(), max_length=100)
+    authority: str | None = Field(default=None, description="who issues; null lets the key in the request decide")
 
 
 class CertificatesAsked(CertificateQuery):
@@ -138,7 +139,7 @@ def _order(doors: Service, body: OrderIn) -> Order:
     request = doors.authority.read_request(body.csr)
     if body.station is not None:
         serial = doors.fleet.station(body.station).serial
-        return Order(request, body.profile, serial, station=body.station, hostnames=body.hostnames)
+        return Order(request, body.profile, serial, body.station, body.hostnames, authority=body.authority)
     if not body.hostnames:
         raise RequestRefused("station", "name the station, or the host names of a server, to certify")
-    return Order(request, body.profile, body.hostnames[0], hostnames=body.hostnames)
+    return Order(request, body.profile, body.hostnames[0], hostnames=body.hostnames, authority=body.authority)

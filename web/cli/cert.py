@@ -44,12 +44,16 @@ def issue(
     profile: Annotated[str, typer.Option("--profile", help="station or server.")],
     station: Annotated[str | None, typer.Option("--station", metavar="ID", help="For which station.")] = None,
     hostname: Annotated[list[str] | None, typer.Option("--hostname", help="For a server; repeatable.")] = None,
+    authority: Annotated[
+        str | None, typer.Option("--authority", metavar="NAME", help="Who issues; else the key in the request decides.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the chain (PEM) there.")] = None,
     data: Data = None,
     _json: Json = False,
 ) -> None:
     """Issue a certificate for the key in a certificate request."""
     asked = {"csr": read_text(csr), "profile": profile, "station": station, "hostnames": hostname or []}
+    asked["authority"] = authority
     with service(data) as client:
         certificate = client.post("certificates", asked)
     if out is not None:
