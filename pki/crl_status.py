@@ -29,6 +29,8 @@ class CrlStatus:
     size: int  # octets
     is_due: bool
     is_late: bool
+    is_awaited: bool
+    """Never brought: the authority's key is elsewhere, and nobody has this list from there yet."""
 
 
 def find_due(session: Session, refresh: timedelta, now: datetime) -> list[tuple[str, int]]:
@@ -70,6 +72,7 @@ def _status(row: Row[Any], addresses: Addresses) -> CrlStatus:
         size=row.size,
         is_due=bool(row.is_due),
         is_late=bool(row.is_late),
+        is_awaited=bool(row.is_awaited) and not is_full,
     )
 
 
@@ -84,6 +87,9 @@ def _columns(refresh: timedelta, now: datetime) -> Select[Any]:
         func.length(col(CrlRow.der)).label("size"),
         _is_due(refresh, now).label("is_due"),
         and_(col(AuthorityRow.not_after) > now, col(CrlRow.next_update) <= now).label("is_late"),
+        and_(
+            col(AuthorityRow.not_after) > now, col(AuthorityRow.custody) != "here", col(CrlRow.next_update).is_(None)
+        ).label("is_awaited"),
     )
 
 

@@ -34,8 +34,7 @@ class CrlWatch:
         self, authority: str, lists: list[CrlStatus], faults: dict[tuple[str, int], PkiError], now: datetime
     ) -> tuple[str, Severity]:
         """What is wrong with an authority's lists, in a sentence; empty when nothing is."""
-        # A list that is here only when somebody brings it is never due.
-        if any(one.shard is not None and one.this_update is None and not one.is_due for one in lists):
+        if any(one.is_awaited for one in lists):
             sentence = f"the revocation list of {authority} was never brought; bring it with `voltward ca import-crl`"
             return sentence, Severity.WARNING
         failing = [
