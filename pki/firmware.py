@@ -99,7 +99,7 @@ def verify_firmware(
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     except UNREADABLE:
-        return Verdict(("the signing certificate cannot be read as PEM",))
+        return Verdict(("the signing certificate is not PEM that can be read",))
     faults = []
     if not _is_signature(certificate, digest, signature, scheme):
         faults.append(f"the signature does not verify by {scheme}")
