@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from pki.alarms import AlarmKind
@@ -86,7 +87,7 @@ def test_signing_in_leads_nowhere_else(path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/stations", "/stations?search=x&profile=3&standing=held", "/stations?profile=9", "/stations/new",
              "/walks", "/walks?state=running", "/certificates", "/certificates?state=good", "/certificates/forecast",
-             "/audit?kind=station"],
+             "/audit?kind=station", "/audit/checkpoints", "/audit/checkpoints?verify=1"],
 )  # fmt: skip
 async def test_every_page_is_whole(browser: httpx.AsyncClient, path: str) -> None:
     page = await browser.get(path)
@@ -184,7 +185,7 @@ async def test_an_auditor_sees_everything_and_is_offered_nothing(
 ) -> None:
     _, password = service.accounts.add_user("eve", Role.AUDITOR, "operator")
     await sign_in(anonymous, "eve", password.text())
-    for path in ("/", "/stations", "/walks", "/certificates", "/audit"):
+    for path in ("/", "/stations", "/walks", "/certificates", "/audit", "/audit/checkpoints"):
         page = await anonymous.get(path)
         assert page.status_code == 200
         assert re.findall(r'method="post" action="([^"]+)"', page.text) == ["/logout"]
@@ -271,3 +272,19 @@ async def test_the_navigation_counts_open_alarms(browser: httpx.AsyncClient, ser
         service.authority.alarms.sound(AlarmKind.CERTIFICATES_ENDING, "2026-W50 14d", "two end")
     assert 'class="badge">1<span class="hidden"> open</span>' in (await browser.get("/audit")).text
     assert 'href="/certificates?week=2026-W50&amp;in_use=true"' in (await browser.get("/alarms")).text
+
+
+async def test_checkpoints_are_signed_and_the_trail_is_verified_on_a_page(
+    browser: httpx.AsyncClient, service: Service
+) -> None:
+    assert (await submit(browser, "/audit/checkpoints", "/audit/checkpoints")).status_code == 303
+    digest = service.authority.checkpoints.page()[0].sha256
+    page = (await browser.get("/audit/checkpoints?verify=1")).text
+    assert digest in page
+    assert 'class="state done">whole' in page
+    with service.store.writing() as session:
+        session.execute(text("DROP TRIGGER audit_records_not_changed"))
+        session.execute(text("UPDATE audit_records SET reason = 'other' WHERE sequence = 2"))
+    assert "record 2 is not what was written" in (await browser.get("/audit/checkpoints?verify=1")).text
+    refused = await submit(browser, "/audit/checkpoints", "/audit/checkpoints/after-restore", reason="why not")
+    assert (refused.status_code, "nothing to accept" in refused.text) == (409, True)
