@@ -41,7 +41,7 @@ bench: install
 
 # Feeds damaged input to everything that reads octets from outside; what it finds lies in fuzz-findings/.
 fuzz: install
-	nice $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+	nice $(BIN)/python -W ignore -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 format: install
 	$(BIN)/ruff format .
