@@ -13,9 +13,10 @@ from datetime import datetime
 import structlog
 
 from csms_bridge.acts import FleetAct
-from csms_bridge.admission import Registered, certificate_fault, presented_of
+from csms_bridge.admission import PresentedCertificate, Registered, certificate_fault, presented_of
 from csms_bridge.errors import ProofRefused, TooManyRefusals
 from csms_bridge.sightings import Sightings
+from csms_bridge.station import IDENTITY
 from csms_bridge.throttle import WINDOW, Throttle
 from csms_bridge.turns import Turns
 from pki.alarms import AlarmKind
@@ -79,6 +80,8 @@ class OutsideEnrolment:
 
         Raises CodeRefused, CodeAtWork, ProofRefused, TooManyRefusals, and what `Authority.issue` raises.
         """
+        # What can be no identity is nobody: it neither reaches the database nor fills the throttle's memory.
+        station = station if IDENTITY.fullmatch(station) else ""
         with self._watched(asked.address, station):
             code = self._codes.find(typed.reveal.decode("ascii", "replace"), station, self._clock())
             registered = self._registered(station)
@@ -104,7 +107,7 @@ class OutsideEnrolment:
             registered = self._registered(station)
             if registered is None:
                 raise ProofRefused("the client certificate belongs to a station that is not registered any more")
-            if (fault := certificate_fault(presented_of(shown), registered)) is not None:
+            if (fault := certificate_fault(self._presented(shown), registered)) is not None:
                 raise ProofRefused(fault)
             request = self._read(asked)
             if renewing:
@@ -141,7 +144,8 @@ class OutsideEnrolment:
         """What this station got for this key already: somebody lost the answer, or we a process. Not the one `but`."""
         for known in self._authority.certificates_of_key(order.request.spki_sha256):
             theirs = known.station == order.station and known.state is CertificateState.GOOD
-            if theirs and known.made_at >= since and known.serial != but:
+            is_fresh = known.made_at >= since and known.serial != but
+            if theirs and is_fresh and self._authority.is_active(known.authority):
                 return known
         return None
 
@@ -159,8 +163,11 @@ class OutsideEnrolment:
         if shown is None:
             return
         if shown.station != station.id or shown.state in (CertificateState.REVOKED, CertificateState.HELD):
-            fault = certificate_fault(presented_of(shown), station)
+            fault = certificate_fault(self._presented(shown), station)
             raise ProofRefused(fault or f"the client certificate {shown.serial} is not this station's")
+
+    def _presented(self, shown: Certificate) -> PresentedCertificate:
+        return presented_of(shown, is_retired=self._authority.is_retired(shown.authority))
 
     def _registered(self, station: str) -> Registered | None:
         found = self._sightings.registered(station)

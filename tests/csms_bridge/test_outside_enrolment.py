@@ -226,6 +226,13 @@ def test_invented_stations_fill_neither_the_trail_nor_the_alarms(counter: Counte
     assert counter.alarms() == []
 
 
+@pytest.mark.parametrize("name", ["", "CS-1\x00", "CS-1\ud800", "x" * 50_000, "../CS-1"])
+def test_what_can_be_no_identity_is_nobody(counter: Counter, name: str) -> None:
+    """PostgreSQL takes no NUL in a text, and a name that long must not be remembered."""
+    assert refused(lambda: counter.enrol(Secret.of("00000-00000-00000-00000"), fresh(), name)) == "unknown"
+    assert set(counter.outside._of_station._failures) == {("192.0.2.7", "")}
+
+
 def test_a_secret_code_stands_nowhere(counter: Counter) -> None:
     code = counter.code()
     with capture_logs() as logs:
