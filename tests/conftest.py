@@ -19,6 +19,7 @@ SLOW_FILES = {
     "test_interop.py",
     "test_ocsp.py",
     "test_pages.py",
+    "test_pages_revoking.py",
     "test_pkcs11.py",
     "test_readme.py",
     "test_rollover.py",
