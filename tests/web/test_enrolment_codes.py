@@ -94,6 +94,15 @@ async def test_the_stations_page_makes_a_code_and_withdraws_it(browser: httpx.As
     assert "A code is open" not in (await browser.get("/stations/CS-1")).text
 
 
+async def test_a_station_that_can_do_nothing_without_a_certificate_is_offered_a_code(
+    browser: httpx.AsyncClient,  # noqa: F811
+) -> None:
+    await add_station(browser, "CS-1", "SN-1")
+    await submit(browser, "/stations/new", "/stations/new", id="CS-3", serial="SN-3", profile="3")
+    assert "It has no certificate yet" not in (await browser.get("/stations/CS-1")).text
+    assert "It has no certificate yet" in (await browser.get("/stations/CS-3")).text
+
+
 def voltward(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     code = exit_code_of(list(arguments))
     said = capsys.readouterr()
