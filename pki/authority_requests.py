@@ -108,6 +108,8 @@ class AuthorityRequests:
 
     def withdraw(self, name: str, by: str, now: datetime) -> None:
         """Give a request up and delete its key. Raises UnknownAuthority."""
+        # The key goes first: a key that outlived its request would be taken for that of a ceremony broken off.
+        self._keys.forget(self.find(name).key_name)
         with self._store.writing() as session:
             row = session.get(AuthorityRequestRow, name)
             if row is None:
@@ -116,7 +118,11 @@ class AuthorityRequests:
             session.flush()
             entry = _entry(PkiAct.AUTHORITY_REQUEST_WITHDRAWN, name, by, spki_sha256=row.spki_sha256)
             self._trail.record_all(session, [entry], now)
-        self._keys.forget(row.key_name)
+
+    def check_key(self, request: AuthorityRequest) -> None:
+        """Whether the key is still there. Raises SignerUnavailable."""
+        if not self._keys.holds(request.key_name):
+            raise SignerUnavailable(request.key_name, "it was deleted; withdraw the request and make another")
 
     def _check(self, name: str, post: str, algorithm: KeyAlgorithm, common_name: str | None) -> None:
         if not _NAME.fullmatch(name) or name in ("firmware", "firmware-rsa"):

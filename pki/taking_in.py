@@ -65,12 +65,13 @@ class TakingIn:
         """Make the request `name` an authority. `chain_pem` leads up to the root; `crls` are lists of those above.
 
         It is active when nobody fills its post with this kind of key, else prepared. Taken in again, the same
-        certificate changes nothing. Raises UnknownAuthority, ReturnedRefused.
+        certificate changes nothing. Raises UnknownAuthority, ReturnedRefused, SignerUnavailable.
         """
         certificate, others = _first(read_certificates(certificate_pem), read_certificates(chain_pem))
         if known := self._taken_before(name, certificate):
             return known
         request = self._requests.find(name)
+        self._requests.check_key(request)
         path = path_above(certificate, [*others, *self._known_elsewhere()])
         check_returned(certificate, path, self._expected(request), now)
         self._check_revocation(certificate, path, crls, now)

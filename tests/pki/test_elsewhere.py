@@ -14,7 +14,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pki.authority import RevocationReason
-from pki.errors import CeremonyRefused, CsrRejected, IssuerEndsTooSoon, OrderRefused, ReturnedRefused, UnknownAuthority
+from pki.errors import (
+    CeremonyRefused,
+    CsrRejected,
+    IssuerEndsTooSoon,
+    OrderRefused,
+    ReturnedRefused,
+    SignerUnavailable,
+    UnknownAuthority,
+)
 from pki.hierarchy import AuthorityStatus, Custody
 from pki.keys import KeyAlgorithm, KeyFamily, generate_key
 from tests.pki.conftest import SETTINGS, Room, bare_folder, open_room, openssl
@@ -108,6 +116,15 @@ def test_a_pending_authority_has_a_name_and_issues_nothing(online: Room) -> None
     assert not online.keys.holds("stations")
     with pytest.raises(UnknownAuthority):
         online.authority.elsewhere.withdraw("stations", "user:admin")
+
+
+def test_a_withdrawal_broken_off_leaves_a_request_that_no_certificate_can_answer(online: Room, offline: Room) -> None:
+    signed = certified(offline, request(online))
+    online.keys.forget("stations")  # what a withdrawal does first
+    with pytest.raises(SignerUnavailable, match="withdraw the request"):
+        online.authority.elsewhere.take_in("stations", signed.certificate_pem, signed.chain_pem, [], "user:admin")
+    online.authority.elsewhere.withdraw("stations", "user:admin")
+    assert online.authority.elsewhere.pending() == []
 
 
 def test_the_request_asks_for_an_issuing_authority(online: Room) -> None:
@@ -235,9 +252,7 @@ def test_a_list_that_is_late_raises_an_alarm_until_a_fresh_one_comes(online: Roo
     assert [alarm for alarm in online.authority.alarms.page() if alarm.thing == "root"] == []
 
 
-def test_a_list_that_nobody_brought_raises_an_alarm_where_certificates_point_at_it(
-    online: Room, offline: Room
-) -> None:
+def test_a_list_that_nobody_brought_raises_an_alarm_where_certificates_point_at_it(online: Room, offline: Room) -> None:
     signed = certified(offline, request(online))
     online.authority.elsewhere.take_in("stations", signed.certificate_pem, signed.chain_pem, [], "user:admin")
     online.authority.refresh_crls()
