@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import custody, issuing, ocsp, revoking
+from benchmarks import custody, issuing, lists, ocsp, revoking, searching
 from benchmarks.figures import Figure, as_json, machine, table
 from web.garbage import collect_seldom
 
@@ -16,6 +16,8 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "custody": custody.measure,
     "ocsp": ocsp.measure,
     "revoking": revoking.measure,
+    "searching": searching.measure,
+    "lists": lists.measure,
 }
 
 
