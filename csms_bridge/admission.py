@@ -11,7 +11,7 @@ from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
 from csms_bridge.station import IDENTITY, OcppVersion, SecurityProfile
-from pki.certificates import Certificate
+from pki.certificates import Certificate, CertificateState
 from pki.name_matching import holds_name
 from pki.secret_text import Secret
 
@@ -131,10 +131,12 @@ class Refused:
 Verdict = Admitted | Refused
 
 
-def presented_of(record: Certificate) -> PresentedCertificate:
-    """A certificate of ours as it is judged here."""
+def presented_of(record: Certificate, *, is_retired: bool) -> PresentedCertificate:
+    """A certificate of ours as it is judged here; `is_retired` says whether the authority that issued it is."""
+    is_good = record.state is CertificateState.GOOD
+    state = f"of the retired authority {record.authority!r}" if is_good and is_retired else str(record.state)
     return PresentedCertificate(
-        record.serial, record.station, record.common_name, str(record.state), record.profile, record.made_at
+        record.serial, record.station, record.common_name, state, record.profile, record.made_at
     )
 
 

@@ -196,7 +196,8 @@ class Enrolment:
             raise Refusal.UNKNOWN_STATION.because()
         order = self._order(registered, csr)
         for known in self._authority.certificates(station=station, state=CertificateState.GOOD, limit=20):
-            if known.spki_sha256 == order.request.spki_sha256:
+            # What a retiring authority issued is to be replaced, also by a station that keeps its key.
+            if known.spki_sha256 == order.request.spki_sha256 and self._authority.is_active(known.authority):
                 return known.serial
         return self._authority.issue(order, by=f"station:{station}").serial
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import structlog
@@ -29,7 +29,7 @@ from csms_bridge.sightings import Line, Sightings
 from csms_bridge.throttle import Throttle
 from csms_bridge.tls import verified_root
 from pki.anchors import Anchor
-from pki.authority import Authority, CertificateState
+from pki.authority import Authority
 from pki.clock import Clock
 from pki.foreign_certificates import UNREADABLE
 
@@ -133,10 +133,7 @@ class Reception:
             anchor = self._authority.anchors.identify(shown.root)
             maker = makers_certificate(shown.leaf, anchor) if anchor is not None else None
             return PresentedCertificate("", None, "", "unknown", "", maker=maker)
-        presented = presented_of(record)
-        if record.state is CertificateState.GOOD and self._authority.is_retired(record.authority):
-            return replace(presented, state=f"of the retired authority {record.authority!r}")
-        return presented
+        return presented_of(record, is_retired=self._authority.is_retired(record.authority))
 
 
 def makers_certificate(leaf: bytes, anchor: Anchor) -> MakersCertificate:

@@ -238,6 +238,10 @@ class Authority:
         """All of them, the newest first."""
         return self._crosses.all(self._clock())
 
+    def is_active(self, name: str) -> bool:
+        """Whether this authority issues what is new. Raises UnknownAuthority."""
+        return self._hierarchy.info(name).status is AuthorityStatus.ACTIVE
+
     def is_retired(self, name: str) -> bool:
         """Whether what this authority issued counts no more. Raises UnknownAuthority."""
         return self._hierarchy.info(name).status is AuthorityStatus.RETIRED

@@ -1,17 +1,20 @@
 """SignCertificate and CertificateSigned (A02, A03): from request to delivery, with a real authority."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 from cryptography import x509
 from sqlmodel import select
 
+from csms_bridge.admission import Registered, certificate_fault, presented_of
 from csms_bridge.enrolment import Delivery, Receipt
 from csms_bridge.events import CertificateAsked
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow
 from pki.authority import Order, RevocationReason
 from pki.keys import KeyAlgorithm, generate_key
+from pki.rollover_steps import StepName
 from tests.csms_bridge.room import pem_blocks
 from tests.pki.requests import pem_request
 
@@ -312,3 +315,48 @@ def test_a_station_removed_meanwhile_gets_no_certificate(room):
     room.registry.remove("CS-1", "user:anna", "scrapped")
     assert room.enrolment.sign_waiting("CS-1") == []
     assert room.authority.certificates(station="CS-1") == []
+
+
+def roll_over(room, authority: str) -> str:
+    """To `issue from new`; the id of the roll-over."""
+    rollover = room.authority.rollovers.start(authority, "user:anna").id
+    room.authority.refresh_crls()
+    room.authority.server_credentials()
+    for step in (StepName.DISTRIBUTE, StepName.ISSUE_FROM_NEW):
+        room.authority.rollovers.advance(rollover, step, "user:anna", "by hand")
+    return rollover
+
+
+def test_a_station_that_keeps_its_key_gets_a_certificate_of_the_successor(room):
+    """Else its renewals would bring back what a retiring authority issued, until that ends."""
+    csr = a_request()
+    old = signed(room, csr).serial
+    roll_over(room, "stations")
+    new = signed(room, csr).serial
+    assert [room.authority.certificate(one).authority for one in (old, new)] == ["stations", "stations-2"]
+    assert signed(room, csr).serial == new
+
+
+def test_what_is_delivered_ends_in_the_root_of_the_stations_choice(room):
+    """CertificateSigned: the station must find its own root at the end."""
+    roll_over(room, "root")
+    room.authority.chains.choose("CS-1", "root", "user:anna")
+    delivery = signed(room, a_request())
+    chain = [x509.load_pem_x509_certificate(pem.encode()) for pem in pem_blocks(delivery.chain)]
+    root = x509.load_pem_x509_certificate(room.authority.authority("root").certificate_pem.encode())
+    assert delivery.root == "root"
+    assert len(chain) == 3
+    for lower, upper in pairwise([*chain, root]):
+        lower.verify_directly_issued_by(upper)
+
+
+def test_what_a_retired_authority_issued_is_refused_with_that_reason(room):
+    serial = signed(room, a_request()).serial
+    rollover = roll_over(room, "stations")
+    record = room.authority.certificate(serial)
+    station = Registered("CS-1", "SN-1", None, MUTUAL)
+    fault = certificate_fault(presented_of(record, is_retired=room.authority.is_retired("stations")), station)
+    assert fault is None
+    room.authority.rollovers.advance(rollover, StepName.RETIRE_OLD, "user:anna", "it leaked", force=True)
+    fault = certificate_fault(presented_of(record, is_retired=room.authority.is_retired("stations")), station)
+    assert fault == f"the client certificate {serial} is of the retired authority 'stations'"

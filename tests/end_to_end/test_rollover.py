@@ -52,7 +52,9 @@ async def comes_in(service: RunningService, identity: str, serial: str | None) -
     """The station is on line, on profile 3, by this certificate."""
     await until(
         lambda: service.get(f"stations/{identity}/posture"),
-        lambda seen: seen["online"] and seen["profile"] == 3 and seen["certificate_serial"] == serial,
+        lambda seen: (
+            seen["station"]["online"] and seen["station"]["profile"] == 3 and seen["certificate_serial"] == serial
+        ),
     )
 
 
