@@ -301,3 +301,26 @@ def test_certificates_are_searched_and_forecast(voltward: Command, tmp_path: Pat
     weeks = voltward("cert", "forecast", "--json").json["weeks"]
     assert (len(weeks), sum(week["total"] for week in weeks)) == (26, 1)
     assert "root-rsa" in voltward("cert", "forecast", "--weeks", "2").out
+
+
+def test_renewing_tells_what_was_done_and_what_cannot_be(voltward: Command) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1")
+    refused = voltward("cert", "renew", "--station", "CS-1", "--json")
+    assert refused.code == 1
+    assert [(one["station"], one["state"]) for one in refused.json["items"]] == [("CS-1", "unable")]
+    assert "error: nothing was renewed" in refused.err
+    forecast = voltward("cert", "forecast", "--json").json["endings"]
+    serial = next(one["serial"] for one in forecast if one["name"] == "firmware")
+    renewed = voltward("cert", "renew", serial, "--wait", "--json")
+    assert (renewed.code, renewed.json["items"][0]["state"]) == (0, "renewed"), renewed.err
+    assert voltward("cert", "list", "--serial", renewed.json["items"][0]["new_serial"], "--json").json["items"]
+    assert voltward("cert", "renew", "--expires-within", "30d").err.startswith("nothing to renew")
+    for wrong in ((), (serial, "--station", "CS-1")):
+        ran = voltward("cert", "renew", *wrong)
+        assert (ran.code, "one of the three" in ran.err) == (2, True)
+
+
+def test_a_webhook_is_tested_where_there_is_one(voltward: Command) -> None:
+    ran = voltward("alarm", "test")
+    assert ran.code != 0
+    assert ran.err.startswith("error: no webhook is set\nhint: Set VOLTWARD_WEBHOOK_URL")
