@@ -86,7 +86,7 @@ class Fleet:
         self._ledger = Ledger(store, trail, clock)
         self._orders = Orders(store, trail, clock)
         self._pruning = Pruning(store, settings, clock)
-        self._renewals = Renewals(store, trail, clock)
+        self._renewals = Renewals(store, trail, self._orders, clock)
         self.journal = Journal(store, clock)
         self.desk = Desk(sightings, passwords, enrolment, self._ledger, self._orders, acts, settings, clock)
 

@@ -16,6 +16,7 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.commands import TriggerCertificateRequest
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.enrolment import AskState
+from csms_bridge.orders import Orders
 from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import CertificateAskRow, CommandRow, RenewalAskRow, StationRow, WalkRow
@@ -64,9 +65,10 @@ class Renewal:
 class Renewals:
     """Renewals in the database."""
 
-    def __init__(self, store: Store, trail: AuditTrail, clock: Clock) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, orders: Orders, clock: Clock) -> None:
         self._store = store
         self._trail = trail
+        self._orders = orders
         self._clock = clock
 
     def ask(self, stations: Sequence[str], by: str) -> list[Renewal]:
@@ -78,7 +80,18 @@ class Renewals:
                 entries: list[Entry] = []
                 found += [self._ask(session, name, by, entries) for name in names[start : start + _AT_ONCE]]
                 self._trail.record_all(session, entries, self._clock())
+        self._wake_who_came([one.station for one in found if one.state is RenewalState.QUEUED])
         return found
+
+    def _wake_who_came(self, stations: Sequence[str]) -> None:
+        """A station that came just when it was asked may have looked for what is queued a moment too early."""
+        for start in range(0, len(stations), _AT_ONCE):
+            part = stations[start : start + _AT_ONCE]
+            query = select(StationRow.id).where(col(StationRow.id).in_(part), col(StationRow.online).is_(True))
+            with self._store.reading() as session:
+                there = session.exec(query).all()
+            for station in there:
+                self._orders.wake(station)
 
     def progress(self, stations: Sequence[str]) -> list[Renewal]:
         """How far the last renewal of each of them is; those that were never asked are left out."""

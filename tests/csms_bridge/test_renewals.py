@@ -16,7 +16,7 @@ QUEUED, SENT, ACCEPTED, ISSUED, RENEWED, FAILED, UNABLE = RenewalState
 
 @pytest.fixture
 def renewals(room: Room) -> Renewals:
-    return Renewals(room.store, room.trail, room.clock)
+    return Renewals(room.store, room.trail, room.orders, room.clock)
 
 
 def on_profile_3(room: Room, station: str = "CS-1", version: OcppVersion = OcppVersion.V16) -> None:
@@ -54,6 +54,16 @@ def test_one_that_is_away_is_asked_when_it_is_back(room: Room, renewals: Renewal
     assert room.orders.claim({"CS-1"}) == []
     room.orders.wake("CS-1")
     assert [order.id for order in room.orders.claim({"CS-1"})] == [renewal.command]
+
+
+def test_one_that_comes_just_then_is_not_forgotten(room: Room, renewals: Renewals) -> None:
+    """It looked for queued commands before the question was committed."""
+    on_profile_3(room)
+    room.sightings.disconnected("CS-1", room.clock.now)
+    renewals.ask(["CS-1"], "user:anna")
+    room.connect("CS-1", MUTUAL, certificate="ab12")
+    assert renewals.ask(["CS-1"], "user:anna")[0].state is QUEUED  # what stood when it was looked at
+    assert renewals.progress(["CS-1"])[0].state is SENT
 
 
 def test_those_who_cannot_are_told_apart(room: Room, renewals: Renewals) -> None:
@@ -111,7 +121,7 @@ def test_the_stations_answer_decides_what_is_waited_for(
 
 def test_it_is_followed_until_the_new_certificate_is_seen(signing_room: SigningRoom) -> None:
     room = signing_room
-    renewals = Renewals(room.store, room.trail, room.clock)
+    renewals = Renewals(room.store, room.trail, room.orders, room.clock)
     room.add("CS-1", profile=MUTUAL)
     room.connect("CS-1", MUTUAL, certificate="ab12")
     room.clock.advance(seconds=1)
@@ -137,7 +147,7 @@ def test_it_is_followed_until_the_new_certificate_is_seen(signing_room: SigningR
 
 def test_a_refused_request_is_told(signing_room: SigningRoom) -> None:
     room = signing_room
-    renewals = Renewals(room.store, room.trail, room.clock)
+    renewals = Renewals(room.store, room.trail, room.orders, room.clock)
     room.add("CS-1", profile=MUTUAL)
     room.connect("CS-1", MUTUAL, certificate="ab12")
     renewals.ask(["CS-1"], "user:anna")
