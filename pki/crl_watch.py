@@ -9,6 +9,7 @@ from pki.errors import PkiError
 
 _PATIENCE = timedelta(seconds=60)  # a revocation shall be listed within a minute
 _CLOCKS_DIFFER = timedelta(minutes=5)
+_SAID_AGAIN = timedelta(minutes=10)  # also when somebody cleared the alarm and nothing got better
 
 
 class CrlWatch:
@@ -18,7 +19,7 @@ class CrlWatch:
         self._publisher = publisher
         self._alarms = alarms
         self._failing_since: dict[tuple[str, int], datetime] = {}
-        self._told: dict[str, str] = {}  # what was said last of each authority
+        self._told: dict[str, tuple[str, datetime]] = {}  # what was said last of each authority, and when
 
     def make_round(self, now: datetime) -> None:
         """Publish what is due; raise and settle alarms."""
@@ -28,7 +29,7 @@ class CrlWatch:
         for status in self._publisher.standing(None, now):
             by_authority.setdefault(status.authority, []).append(status)
         for authority, lists in by_authority.items():
-            self._tell(authority, *self._judge(authority, lists, faults, now))
+            self._tell(authority, *self._judge(authority, lists, faults, now), now)
 
     def _judge(
         self, authority: str, lists: list[CrlStatus], faults: dict[tuple[str, int], PkiError], now: datetime
@@ -55,10 +56,13 @@ class CrlWatch:
             return sentence, Severity.WARNING
         return "", Severity.NOTICE
 
-    def _tell(self, authority: str, sentence: str, severity: Severity) -> None:
-        """Sounded once and not with every round; settled also when it was another process that sounded it."""
+    def _tell(self, authority: str, sentence: str, severity: Severity, now: datetime) -> None:
+        """Not sounded with every round; settled also when it was another process that sounded it."""
         if not sentence:
             self._alarms.settle(AlarmKind.CRL_LATE, authority)
-        elif self._told.get(authority) != sentence:
+            self._told.pop(authority, None)
+            return
+        before, at = self._told.get(authority, ("", now))
+        if before != sentence or now - at >= _SAID_AGAIN:
             self._alarms.sound(AlarmKind.CRL_LATE, authority, sentence, severity)
-        self._told[authority] = sentence
+            self._told[authority] = (sentence, now)

@@ -482,6 +482,23 @@ def test_lists_that_cannot_be_signed_raise_one_alarm_per_authority_and_settle_it
     assert late_alarms(room.authority) == []
 
 
+def test_an_alarm_that_was_cleared_comes_back_while_the_cause_lasts(room: Room) -> None:
+    room.authority.refresh_crls()
+    without = room.rebuilt(keys=WatchedKeys(room.keys, "down"))
+    room.clock.advance(timedelta(hours=6))
+    with capture_logs():
+        without.refresh_crls()
+        room.clock.advance(timedelta(minutes=1))
+        without.refresh_crls()
+        for alarm in without.alarms.page():
+            without.alarms.clear(alarm.id, "user:admin", "seen")
+        without.refresh_crls()
+        assert late_alarms(without) == []
+        room.clock.advance(timedelta(minutes=10))
+        without.refresh_crls()
+    assert "stations" in dict(late_alarms(without))
+
+
 def test_lists_from_the_future_raise_an_alarm(room: Room) -> None:
     room.authority.refresh_crls()
     room.clock.advance(timedelta(hours=-1))
