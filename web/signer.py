@@ -32,8 +32,16 @@ def serve_signer(folder: Path) -> None:
     Raises FolderMissing, SettingsWrong, PassphraseMissing, WrongPassphrase, VaultUnavailable, SignerLogBroken.
     """
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Blocked in every thread but one: a handler would run in the main thread only, which nothing wakes when the
+    # kernel gave the signal to another.
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+    def wait() -> None:
+        signal.sigwait(signals)
+        stop.set()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
     sign_until(folder, stop)
 
 
