@@ -62,7 +62,7 @@ class TlsContexts:
         """Look at our certificates and at whom we trust; whether there was anything new. Raises SignerUnavailable."""
         credentials = self._authority.server_credentials()
         anchors = self._authority.trust_anchors()
-        made_of = (*(credential.serial for credential in credentials), *_fingerprints(anchors))
+        made_of = (*(credential.chain_pem for credential in credentials), *_fingerprints(anchors))
         if made_of == self._made_of:
             return False
         context = server_context(credentials, anchors)
