@@ -527,8 +527,11 @@ class Authority:
 
     def _audit_slot(self) -> Slot:
         profile = self._decisions.profiles[AUDIT]
-        issuer = self._hierarchy.issuer_for(profile.post, KeyFamily.EC).name
-        return Slot("audit", profile, issuer, KeyAlgorithm.EC_P256, "Audit Trail")
+        try:
+            issuer = self._hierarchy.issuer_for(profile.post, KeyFamily.EC)
+        except PostVacant:  # an RSA hierarchy alone certifies our EC key as well
+            issuer = self._hierarchy.issuer_for(profile.post, KeyFamily.RSA)
+        return Slot("audit", profile, issuer.name, KeyAlgorithm.EC_P256, "Audit Trail")
 
     def _above_audit(self, credential: Credential) -> str:
         return self._hierarchy.above(credential.authority).chain_pem

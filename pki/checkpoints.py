@@ -20,7 +20,7 @@ from pki.certificates import pem_of
 from pki.checkpoint import Abandoned, Checkpoint, Head, NoCheckpoint, checkpoint_of, state
 from pki.checkpoint_file import CheckpointFile
 from pki.credentials import Credential, Credentials, Slot
-from pki.errors import NothingToAccept, PkiError, TrailDamaged, TrailSetBack
+from pki.errors import NothingToAccept, PkiError, PostVacant, TrailDamaged, TrailSetBack
 from pki.store import Store, hold_lock
 from pki.tables import CheckpointRow
 
@@ -109,6 +109,8 @@ class Checkpoints:
                 self.make(now)
             else:
                 self.copy_to_file()
+        except PostVacant:
+            return  # a folder without authorities, or an offline one, has nobody who could certify the key
         except (PkiError, OSError) as fault:
             sentence = fault.sentence if isinstance(fault, PkiError) else f"cannot write the checkpoint file: {fault}"
             self._alarms.sound(AlarmKind.AUDIT_CHECKPOINT, _THING, sentence, Severity.CRITICAL)

@@ -92,6 +92,25 @@ def test_openssl_agrees_with_signature_and_certificate(kept: Checkpointed) -> No
     assert judged.stdout == "Verified OK\n"
 
 
+def test_a_folder_without_authorities_has_nobody_to_certify_the_key(fresh_room: Room) -> None:
+    kept = with_checkpoints(fresh_room)
+    kept.record("a")
+    kept.authority.keep_checkpoints()
+    assert kept.authority.alarms.page() == []
+    assert kept.verify().findings == ()
+
+
+def test_an_rsa_hierarchy_alone_certifies_the_key(kept: Checkpointed) -> None:
+    with kept.room.store.writing() as session:
+        session.execute(text("UPDATE authorities SET status = 'retired' WHERE name = 'csms'"))
+    kept.checkpoint()
+    made = kept.authority.checkpoints.page()[0]
+    assert signature_fault(made, kept.authority.audit_roots()) is None
+    assert kept.authority.chain_pem("csms-rsa").startswith(
+        made.certificate_pem.split("-----END CERTIFICATE-----\n", 1)[1]
+    )
+
+
 def test_the_file_has_what_the_database_has(kept: Checkpointed) -> None:
     for _ in range(3):
         kept.checkpoint()
