@@ -6,9 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import SQLModel
 
+from pki.audit import AuditTrail
+from pki.authority import Authority
+from pki.keystore import KeyStore
+from pki.rollover_steps import StepName
+from pki.secret_text import Secret
+from pki.settings import PkiSettings
+from pki.store import Store
+from tests.end_to_end.postgres import needs_postgresql, running_postgres
 from tests.end_to_end.running_service import RunningService
 from tests.end_to_end.stations import register, station, walk_until
+from tests.pki.makers import maker_root
 
 pytestmark = pytest.mark.end_to_end
 SOON = 90  # seconds; the service needs some ten for its first lists, and the machine may be busy
@@ -91,3 +101,29 @@ async def test_a_station_with_the_old_root_alone_follows_to_the_new_one(service:
         assert certificate["chain_pem"].count("BEGIN CERTIFICATE") == 3
         await comes_in(service, "OLD-ROOT-1", simulated.client_serial)
         assert simulated.client_serial == certificate["serial"]
+
+
+@needs_postgresql
+def test_every_step_works_on_postgresql(tmp_path: Path) -> None:
+    with running_postgres() as postgres:
+        store = Store(postgres.new_database("rollover").replace("postgresql://", "postgresql+psycopg://"))
+        SQLModel.metadata.create_all(store.engine)
+        keys = KeyStore.create(tmp_path / "keys", Secret.of("only for this test"), scrypt_cost=16)
+        trail = AuditTrail(keys.secret("audit"), "test")
+        settings = PkiSettings(organisation="Acme Charging", hostnames=("csms.example",))
+        authority = Authority(store, keys, trail, settings)
+        authority.establish("operator")
+        rollovers, chains = authority.rollovers, authority.chains
+        rollover = rollovers.start("root", "operator").id
+        authority.refresh_crls()
+        for step in (StepName.DISTRIBUTE, StepName.ISSUE_FROM_NEW):
+            rollovers.advance(rollover, step, "operator", "on PostgreSQL")
+        chains.choose("CS-1", "root", "operator")
+        assert chains.counts() == {"root": 1}
+        assert [one.station for one in chains.stations_of("root")] == ["CS-1"]
+        rollovers.advance(rollover, StepName.RETIRE_OLD, "operator", "on PostgreSQL", force=True)
+        assert chains.of("CS-1") is None
+        assert rollovers.abandon(rollovers.start("csms-rsa", "operator").id, "operator", "no").step == "abandoned"
+        authority.anchors.add(maker_root().pem, "Volt Motors", "volt", "operator")
+        authority.anchors.remove("volt", "operator")
+        store.close()

@@ -17,6 +17,7 @@ from pki.rollover import Rollover
 from pki.rollover_steps import StepName
 from pki.successors import successor_name
 from tests.pki.conftest import Room, openssl
+from tests.pki.signer_room import authority_of, signer_over
 from tests.pki.test_issuance import CutTrail, PowerCut
 from tests.tools_needed import needs_openssl
 
@@ -298,6 +299,18 @@ def test_a_broken_off_abandoning_has_not_happened(room: Room) -> None:
     assert statuses(again) == before
     assert {str(one.state) for one in again.cross_certificates()} == {"good"}
     assert again.rollovers.abandon(rollover.id, "user:admin", "no").step == "abandoned"
+
+
+def test_the_signer_process_signs_every_step_of_it_in_a_ceremony(room: Room) -> None:
+    """It looks at each certificate, cross-certificates too, and at each record."""
+    with signer_over(room, in_ceremony=True) as signer:
+        authority = authority_of(room, signer)
+        rollover = authority.rollovers.start("root", "user:admin").id
+        authority.refresh_crls()
+        for step in (DISTRIBUTE, ISSUE):
+            authority.rollovers.advance(rollover, step, "user:admin", "by hand")
+        assert {one["verdict"] for one in signer.lines() if "verdict" in one} == {"signed"}
+    assert statuses(room.authority) == dict.fromkeys(("root", "stations", "csms"), "retiring")
 
 
 @pytest.mark.parametrize(
