@@ -79,6 +79,7 @@ async def test_all_of_a_station(browser: httpx.AsyncClient, service: Service, ce
         "profile": "1",
     }
     await browser.post("/stations/new", data=form)
+    assert 'href="/certificates/revoke?station=CS-1"' in (await browser.get("/stations/CS-1")).text
     page = await browser.get("/certificates/revoke", params={"station": "CS-1"})
     assert "revoke 2 of CS-1" in html.unescape(page.text)
     asked = {
