@@ -31,6 +31,7 @@ from csms_bridge.tables import (
     WalkRow,
 )
 from pki.audit import AuditTrail
+from pki.chain_choices import forget_choice
 from pki.clock import Clock
 from pki.enrolment_codes import withdraw_open
 from pki.secret_text import Secret
@@ -103,6 +104,7 @@ class Registry:
             for table in (PasswordRow, WalkRow, CertificateAskRow, TransactionRow, RenewalAskRow):
                 session.execute(delete(table).where(col(table.station) == station))
             withdraw_open(session, [station], now)
+            forget_choice(session, station)
             session.delete(row)
             self._trail.record(
                 session, FleetAct.STATION_REMOVED, by=by, kind="station", thing=station, reason=reason, now=now

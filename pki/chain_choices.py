@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlmodel import Session, col
 
 from pki.audit import AuditTrail, Entry, PkiAct
@@ -236,6 +236,11 @@ class _Snapshot:
     links: tuple[Link, ...]
     has_wishes: bool
     read_at: float
+
+
+def forget_choice(session: Session, station: str) -> None:
+    """Drop the wish of a station that is no more, in the transaction that removes it."""
+    session.execute(delete(ChainChoiceRow).where(col(ChainChoiceRow.station) == station))
 
 
 def read_links(session: Session) -> list[Link]:

@@ -23,6 +23,7 @@ SLOW_FILES = {
     "test_pkcs11.py",
     "test_readme.py",
     "test_rollover.py",
+    "test_roots.py",
     "test_routes.py",
     "test_unrecorded_acts.py",
     "test_signer_process.py",

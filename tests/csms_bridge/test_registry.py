@@ -170,6 +170,13 @@ def test_a_removed_station_leaves_only_its_records(room):
     assert (last.act, last.by, last.reason) == ("station:removed", "user:anna", "scrapped")
 
 
+def test_the_next_station_of_that_name_does_not_inherit_the_choice_of_a_root(signing_room):
+    signing_room.add("CS-1")
+    signing_room.authority.chains.choose("CS-1", "root", "user:anna")
+    signing_room.registry.remove("CS-1", "user:anna", "scrapped")
+    assert signing_room.authority.chains.of("CS-1") is None
+
+
 def test_a_removed_station_with_certificate_requests_can_be_removed(signing_room):
     signing_room.add("CS-1")
     signing_room.enrolment.ask("CS-1", CertificateAsked("no request", None, for_station=True), TLS)
