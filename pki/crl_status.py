@@ -31,6 +31,8 @@ class CrlStatus:
     is_late: bool
     is_awaited: bool
     """Never brought: the authority's key is elsewhere, and nobody has this list from there yet."""
+    is_ending: bool
+    """Brought by hand, and less than a fifth of its life is left."""
 
 
 def find_due(session: Session, refresh: timedelta, now: datetime) -> list[tuple[str, int]]:
@@ -47,7 +49,7 @@ def statuses(
     query = _columns(refresh, now).order_by(col(CrlRow.authority), col(CrlRow.shard))
     if authority is not None:
         query = query.where(col(CrlRow.authority) == authority)
-    return [_status(row, addresses) for row in session.execute(query)]
+    return [_status(row, addresses, now) for row in session.execute(query)]
 
 
 def status_of(
@@ -56,10 +58,10 @@ def status_of(
     """One list; `shard` may be ALL_SHARDS."""
     query = _columns(refresh, now).where(col(CrlRow.authority) == authority, col(CrlRow.shard) == shard)
     row = session.execute(query).one_or_none()
-    return None if row is None else _status(row, addresses)
+    return None if row is None else _status(row, addresses, now)
 
 
-def _status(row: Row[Any], addresses: Addresses) -> CrlStatus:
+def _status(row: Row[Any], addresses: Addresses, now: datetime) -> CrlStatus:
     is_full = row.shard == ALL_SHARDS
     return CrlStatus(
         authority=row.authority,
@@ -73,7 +75,14 @@ def _status(row: Row[Any], addresses: Addresses) -> CrlStatus:
         is_due=bool(row.is_due),
         is_late=bool(row.is_late),
         is_awaited=bool(row.is_awaited) and not is_full,
+        is_ending=bool(row.is_brought) and _is_ending(row.this_update, row.next_update, now),
     )
+
+
+def _is_ending(this_update: datetime | None, next_update: datetime | None, now: datetime) -> bool:
+    if this_update is None or next_update is None:
+        return False
+    return next_update - now < (next_update - this_update) / 5
 
 
 def _columns(refresh: timedelta, now: datetime) -> Select[Any]:
@@ -90,6 +99,7 @@ def _columns(refresh: timedelta, now: datetime) -> Select[Any]:
         and_(
             col(AuthorityRow.not_after) > now, col(AuthorityRow.custody) != "here", col(CrlRow.next_update).is_(None)
         ).label("is_awaited"),
+        and_(col(AuthorityRow.not_after) > now, col(AuthorityRow.custody) != "here").label("is_brought"),
     )
 
 

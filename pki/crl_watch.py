@@ -54,6 +54,9 @@ class CrlWatch:
                 f"lists of {authority} begin in the future: the clock was set back, and no list may go back with it"
             )
             return sentence, Severity.WARNING
+        if ending := [one for one in lists if one.is_ending]:
+            sentence = f"the revocation list of {authority} ends on {ending[0].next_update:%Y-%m-%d}; bring a fresh one"
+            return sentence, Severity.WARNING
         return "", Severity.NOTICE
 
     def _tell(self, authority: str, sentence: str, severity: Severity, now: datetime) -> None:

@@ -252,6 +252,19 @@ def test_a_list_that_is_late_raises_an_alarm_until_a_fresh_one_comes(online: Roo
     assert [alarm for alarm in online.authority.alarms.page() if alarm.thing == "root"] == []
 
 
+def test_a_list_that_is_brought_by_hand_is_asked_for_before_it_is_late(online: Room, offline: Room) -> None:
+    taken_in(online, offline)
+    online.clock.advance(SETTINGS.crl_validity * 0.7)
+    online.authority.refresh_crls()
+    assert online.authority.alarms.page() == []
+    online.clock.advance(SETTINGS.crl_validity * 0.15)
+    online.authority.refresh_crls()
+    found = [
+        (alarm.thing, alarm.severity, "bring a fresh one" in alarm.sentence) for alarm in online.authority.alarms.page()
+    ]
+    assert found == [("root", "warning", True)]
+
+
 def test_a_list_that_nobody_brought_raises_an_alarm_where_certificates_point_at_it(online: Room, offline: Room) -> None:
     signed = certified(offline, request(online))
     online.authority.elsewhere.take_in("stations", signed.certificate_pem, signed.chain_pem, [], "user:admin")

@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from tests.pki.conftest import SetClock, bare_folder, open_room
-from tests.tools_needed import needs_openssl
 from tests.web.commands import Command
 from tests.web.conftest import token
 from tests.web.test_pages import browser, submit  # noqa: F401 -- browser is a fixture
@@ -138,7 +137,6 @@ async def test_the_page_shows_both_trees_requests_and_records(
     assert "no PEM block" in answer.text
 
 
-@needs_openssl
 def test_a_ceremony_by_command_leaves_a_record_that_the_command_checks(
     voltward: Command, bare: Command, tmp_path: Path
 ) -> None:
