@@ -93,6 +93,8 @@ class IssuingDesk:
                     one.signers[name] = self._keys.signer(name)
 
     def _reserve(self, batch: "list[_Consignment]", now: datetime) -> None:
+        if not batch:
+            return
         asked = [(one, warrant) for one in batch for warrant in one.warrants]
         answers = reserve_serials(self._store, self._trail, [warrant for _, warrant in asked], now)
         for (one, _), answer in zip(asked, answers, strict=True):

@@ -15,6 +15,7 @@ from pki.secret_text import Secret
 from pki.signer_process.log import SignerLog
 from tests.web.commands import Command
 from tests.web.conftest import ENVIRONMENT, PASSPHRASE
+from tests.web.test_pages import browser  # noqa: F401 -- a fixture
 from web.data_folder import open_folder
 from web.errors import SettingsWrong, SignerLogBroken
 from web.service import Service
@@ -188,6 +189,13 @@ def test_a_token_that_is_not_there_keeps_nothing_from_starting(folder: Path, tmp
         places = service.authority.key_places()
         assert len(places) == len(AUTHORITIES)
         assert all("cannot be loaded" in place.why for place in places)
+
+
+async def test_the_console_tells_where_the_keys_are(browser: httpx.AsyncClient, folder: Path) -> None:  # noqa: F811
+    (folder / "keys" / "authorities" / "stations.key").unlink()
+    shown = (await browser.get("/authorities")).text
+    assert f"file {folder / 'keys' / 'authorities' / 'root.key'}" in shown
+    assert shown.count("cannot sign</span>") == 1
 
 
 async def test_the_api_tells_where_the_keys_are(api: httpx.AsyncClient) -> None:

@@ -45,6 +45,7 @@ def show(doors: Doors, visitor: Visitor = Depends(Seen(Permission.AUTHORITIES_RE
         "authorities.html",
         visitor,
         trees={name: branches for name, branches in trees.items() if branches},
+        places={place.authority: place for place in doors.authority.key_places()},
         pending=doors.authority.elsewhere.pending(),
         records=[_shown(record) for record in doors.authority.ceremonies()],
     )
