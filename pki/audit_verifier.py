@@ -6,7 +6,7 @@ was found is said as it was found: an old database that holds together looks the
 an intruder put a copy in place.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,11 +17,10 @@ from sqlmodel import Session, col
 from pki.audit import heads_of, writers_of
 from pki.audit_chain import MOST_FINDINGS, ChainKey, ChainWalk, Damage, Finding
 from pki.checkpoint import Abandoned, Checkpoint, Head, NoCheckpoint, signature_fault
-from pki.checkpoint_file import CheckpointFile, FileLine
+from pki.checkpoint_file import CheckpointFile
+from pki.checkpoint_sides import CheckpointSides
 from pki.checkpoints import checkpoint_of_row
 from pki.tables import CheckpointRow
-
-_PAGE = 200
 
 StampCheck = Callable[[Checkpoint], str | None]
 """What is wrong with a checkpoint's time stamp; None when all is well."""
@@ -88,12 +87,12 @@ class _Verification:
         self._only_filed: _Range | None = None
         self._only_stored: _Range | None = None
         self._checkpoints = self._stamps = 0
-        self._last_stored = 0
+        self._sides = CheckpointSides(session, roots, file, self._tell)
 
     def run(self) -> Verdict:
         """Checkpoint by checkpoint, each chain followed as far as it says; then on to the ends."""
         abandoned = self._abandoned()
-        for number, row, line in self._pairs():
+        for number, row, line in self._sides.pairs():
             if row is None and any(one.first <= number <= one.last for one in abandoned):
                 self._pass_abandoned(line, abandoned)
             else:
@@ -110,72 +109,6 @@ class _Verification:
             checkpoints=self._checkpoints,
             stamps=self._stamps,
         )
-
-    # --- both sides, number by number
-
-    def _pairs(self) -> "Iterator[tuple[int, Checkpoint | None, Checkpoint | None]]":
-        """Each number with what the database and what the file has; unreadable ones are told and left out."""
-        rows, lines = self._rows(), self._lines()
-        row, line = next(rows, None), next(lines, None)
-        while row is not None or line is not None:
-            if line is None or (row is not None and row.number < line.number):
-                assert row is not None  # noqa: S101 -- for the type checker: one of the two is there
-                yield row.number, row, None
-                row = next(rows, None)
-            elif row is None or line.number < row.number:
-                yield line.number, None, line
-                line = next(lines, None)
-            else:
-                yield row.number, row, line
-                row, line = next(rows, None), next(lines, None)
-
-    def _rows(self) -> Iterator[Checkpoint]:
-        after = 0
-        while True:
-            query = select(CheckpointRow).where(col(CheckpointRow.id) > after).order_by(col(CheckpointRow.id))
-            rows = self._session.execute(query.limit(_PAGE)).scalars().all()
-            for row in rows:
-                if (found := self._signed_row(row)) is not None:
-                    yield found
-            if len(rows) < _PAGE:
-                return
-            after = rows[-1].id or 0
-            self._session.expunge_all()
-
-    def _signed_row(self, row: CheckpointRow) -> Checkpoint | None:
-        number = row.id or 0
-        try:
-            found = checkpoint_of_row(row)
-            fault = signature_fault(found, self._roots)
-            if found.number != number:
-                fault = f"it says that it is checkpoint {found.number}"
-        except NoCheckpoint as unreadable:
-            found, fault = None, str(unreadable)
-        self._last_stored = max(self._last_stored, number)
-        if fault is not None:
-            sentence = f"checkpoint {number} in the database was altered: {fault}"
-            self._tell(Damage.CHECKPOINT_ALTERED, "", number, sentence)
-            return None
-        return found
-
-    def _lines(self) -> Iterator[Checkpoint]:
-        last = 0
-        for line in self._file.lines() if self._file is not None else ():
-            fault = self._line_fault(line, last)
-            if fault is not None or line.checkpoint is None:
-                number = line.checkpoint.number if line.checkpoint else 0
-                sentence = f"line {line.number} of the checkpoint file was altered: {fault}"
-                self._tell(Damage.CHECKPOINT_ALTERED, "", number, sentence)
-                continue
-            last = line.checkpoint.number
-            yield line.checkpoint
-
-    def _line_fault(self, line: FileLine, last: int) -> str | None:
-        if line.checkpoint is None:
-            return "it is not a checkpoint"
-        if line.checkpoint.number <= last:
-            return f"checkpoint {line.checkpoint.number} stands after checkpoint {last}"
-        return signature_fault(line.checkpoint, self._roots)
 
     # --- one checkpoint
 
@@ -292,7 +225,8 @@ class _Verification:
             self._findings += ahead.differences
 
     def _set_back(self, ahead: _Range, goes_on: str, *, is_unbroken: bool) -> str:
-        known = f"its last checkpoint is {self._last_stored}" if self._last_stored else "it has no checkpoint"
+        stored = self._sides.last_stored
+        known = f"its last checkpoint is {stored}" if stored else "it has no checkpoint"
         before = f"before checkpoint {ahead.first.number} of {_when(ahead.first.made_at)}"
         if is_unbroken:
             meaning = (
@@ -330,7 +264,8 @@ class _Verification:
                 self._tell(Damage.CHECKPOINT_ALTERED, "", line.number, sentence)
 
     def _tell(self, damage: Damage, writer: str, sequence: int, sentence: str) -> None:
-        self._findings.append(Finding(damage, writer, sequence, sentence))
+        if len(self._findings) < MOST_FINDINGS:
+            self._findings.append(Finding(damage, writer, sequence, sentence))
 
 
 def _extended(so_far: _Range | None, checkpoint: Checkpoint, differences: list[Finding]) -> _Range:
