@@ -59,8 +59,6 @@ class CustodySettings(BaseModel):
     def _relations(self) -> Self:
         if self.custody is Custodian.PKCS11 and not (self.pkcs11_module and self.pkcs11_token):
             raise ValueError("custody pkcs11 needs pkcs11_module and pkcs11_token")
-        if self.custody is Custodian.PROCESS and self.signer_ceremony and self.signer_socket is None:
-            return self
         return self
 
     def socket(self, folder: Path) -> Path | None:

@@ -355,6 +355,14 @@ def test_a_whole_hierarchy_is_made_through_it_in_a_ceremony(fresh_room: Room) ->
         assert certificate.authority == "stations"
 
 
+def test_authorities_are_cross_certified_in_a_ceremony_only(room: Room) -> None:
+    with signer_over(room) as usual, pytest.raises(SignerRefused) as caught:
+        authority_of(room, usual).cross_certify("root", "root-rsa", "user:admin")
+    assert caught.value.code == "authorities-only-in-a-ceremony"
+    with signer_over(room, in_ceremony=True) as ceremony:
+        assert authority_of(room, ceremony).cross_certify("root", "root-rsa", "user:admin").serial
+
+
 # --- guests
 
 
