@@ -153,7 +153,7 @@ class RevokedRow(SQLModel, table=True):
     __tablename__ = "revoked"
     __table_args__ = (
         Index("ix_revoked_shard", "authority", "shard", "not_after"),
-        Index("ix_revoked_recorded_at", "recorded_at"),
+        Index("ix_revoked_recorded_at", "recorded_at", "serial"),  # many are revoked in one moment
     )
 
     serial: str = Field(primary_key=True)

@@ -190,6 +190,10 @@ def upgrade() -> None:
         batch_op.drop_column("dirty")
     op.execute("UPDATE crls SET listed = number")
 
+    with op.batch_alter_table("revoked", schema=None) as batch_op:
+        batch_op.drop_index("ix_revoked_recorded_at")
+        batch_op.create_index("ix_revoked_recorded_at", ["recorded_at", "serial"], unique=False)
+
     with op.batch_alter_table("certificates", schema=None) as batch_op:
         batch_op.create_index("ix_certificates_authority_id", ["authority", "id"], unique=False)
         batch_op.create_index("ix_certificates_profile_id", ["profile", "id"], unique=False)
@@ -206,6 +210,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Back to the one before."""
+    with op.batch_alter_table("revoked", schema=None) as batch_op:
+        batch_op.drop_index("ix_revoked_recorded_at")
+        batch_op.create_index("ix_revoked_recorded_at", ["recorded_at"], unique=False)
+
     with op.batch_alter_table("certificates", schema=None) as batch_op:
         batch_op.drop_index("ix_certificates_station")
         batch_op.create_index("ix_certificates_station", ["station", "not_after"], unique=False)
