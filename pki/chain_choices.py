@@ -27,6 +27,7 @@ from pki.settings import PkiSettings
 from pki.store import Store
 from pki.tables import AuthorityRow, ChainChoiceRow, CrossCertificateRow, RevokedRow
 
+_GONE = (AuthorityStatus.PENDING, AuthorityStatus.RETIRED)
 _KEPT = 1.0  # seconds, as the hierarchy is
 # Octets of a station's certificate: its names and addresses, and its key (P-521, RSA-2048). The lint counts exactly.
 _REST = 600
@@ -196,10 +197,15 @@ class ChainChoices:
         found = self._hierarchy.all()
         return [info for info in found if info.post == self._post and info.status is AuthorityStatus.ACTIVE]
 
+    def roots(self) -> list[AuthorityInfo]:
+        """The operator's roots that may be chosen."""
+        operators = [info for info in self._hierarchy.all() if info.hierarchy is HierarchyName.OPERATOR]
+        return [info for info in operators if info.kind is AuthorityKind.ROOT and info.status not in _GONE]
+
     def _check_root(self, root: AuthorityInfo) -> None:
         if root.kind is not AuthorityKind.ROOT or root.hierarchy is not HierarchyName.OPERATOR:
             raise OrderRefused("root", f"{root.name!r} is not a root of the operator's hierarchy")
-        if root.status in (AuthorityStatus.PENDING, AuthorityStatus.RETIRED):
+        if root.status in _GONE:
             raise OrderRefused("root", f"the root {root.name!r} is {root.status}")
 
     def _check_reachable(self, root: str) -> None:

@@ -9,6 +9,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki.authority import RevocationReason
 from tests.pki.makers import maker_root
 from tests.web.commands import Command
 from tests.web.conftest import token
@@ -170,6 +171,28 @@ async def test_the_page_rolls_over_after_the_name_was_typed(browser: httpx.Async
     assert re.search(r"Next: <b>issue from new</b>", (await browser.get("/roots")).text)
     assert (await submit(f"rollovers/{rollover.id}/abandon", note="a trial")).status_code == 303
     assert "Over: abandoned" in (await browser.get("/roots")).text
+
+
+async def test_the_stations_page_chooses_a_root(browser: httpx.AsyncClient, service: Service) -> None:
+    async def choose(root: str) -> httpx.Response:
+        token = form_token(await browser.get("/stations/CS-1"))
+        return await browser.post("/stations/CS-1/chain", data={"form_token": token, "root": root})
+
+    new = form_token(await browser.get("/stations/new"))
+    added = {"form_token": new, "id": "CS-1", "serial": "SN-1", "profile": "1"}
+    assert (await browser.post("/stations/new", data=added)).status_code == 200
+    assert "no other was chosen" in (await browser.get("/stations/CS-1")).text
+    cross = service.authority.cross_certify("root", "root-rsa", "user:admin")
+    assert (await choose("root-rsa")).status_code == 303
+    assert "In <b>root-rsa</b>, chosen by user:admin" in (await browser.get("/stations/CS-1")).text
+    service.authority.revoke(cross.serial, RevocationReason.SUPERSEDED, "user:admin")
+    service.authority.chains.choose("CS-1", "root-rsa", "user:admin")
+    assert (
+        "no chain leads from &#39;stations&#39; to &#39;root-rsa&#39; now" in (await browser.get("/stations/CS-1")).text
+    )
+    assert (await choose("nobody")).status_code == 404
+    assert (await choose("")).status_code == 303
+    assert service.authority.chains.of("CS-1") is None
 
 
 async def test_the_page_adds_and_removes_makers_roots(browser: httpx.AsyncClient) -> None:

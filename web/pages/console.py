@@ -12,6 +12,7 @@ from web.pages import (
     audit,
     authorities,
     certificates,
+    chains,
     crls,
     enrolment_codes,
     overview,
@@ -33,8 +34,8 @@ def install(app: FastAPI) -> None:
     app.state.form_guard = FormGuard(app.state.service.keys.secret("forms"))
     app.state.sign_in_throttle = SignInThrottle()
     for module in (
-        sign_in, overview, stations, enrolment_codes, walks, revoking, certificates, crls, authorities, roots, alarms,
-        audit,
+        sign_in, overview, stations, chains, enrolment_codes, walks, revoking, certificates, crls, authorities,
+        roots, alarms, audit,
     ):  # fmt: skip
         app.include_router(module.router)
 
