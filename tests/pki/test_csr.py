@@ -75,6 +75,7 @@ def test_tolerates_the_spellings_of_the_field(spelling: Callable[[str], str | by
         PEM.replace("-----END", "-----ENDE"),
         b"\xff\xfe\x00",
     ],
+    ids=["empty", "a word", "cut off", "another label", "no base64", "another end", "no text"],
 )
 def test_refuses_what_is_no_pem(request_text: str | bytes) -> None:
     assert code_of(request_text) == "not-pem"
