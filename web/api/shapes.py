@@ -253,7 +253,7 @@ class AuthorityOut(Out):
 
 
 class KeyPlaceOut(Out):
-    """Where an authority's key is. `can_sign` is whether a test signature was good a moment ago; if not, `why` says it."""
+    """Where an authority's key is. `can_sign`: a test signature was good a moment ago; if not, `why` says it."""
 
     authority: str
     key: str
