@@ -127,8 +127,8 @@ def _verify_export(export_file: Path | None, ca: Path | None, tsa_ca: Path | Non
     from cryptography import x509
 
     from pki.export_verifier import verify_export
-    from pki.timestamps import read_certificates, stamp_check
     from pki.foreign_certificates import UNREADABLE
+    from pki.timestamps import read_certificates, stamp_check
 
     if export_file is None or ca is None:
         raise WrongUse("--export and --ca go together", "Give the file of `audit export`, and the root certificate.")
