@@ -129,12 +129,12 @@ def test_everything_issued_is_linted_again(room: Room) -> None:
 def test_what_the_second_reading_finds_raises_an_alarm(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     while room.authority.relint():
         pass
-    serial = room.issue().serial
+    serials = [room.issue(serial=f"SN-{number}", station=f"CS-{number}").serial for number in range(2)]
     monkeypatch.setattr("pki.relint.full_lint", Counted("pkix.something: error"))
     room.authority.relint()
     (alarm,) = room.authority.alarms.page()
-    assert (alarm.kind, alarm.thing) == (AlarmKind.LINT_FINDING, serial)
-    assert "pkix.something" in alarm.sentence
+    assert (alarm.kind, alarm.thing, alarm.times) == (AlarmKind.LINT_FINDING, "station by stations", 2)
+    assert alarm.sentence == f"the certificate {serials[-1]}: pkix.something: error"
 
 
 def test_a_slow_process_does_not_take_the_mark_back(room: Room) -> None:
