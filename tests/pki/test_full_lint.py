@@ -64,3 +64,9 @@ def test_an_encoding_that_is_not_the_canonical_one_is_found(room: Room) -> None:
     assert spoilt != der
     assert asn1.Certificate.load(spoilt).native
     assert full_lint(spoilt)
+
+
+@pytest.mark.parametrize("address", ["http://[2001:db8::1]:8080", "http://192.0.2.7:8080", "http://pki"])
+def test_addresses_that_an_operator_may_have_are_no_finding(room: Room, address: str) -> None:
+    authority = room.rebuilt(settings=SETTINGS.model_copy(update={"public_url": address}))
+    assert full_lint(authority.issue(room.order(), "test").der) == ()
