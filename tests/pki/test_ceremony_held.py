@@ -214,7 +214,7 @@ def test_a_retired_authority_makes_no_others(room: Room) -> None:
 
 def test_the_record_holds_what_was_made_and_is_signed_by_the_keys_that_made_it(room: Room) -> None:
     record = room.authority.hold_ceremony(SECOND, "user:admin")
-    assert record == room.authority.ceremonies()[0]
+    assert record in room.authority.ceremonies()
     said = json.loads(record.statement)
     assert said["file"] == SECOND
     assert said["held_by"] == "user:admin"
