@@ -1,6 +1,7 @@
 """The database: SQLite by default, PostgreSQL beyond one node. Transactions are explicit, times are UTC."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, create_engine
 
 _WRITING = "voltward_writing"
+_NOBODY = -1  # no thread has this number
 _AT_THE_END = "voltward_at_the_end"
 
 
@@ -100,21 +102,36 @@ def hold_lock(session: Session, name: str) -> None:
 
 
 class _OneWriter:
-    """A lock that answers a nested use with an error, where SQLite would wait for itself for 30 seconds."""
+    """One writer at a time, in the order in which they came.
+
+    A plain lock goes to whoever is awake, mostly to the one that just gave it back: a thread that publishes a hundred
+    revocation lists would keep all others waiting. A nested use gets an error, where SQLite would wait for itself.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owner: int | None = None
+        self._queue: deque[threading.Event] = deque()
 
     def __enter__(self) -> None:
-        if self._owner == threading.get_ident():
-            raise RuntimeError("a write transaction is open in this thread already")
-        self._lock.acquire()
-        self._owner = threading.get_ident()
+        me = threading.get_ident()
+        with self._lock:
+            if self._owner == me:
+                raise RuntimeError("a write transaction is open in this thread already")
+            if self._owner is None and not self._queue:
+                self._owner = me
+                return
+            turn = threading.Event()
+            self._queue.append(turn)
+        turn.wait()
+        self._owner = me
 
     def __exit__(self, *_: object) -> None:
-        self._owner = None
-        self._lock.release()
+        with self._lock:
+            # Handed on, not given up: nobody who comes now gets in before the one who has waited.
+            self._owner = _NOBODY if self._queue else None
+            if self._queue:
+                self._queue.popleft().set()
 
 
 def _engine(url: str) -> Engine:

@@ -145,3 +145,31 @@ def test_a_fault_at_the_end_undoes_the_whole_transaction(store: Store) -> None:
         write()
     with store.reading() as session:
         assert serials(session) == []
+
+
+def test_writers_take_turns_in_the_order_in_which_they_came(store: Store) -> None:
+    """Also when the one before them comes again at once."""
+    order: list[str] = []
+    inside, queued = threading.Event(), threading.Event()
+
+    def keep_writing() -> None:
+        for number in range(3):
+            with store.writing():
+                order.append(f"busy {number}")
+                inside.set()
+                assert queued.wait(10)
+
+    def write_once() -> None:
+        with store.writing():
+            order.append("patient")
+
+    busy, patient = threading.Thread(target=keep_writing), threading.Thread(target=write_once)
+    busy.start()
+    assert inside.wait(10)
+    patient.start()
+    while not store._writer._queue:
+        pass
+    queued.set()
+    busy.join(10)
+    patient.join(10)
+    assert order == ["busy 0", "patient", "busy 1", "busy 2"]
