@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 DEMO ?= voltward-demo
 BENCH ?=
 FUZZ_SECONDS ?= 60
-# Two workers: the tests wait for sockets more than they compute. One file stays in one worker.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two workers: the tests wait for sockets more than they compute. One file stays in one worker; in their own order, since
+# xdist would leave the files with few and long tests to the end, when one worker has nothing left to do.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: install demo test check bench fuzz format lock clean
 
