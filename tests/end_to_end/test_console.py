@@ -34,13 +34,13 @@ def signed_in(service: RunningService) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_port_in_use_is_one_clear_line(template: Path) -> None:
+def test_a_port_in_use_is_one_clear_line(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         free = {"VOLTWARD_OCPP_HOST": "127.0.0.1", "VOLTWARD_OCPP_PORT": "0", "VOLTWARD_OCPP_TLS_PORT": "0"}
         for setting in ("VOLTWARD_WEB_PORT", "VOLTWARD_OCPP_PORT", "VOLTWARD_OCPP_TLS_PORT"):
             env = {"VOLTWARD_WEB_PORT": "0", "VOLTWARD_PUBLIC_URL": "http://127.0.0.1", **free, setting: str(port)}
-            ran = voltward("serve", "--data", str(template), env=env)
+            ran = voltward("serve", "--data", str(folder), env=env)
             assert ran.returncode == 1, ran.stderr
             assert f"error: port {port} is in use\nhint: " in ran.stderr
             assert setting in ran.stderr
