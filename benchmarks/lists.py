@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import insert
 from sqlmodel import SQLModel
 
-from benchmarks.figures import Figure, machine, table
+from benchmarks.figures import Figure
 from benchmarks.issuing import Bench, establish
 from pki.clock import utc_now
 from pki.revocation import RevocationReason, count_change
@@ -65,7 +65,3 @@ def _revoke(bench: Bench, authority: str, count: int) -> None:
     with bench.store.writing() as session:
         session.execute(insert(SQLModel.metadata.tables["revoked"]), rows)
         count_change(session, authority, 0)
-
-
-if __name__ == "__main__":
-    print(machine(), table(measure()), sep="\n")  # noqa: T201 -- a report is what it is for
