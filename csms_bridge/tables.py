@@ -12,7 +12,8 @@ class StationRow(SQLModel, table=True):
     """A station: what is registered, what is wanted, and what was observed last.
 
     `settled_floor` is the floor by registration or walk; `floor` may stand above it by a mere sighting.
-    `newest_used` is when the newest certificate that the station has used was made.
+    `newest_used` is when the newest certificate that the station has used was made. `quiet` ones are sent nothing
+    unasked.
     """
 
     __tablename__ = "stations"
@@ -25,6 +26,7 @@ class StationRow(SQLModel, table=True):
     wanted_profile: int
     site: str = ""
     tags: str = "[]"
+    quiet: bool = False
     added_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
