@@ -14,6 +14,8 @@ class FleetAct(StrEnum):
     STATION_CLOSED = "station:connection-closed"
     FLOOR_RAISED = "station:lower-profile-barred"
     FLOOR_PERMITTED = "station:lower-profile-permitted"
+    QUIET_ON = "station:made-quiet"
+    QUIET_OFF = "station:talked-to-again"
     PASSWORD_OFFERED = "station:password-offered"  # noqa: S105 -- the name of an act
     PASSWORD_CHANGED = "station:password-changed"  # noqa: S105 -- the name of an act
     PASSWORD_SET = "station:password-set"  # noqa: S105 -- the name of an act

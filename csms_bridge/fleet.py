@@ -13,6 +13,7 @@ from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.pruning import Pruning
+from csms_bridge.quiet import QuietMode
 from csms_bridge.registry import Registry, StationFilter
 from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.safety import objection
@@ -87,6 +88,7 @@ class Fleet:
         self._orders = Orders(store, trail, clock)
         self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, self._orders, clock)
+        self.quiet = QuietMode(store, trail, clock)
         self.journal = Journal(store, clock)
         self.desk = Desk(sightings, passwords, enrolment, self._ledger, self._orders, acts, settings, clock)
 
@@ -136,6 +138,11 @@ class Fleet:
     def permit_profile(self, station: str, profile: int, by: str, reason: str) -> Station:
         """Allow profile 2 again for a station that reached 3. Raises UnknownStation, StationRefused."""
         return self._registry.permit(station, _profile(profile), by, reason)
+
+    def make_quiet(self, station: str, quiet: bool, by: str, reason: str) -> Station:
+        """Send a station nothing unasked from now on, or talk to it again. Raises UnknownStation."""
+        self.quiet.turn(station, quiet, by, reason)
+        return self._registry.station(station)
 
     def posture(self, station: str) -> Posture:
         """What was observed of a station. Raises UnknownStation."""

@@ -164,7 +164,9 @@ class Registry:
         generated = self._give_password(session, new, now)
         self._trail.record(
             session, FleetAct.STATION_ADDED, by=by, kind="station", thing=new.id, now=now,
-            details={"serial": new.serial, "profile": int(new.profile), "version": new.ocpp_version},
+            details={
+                "serial": new.serial, "profile": int(new.profile), "version": new.ocpp_version, "quiet": new.quiet,
+            },
         )  # fmt: skip
         return AddedStation(station_of(row, charging=False), generated)
 
@@ -199,6 +201,7 @@ def row_of(new: NewStation, now: datetime) -> StationRow:
         wanted_profile=int(new.profile),
         site=new.site,
         tags=json.dumps(new.tags),
+        quiet=new.quiet,
         added_at=now,
         updated_at=now,
     )
@@ -223,6 +226,7 @@ def station_of(row: StationRow, charging: bool) -> Station:
         firmware=row.firmware,
         site=row.site,
         tags=tuple(json.loads(row.tags)),
+        quiet=row.quiet,
         updated_at=row.updated_at,
     )
 

@@ -50,6 +50,7 @@ class NewStation:
     password: Secret | None = None
     site: str = ""
     tags: tuple[str, ...] = ()
+    quiet: bool = False
 
     def __post_init__(self) -> None:
         if not IDENTITY.fullmatch(self.id) or self.id in {".", ".."}:
@@ -63,7 +64,10 @@ class NewStation:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A registered station. `profile` is what was observed last, `floor` the lowest that is still admitted."""
+    """A registered station. `profile` is what was observed last, `floor` the lowest that is still admitted.
+
+    A `quiet` one is sent nothing unasked: whatever the service sends by itself asks for this first.
+    """
 
     id: str
     serial: str
@@ -81,6 +85,7 @@ class Station:
     firmware: str
     site: str
     tags: tuple[str, ...]
+    quiet: bool
     updated_at: datetime
 
 

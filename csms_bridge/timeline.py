@@ -15,6 +15,8 @@ _PLAIN: Mapping[str, str] = {
     FleetAct.STATION_CLOSED: "connection closed by us",
     FleetAct.FLOOR_RAISED: "profiles below {profile} refused from here on",
     FleetAct.FLOOR_PERMITTED: "profile {profile} permitted again",
+    FleetAct.QUIET_ON: "made quiet: it is sent nothing unasked",
+    FleetAct.QUIET_OFF: "no longer quiet",
     FleetAct.PASSWORD_OFFERED: "new password made",
     FleetAct.PASSWORD_CHANGED: "password changed; the old one is refused",
     FleetAct.PASSWORD_SET: "password set by an operator",

@@ -190,3 +190,23 @@ async def test_the_overview_counts(api: httpx.AsyncClient) -> None:
     overview = (await api.get("/api/v1/overview")).json()
     assert overview["total"] == 1
     assert overview["by_profile"] == {"never seen": 1, "0": 0, "1": 0, "2": 0, "3": 0}
+
+
+async def test_a_station_is_made_quiet_and_talked_to_again(api: httpx.AsyncClient) -> None:
+    assert (await add(api, "CS-1")).json()["quiet"] is False
+    assert (await add(api, "CS-2", quiet=True)).json()["quiet"] is True
+    asked = {"quiet": True, "reason": "certification"}
+    assert (await api.post(f"{STATIONS}/CS-1/quiet", json=asked)).json()["quiet"] is True
+    assert (await api.get(f"{STATIONS}/CS-1")).json()["quiet"] is True
+    told = (await api.get(f"{STATIONS}/CS-1/timeline")).json()["items"][0]
+    assert (told["what"], told["by"]) == ("station:made-quiet", "token:test admin")
+    assert told["text"].endswith("certification")
+    back = await api.post(f"{STATIONS}/CS-1/quiet", json={"quiet": False, "reason": "done"})
+    assert back.json()["quiet"] is False
+
+
+@pytest.mark.parametrize("body", [{"quiet": True}, {"reason": "why"}, {"quiet": True, "reason": ""}])
+async def test_making_a_station_quiet_needs_a_reason(api: httpx.AsyncClient, body: dict[str, object]) -> None:
+    await add(api, "CS-1")
+    assert (await api.post(f"{STATIONS}/CS-1/quiet", json=body)).status_code == 422
+    assert (await api.get(f"{STATIONS}/CS-1")).json()["quiet"] is False

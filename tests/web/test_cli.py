@@ -56,9 +56,10 @@ def test_a_station_from_adding_to_removing(voltward: Command) -> None:
 
 def test_imports_a_csv_whole_or_not_at_all(voltward: Command, tmp_path: Path) -> None:
     file = tmp_path / "stations.csv"
-    file.write_text("\ufeffid,serial,profile,tags\nCS-1,SN-1,1,a;b\nCS-2,SN-2,2,\n", encoding="utf-8")
+    file.write_text("\ufeffid,serial,profile,tags,quiet\nCS-1,SN-1,1,a;b,yes\nCS-2,SN-2,2,,no\n", encoding="utf-8")
     assert [one["id"] for one in voltward("station", "import", str(file), "--json").json["items"]] == ["CS-1", "CS-2"]
-    assert voltward("station", "show", "CS-1", "--json").json["tags"] == ["a", "b"]
+    shown = voltward("station", "show", "CS-1", "--json").json
+    assert (shown["tags"], shown["quiet"]) == (["a", "b"], True)
     file.write_text("id,serial\nCS-3,SN-3\nCS 3/,SN-4\n")
     refused = voltward("station", "import", str(file))
     assert refused.code == 2
@@ -73,6 +74,7 @@ def test_imports_a_csv_whole_or_not_at_all(voltward: Command, tmp_path: Path) ->
         ("id,serial,colour\nCS-1,SN-1,red\n", "there is no column 'colour'"),
         ("id,serial\nCS-1\n", "line 2: the number of fields"),
         ("id,serial,profile\nCS-1,SN-1,nine\n", "line 2: profile: must be 0, 1, 2 or 3"),
+        ("id,serial,quiet\nCS-1,SN-1,maybe\n", "line 2: quiet: must be yes or no"),
         ("", "the column 'id' is missing"),
     ],
 )
@@ -81,6 +83,13 @@ def test_refuses_a_csv_and_names_the_line(voltward: Command, tmp_path: Path, tex
     file.write_text(text)
     ran = voltward("station", "import", str(file))
     assert (ran.code, words in ran.err) == (2, True), ran.err
+
+
+def test_a_station_is_quiet_from_the_start_or_later(voltward: Command) -> None:
+    assert voltward("station", "add", "CS-1", "--serial", "SN-1", "--quiet", "--json").json["quiet"] is True
+    assert voltward("station", "quiet", "CS-1", "off", "--json").json["quiet"] is False
+    assert voltward("station", "quiet", "CS-1", "on", "--reason", "certification", "--json").json["quiet"] is True
+    assert voltward("station", "quiet", "CS-1", "perhaps").code == 2
 
 
 def test_a_walk_from_starting_to_cancelling(voltward: Command) -> None:

@@ -101,7 +101,14 @@ async def test_every_page_is_whole(browser: httpx.AsyncClient, path: str) -> Non
 async def test_forms_that_are_not_ours_change_nothing(browser: httpx.AsyncClient) -> None:
     await add_station(browser, "CS-1", "SN-1")
     forged = {"form_token": "0" * 64, "reason": "x", "typed": "CS-1", "to": "3"}
-    for action in ("/stations/new", "/stations/CS-1/walk", "/stations/CS-1/remove", "/stations/CS-1/permit", "/logout"):
+    for action in (
+        "/stations/new",
+        "/stations/CS-1/walk",
+        "/stations/CS-1/remove",
+        "/stations/CS-1/permit",
+        "/stations/CS-1/quiet",
+        "/logout",
+    ):
         assert (await browser.post(action, data=forged)).status_code == 403, action
         assert (await browser.post(action, data={**forged, "form_token": ""})).status_code == 403, action
     assert (await browser.get("/stations/CS-1")).status_code == 200
@@ -288,3 +295,16 @@ async def test_checkpoints_are_signed_and_the_trail_is_verified_on_a_page(
     assert "record 2 is not what was written" in (await browser.get("/audit/checkpoints?verify=1")).text
     refused = await submit(browser, "/audit/checkpoints", "/audit/checkpoints/after-restore", reason="why not")
     assert (refused.status_code, "nothing to accept" in refused.text) == (409, True)
+
+
+async def test_a_station_is_made_quiet_on_its_page(browser: httpx.AsyncClient) -> None:
+    await add_station(browser, "CS-1", "SN-1")
+    await add_station(browser, "CS-2", "SN-2", quiet="true")
+    assert "Talk to it again" in (await browser.get("/stations/CS-2")).text
+    asked = await submit(browser, "/stations/CS-1", "/stations/CS-1/quiet", quiet="true", reason="certification")
+    assert asked.status_code == 303
+    page = (await browser.get("/stations/CS-1")).text
+    assert '<span class="state off">quiet</span>' in page
+    assert "made quiet: it is sent nothing unasked — certification" in page
+    await submit(browser, "/stations/CS-1", "/stations/CS-1/quiet", quiet="false", reason="done")
+    assert '<span class="state off">quiet</span>' not in (await browser.get("/stations/CS-1")).text

@@ -25,6 +25,7 @@ STATION = Station(
     firmware="",
     site="",
     tags=(),
+    quiet=False,
     updated_at=NOW,
 )
 

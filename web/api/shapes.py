@@ -65,6 +65,7 @@ class StationOut(Out):
     firmware: str
     site: str
     tags: list[str]
+    quiet: bool
     updated_at: datetime
 
 

@@ -43,6 +43,7 @@ class NewStationIn(In):
     password: str | None = Field(default=None, repr=False)
     site: str = Field(default="", max_length=200)
     tags: tuple[str, ...] = Field(default=(), max_length=50)
+    quiet: bool = False
 
     def new_station(self) -> NewStation:
         """Checked by the fleet's own rules. Raises StationRefused."""
@@ -54,6 +55,7 @@ class NewStationIn(In):
             password=Secret.of(self.password) if self.password is not None else None,
             site=self.site,
             tags=self.tags,
+            quiet=self.quiet,
         )
 
 
@@ -74,6 +76,13 @@ class PasswordIn(In):
     """The Basic password of a station, or none to have one made."""
 
     password: str | None = Field(default=None, repr=False)
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class QuietIn(In):
+    """Whether the station is sent nothing unasked, and why."""
+
+    quiet: bool
     reason: str = Field(min_length=1, max_length=500)
 
 
@@ -172,6 +181,17 @@ def set_password(
     """Record the Basic password a station has, or have one made, when it cannot come back with the old one."""
     password = Secret.of(body.password) if body.password is not None else None
     return AddedStationOut.made(doors.fleet.set_password(station_id, password, caller.name, body.reason))
+
+
+@router.post("/{station_id}/quiet")
+def make_quiet(
+    doors: Doors,
+    station_id: str,
+    body: QuietIn,
+    caller: Principal = Depends(Needs(Permission.STATIONS_CHANGE)),
+) -> StationOut:
+    """Send the station nothing unasked, as in a certification; or talk to it again."""
+    return StationOut.of(doors.fleet.make_quiet(station_id, body.quiet, caller.name, body.reason))
 
 
 @router.get("/{station_id}/posture")

@@ -19,7 +19,7 @@ app.command("codes")(enrolment_code.list_codes)
 app.command("withdraw-code")(enrolment_code.withdraw)
 
 _COLUMNS = ("id", "serial", "ocpp_version", "profile", "wanted_profile", "online", "hold", "last_seen")
-_CSV_COLUMNS = ("id", "serial", "ocpp_version", "profile", "password", "site", "tags")
+_CSV_COLUMNS = ("id", "serial", "ocpp_version", "profile", "password", "site", "tags", "quiet")
 _SHOWN_ONCE = "This password is shown once; set it in the station:"
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The station's identity, as in its URL.")]
@@ -33,6 +33,13 @@ class Ocpp(StrEnum):
     V21 = "2.1"
 
 
+class Switch(StrEnum):
+    """What can be switched."""
+
+    ON = "on"
+    OFF = "off"
+
+
 @app.command()
 def add(
     id: Id,  # noqa: A002 -- the argument's name in help texts
@@ -44,6 +51,7 @@ def add(
     ] = None,
     site: Annotated[str, typer.Option("--site", help="Where it stands.")] = "",
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A label; repeatable.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Send it nothing unasked.")] = False,
     data: Data = None,
     _json: Json = False,
 ) -> None:
@@ -56,6 +64,7 @@ def add(
         "password": password,
         "site": site,
         "tags": tag or [],
+        "quiet": quiet,
     }
     with service(data) as client:
         added = client.post("stations", asked)
@@ -71,7 +80,7 @@ def import_csv(
     _json: Json = False,
 ) -> None:
     """Register many stations: all rows or none. Columns: id, serial, and if wanted ocpp_version, profile,
-    password, site, tags (separated by `;`)."""
+    password, site, tags (separated by `;`), quiet (yes or no)."""
     rows = list(read_rows(file))
     with service(data) as client:
         added = client.post("stations/import", {"stations": rows})["items"]
@@ -163,6 +172,23 @@ def password(
 
 
 @app.command()
+def quiet(
+    id: Id,  # noqa: A002
+    state: Annotated[Switch, typer.Argument(metavar="on|off", help="On: it is sent nothing unasked.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.")] = (
+        "switched on the command line"
+    ),
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Send a station nothing unasked, or talk to it again."""
+    with service(data) as client:
+        asked = {"quiet": state is Switch.ON, "reason": reason}
+        station = client.post(f"stations/{segment(id)}/quiet", asked)
+    show_fields(station, ["id", "serial", "quiet"])
+
+
+@app.command()
 def chain(
     id: Id,  # noqa: A002
     root: Annotated[
@@ -218,4 +244,8 @@ def _row(row: dict[str | Any, str | Any], line: int) -> dict[str, Any]:
         station["profile"] = int(station["profile"])
     if "tags" in station:
         station["tags"] = [tag.strip() for tag in station["tags"].split(";") if tag.strip()]
+    if "quiet" in station:
+        if station["quiet"] not in {"yes", "no"}:
+            raise WrongUse(f"line {line}: quiet: must be yes or no, not {station['quiet']!r}")
+        station["quiet"] = station["quiet"] == "yes"
     return {"id": "", "serial": "", **station}

@@ -91,10 +91,18 @@ def add(
     profile: Annotated[int, Form(ge=0, le=3)] = 1,
     password: Text = "",
     site: Text = "",
+    quiet: bool = Form(default=False),
     visitor: Visitor = Depends(Submitted(Permission.STATIONS_CHANGE)),
 ) -> Response:
     """Register a station; a password that was made here is on the answer's page and nowhere else."""
-    filled = {"id": id, "serial": serial, "ocpp_version": ocpp_version, "profile": profile, "site": site}
+    filled = {
+        "id": id,
+        "serial": serial,
+        "ocpp_version": ocpp_version,
+        "profile": profile,
+        "site": site,
+        "quiet": quiet,
+    }
     try:
         asked = NewStation(
             id=id.strip(),
@@ -103,6 +111,7 @@ def add(
             profile=SecurityProfile(profile),
             password=Secret.of(password) if password else None,
             site=site.strip(),
+            quiet=quiet,
         )
         added = doors.fleet.add_station(asked, visitor.name)
     except (BridgeError, ValueError) as refusal:
@@ -160,6 +169,19 @@ def renew(
     (renewal,) = doors.fleet.ask_for_renewal([doors.fleet.station(station_id).id], visitor.name)
     if renewal.state is RenewalState.UNABLE:
         raise RequestRefused("station", f"it cannot be asked: {renewal.reason}", "Nothing was changed.")
+    return RedirectResponse(_address(station_id), status_code=303)
+
+
+@router.post("/{station_id}/quiet")
+def make_quiet(
+    doors: Doors,
+    station_id: str,
+    quiet: Annotated[bool, Form()],
+    reason: Reason,
+    visitor: Visitor = Depends(Submitted(Permission.STATIONS_CHANGE)),
+) -> Response:
+    """Send a station nothing unasked, or talk to it again."""
+    doors.fleet.make_quiet(station_id, quiet, visitor.name, reason)
     return RedirectResponse(_address(station_id), status_code=303)
 
 
