@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 # xdist would leave the files with few and long tests to the end, when one worker has nothing left to do.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: install demo test check bench fuzz format lock clean
+.PHONY: install demo test check soak bench fuzz format lock clean
 
 install: $(VENV)/installed
 
@@ -34,7 +34,11 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST) -m "not end_to_end and not slow"
+	$(PYTEST) -m "not end_to_end and not slow and not soak"
+
+# What takes minutes: every step of every crash round, hostile peers for a while.
+soak: install
+	$(PYTEST) -m soak
 
 # The figures of docs/performance.md, each beside the limit of the same run. BENCH="issuing ocsp" measures some of them.
 bench: install

@@ -109,13 +109,13 @@ def _intended(store: Store) -> set[bytes]:
         return set(session.execute(select(col(IntentRow.to_be_signed))).scalars())
 
 
-def main(template: Path, room: Path) -> None:
+def main(template: Path, room: Path, stride: int) -> None:
     """`template` is a folder with tables and keys and no authority; each step gets a copy of it in `room`."""
     report: dict[str, list[str]] = {}
-    step = 0
+    step = 1 - stride
     ended = False
     while not ended:
-        step += 1
+        step += stride
         folder = room / f"step-{step}"
         shutil.copytree(template, folder)
         ended = hold(folder, step)
@@ -126,4 +126,4 @@ def main(template: Path, room: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -15,7 +15,9 @@ from web.schema import migrate
 pytestmark = pytest.mark.end_to_end
 
 
-def test_a_ceremony_killed_at_every_step_is_taken_up_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_ceremony_killed_at_every_step_is_taken_up_again(tmp_path: Path, stride: int) -> None:
+    """`make test` takes every third step, `make soak` every one."""
     template = tmp_path / "template"
     template.mkdir()
     store = Store(f"sqlite:///{template / 'voltward.db'}")
@@ -23,7 +25,7 @@ def test_a_ceremony_killed_at_every_step_is_taken_up_again(tmp_path: Path) -> No
     store.close()
     KeyStore.create(template / "keys", PASSPHRASE, scrypt_cost=2**4)
     (template / "signed.hex").touch()
-    command = [sys.executable, "-m", "tests.end_to_end.ceremony_crashes", str(template), str(tmp_path)]
+    command = [sys.executable, "-m", "tests.end_to_end.ceremony_crashes", str(template), str(tmp_path), str(stride)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert ran.returncode == 0, ran.stderr
     report = json.loads(ran.stdout)
