@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import pytest
 from pki.keystore import KeyStore
 from pki.secret_text import Secret
 from pki.signer_process.log import read_log
-from tests.end_to_end.running_service import PASSPHRASE, READY_WITHIN, RunningService
+from tests.end_to_end.postgres import needs_postgresql, running_postgres
+from tests.end_to_end.running_service import PASSPHRASE, READY_WITHIN, RunningService, voltward
 from tests.end_to_end.stations import register, station, walk_until
 
 pytestmark = pytest.mark.end_to_end
@@ -29,8 +30,9 @@ OWN_PASSPHRASE = "only the signer knows this one"
 class SignerProcess:
     """`voltward serve --roles signer` over a data folder; its keys lie elsewhere, under another passphrase."""
 
-    def __init__(self, data: Path, folder: Path) -> None:
+    def __init__(self, data: Path, folder: Path, database: str = "") -> None:
         self.data = data
+        self.database = database
         self.keys = folder / "keys"
         self.socket = folder / "s"
         self.output = folder / "output"
@@ -43,6 +45,7 @@ class SignerProcess:
             "VOLTWARD_AUTHORITY_PASSPHRASE": OWN_PASSPHRASE,
             "VOLTWARD_SIGNER_SOCKET": str(self.socket),
             "VOLTWARD_SIGNER_LOG": str(self.log),
+            "VOLTWARD_DATABASE_URL": self.database,
         }
         command = [sys.executable, "-m", "web.cli", "serve", "--data", str(self.data), "--roles", "signer"]
         with self.output.open("ab") as output:
@@ -70,9 +73,15 @@ class SignerProcess:
 
 @pytest.fixture
 def signer(folder: Path) -> Iterator[SignerProcess]:
+    with signer_of(folder) as signer:
+        yield signer
+
+
+@contextmanager
+def signer_of(folder: Path, database: str = "") -> Iterator[SignerProcess]:
     """The authorities' keys are taken out of the data folder, and sealed under a passphrase of their own."""
     with tempfile.TemporaryDirectory(prefix="vw") as place:
-        signer = SignerProcess(folder, Path(place))
+        signer = SignerProcess(folder, Path(place), database)
         apart = folder / "keys" / "authorities"
         sealed = KeyStore.resealed(apart, Secret.of(PASSPHRASE), Secret.of(OWN_PASSPHRASE))
         assert sealed is not None
@@ -85,9 +94,19 @@ def signer(folder: Path) -> Iterator[SignerProcess]:
 
 @pytest.fixture
 def keyless(folder: Path, signer: SignerProcess) -> Iterator[RunningService]:
+    with keyless_over(folder, signer) as service:
+        yield service
+
+
+@contextmanager
+def keyless_over(folder: Path, signer: SignerProcess) -> Iterator[RunningService]:
     """Console, stations' endpoint and housekeeping, with a socket in the place of keys."""
     service = RunningService(folder)
-    service.extra = {"VOLTWARD_SIGNER_SOCKET": str(signer.socket), "VOLTWARD_SIGNER_WAIT": "PT1S"}
+    service.extra = {
+        "VOLTWARD_SIGNER_SOCKET": str(signer.socket),
+        "VOLTWARD_SIGNER_WAIT": "PT1S",
+        "VOLTWARD_DATABASE_URL": signer.database,
+    }
     service.start()
     yield service
     service.stop()
@@ -112,12 +131,16 @@ async def walking(service: RunningService, identity: str) -> AsyncIterator[str]:
         yield (await asyncio.to_thread(service.post, "walks", {"station": identity, "to": 3}))["id"]
 
 
+async def walked(service: RunningService, identity: str) -> None:
+    async for walk in walking(service, identity):
+        ended = await walk_until(service, walk, "done", "held")
+        assert ended["state"] == "done", ended
+
+
 async def test_a_station_is_walked_by_a_service_without_keys(keyless: RunningService, signer: SignerProcess) -> None:
     left = {path.stem.split("-")[0] for path in keyless.folder.rglob("*.key")}
     assert left <= {"ocsp", "server", "audit"}
-    async for walk in walking(keyless, "KEYLESS-1"):
-        ended = await walk_until(keyless, walk, "done", "held")
-        assert ended["state"] == "done", ended
+    await walked(keyless, "KEYLESS-1")
     told = await asyncio.to_thread(keyless.get, "authority-keys")
     assert all(one["can_sign"] and "signer process" in one["where"] for one in told["items"])
     assert [line for line in read_log(signer.log) if line["verdict"] != "signed"] == []
@@ -140,6 +163,21 @@ async def test_what_a_killed_signer_could_not_sign_is_signed_when_it_is_back(
     await asyncio.to_thread(seen, lambda: not alarms(keyless))
     verified = await asyncio.to_thread(keyless.cli, "audit", "verify", "--data", str(keyless.folder))
     assert verified.returncode == 0, verified.stderr
+
+
+@needs_postgresql
+async def test_the_signer_finds_what_was_reserved_in_postgresql_too(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with running_postgres() as server:
+        database = server.new_database("signer")
+        made = voltward(
+            "init", "--data", str(folder), "--organisation", "Signed Operator",
+            env={"VOLTWARD_DATABASE_URL": database},
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+        with signer_of(folder, database) as signer, keyless_over(folder, signer) as service:
+            await walked(service, "PG-KEYLESS-1")
+            assert {line["verdict"] for line in read_log(signer.log)} == {"signed"}
 
 
 def test_the_signer_stops_on_sigterm_and_leaves_no_socket(signer: SignerProcess) -> None:
