@@ -1,5 +1,6 @@
-"""Reading somebody else's root from a file, and judging whether it may be trusted for a first contact."""
+"""Reading somebody else's root or sub-CA from a file, and judging whether it may be trusted."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -15,14 +16,20 @@ _PEM = b"-----BEGIN CERTIFICATE-----"
 
 def read_root(content: bytes, now: datetime) -> x509.Certificate:
     """The one certificate in PEM or DER, fit to be an anchor (RFC 5280 §6.1.1 d). Raises AnchorRefused."""
+    return read_authority(content, (), now)
+
+
+def read_authority(content: bytes, above: Sequence[x509.Certificate], now: datetime) -> x509.Certificate:
+    """A root, or an authority that one of those `above` has certified. Raises AnchorRefused."""
     certificate = _one_certificate(content)
     try:
-        _check_is_root(certificate)
+        issuers = [one for one in above if one.subject == certificate.issuer != certificate.subject]
+        _check_is_authority(certificate, issuers or [certificate])
         end = certificate.not_valid_after_utc
     except UNREADABLE as fault:
         raise AnchorRefused("unreadable", f"the certificate cannot be read: {fault}") from None
     if now > end:
-        raise AnchorRefused("expired", f"the root ended on {end:%Y-%m-%d}")
+        raise AnchorRefused("expired", f"the certificate ended on {end:%Y-%m-%d}")
     return certificate
 
 
@@ -38,9 +45,9 @@ def _one_certificate(content: bytes) -> x509.Certificate:
         raise AnchorRefused("unreadable", "the file is not a certificate in PEM or DER") from None
 
 
-def _check_is_root(certificate: x509.Certificate) -> None:
+def _check_is_authority(certificate: x509.Certificate, issuers: Sequence[x509.Certificate]) -> None:
     """Raises AnchorRefused, and what the parser raises."""
-    if certificate.issuer != certificate.subject:
+    if certificate.issuer != issuers[0].subject:
         sentence = f"the certificate was issued by {certificate.issuer.rfc4514_string()}, not by itself"
         raise AnchorRefused("not-self-signed", sentence, "Give the root that its chain ends in.")
     if not certificate.subject.rdns:
@@ -48,12 +55,19 @@ def _check_is_root(certificate: x509.Certificate) -> None:
     try:
         check_key_strength(certificate.public_key())
     except CsrRejected as weak:
-        raise AnchorRefused("weak-key", f"the root's key will not do: {weak.sentence}") from None
-    try:
-        certificate.verify_directly_issued_by(certificate)
-    except InvalidSignature:
-        raise AnchorRefused("bad-signature", "the certificate's own key did not sign it") from None
+        raise AnchorRefused("weak-key", f"the key will not do: {weak.sentence}") from None
+    if not any(_is_signed(certificate, issuer) for issuer in issuers):
+        whose = "own" if issuers[0] is certificate else "issuer's"
+        raise AnchorRefused("bad-signature", f"the certificate's {whose} key did not sign it")
     _check_may_sign(certificate.extensions)
+
+
+def _is_signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _check_may_sign(extensions: x509.Extensions) -> None:

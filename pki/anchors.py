@@ -1,20 +1,26 @@
-"""Bootstrap anchors: makers' roots, trusted so that a station can show its factory certificate at first contact.
+"""Authorities of others that are trusted for one use each.
 
-An anchor makes a TLS handshake succeed and proves nothing by itself: who comes in is admission's decision, and no
-certificate under an anchor is an identity of ours (OCPP 2.0.1 edition 3, A00.FR.801–806).
+First contact: makers' roots, so that a station can show its factory certificate. Such an anchor makes a TLS handshake
+succeed and proves nothing by itself: who comes in is admission's decision, and no certificate under an anchor is an
+identity of ours (OCPP 2.0.1 edition 3, A00.FR.801–806).
+
+Contracts: roots of the Plug & Charge world (V2G, mobility operators), in which a contract certificate's chain must end
+(C07). Sub-CAs may stand here too, below a root that does: some responders do not send who signed for them. They never
+count in a handshake.
 """
 
 import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
-from pki.anchor_file import read_root
+from pki.anchor_file import read_authority, read_root
 from pki.audit import AuditTrail, PkiAct
 from pki.certificates import pem_of
 from pki.clock import Clock
@@ -28,11 +34,19 @@ _MOST = 500  # each is looked at in every handshake with a foreign certificate
 KIND = "anchor"
 
 
+class AnchorUse(StrEnum):
+    """What an anchor is trusted for."""
+
+    FIRST_CONTACT = "first-contact"
+    CONTRACTS = "contracts"
+
+
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A maker's root. `sha256` is the certificate's fingerprint in hex, `der` its octets."""
+    """An authority of others, of `vendor`. `sha256` is the certificate's fingerprint in hex, `der` its octets."""
 
     name: str
+    use: AnchorUse
     vendor: str
     subject: str
     sha256: str
@@ -52,21 +66,30 @@ class Anchors:
         self._trail = trail
         self._clock = clock
 
-    def add(self, content: bytes, vendor: str, name: str, by: str) -> Anchor:
-        """Trust the root in `content` (PEM or DER) for the first contact of this vendor's stations.
+    def add(self, content: bytes, vendor: str, name: str, by: str, use: AnchorUse = AnchorUse.FIRST_CONTACT) -> Anchor:
+        """Trust the root in `content` (PEM or DER) for this use: of this vendor's stations, or of its contracts.
 
-        Raises AnchorRefused, AnchorExists.
+        For contracts it may be a sub-CA too, whose issuer is there already. Raises AnchorRefused, AnchorExists.
         """
         now = self._clock()
         _check_words(name, vendor)
-        root = read_root(content, now)
+        if use is AnchorUse.CONTRACTS:
+            root = read_authority(content, self.certificates(use), now)
+        else:
+            root = read_root(content, now)
         row = _row_of(root, vendor, name, by, now)
+        row.use = use.value
         with self._store.writing() as session:
             hold_lock(session, "anchors")
             _check_is_new(session, row, root)
             session.add(row)
             session.flush()
-            details = {"sha256": row.sha256, "vendor": vendor, "subject": root.subject.rfc4514_string()}
+            details = {
+                "use": use.value,
+                "sha256": row.sha256,
+                "vendor": vendor,
+                "subject": root.subject.rfc4514_string(),
+            }
             self._trail.record(session, PkiAct.ANCHOR_ADDED, by=by, kind=KIND, thing=name, details=details, now=now)
         return _anchor_of(row)
 
@@ -82,12 +105,17 @@ class Anchors:
                 now=self._clock(),
             )  # fmt: skip
 
-    def all(self) -> list[Anchor]:
-        """By name."""
+    def all(self, use: AnchorUse | None = None) -> list[Anchor]:
+        """By name; of one use, or of every."""
+        query = select(AnchorRow).order_by(col(AnchorRow.name))
+        if use is not None:
+            query = query.where(col(AnchorRow.use) == use.value)
         with self._store.reading() as session:
-            return [
-                _anchor_of(row) for row in session.execute(select(AnchorRow).order_by(col(AnchorRow.name))).scalars()
-            ]
+            return [_anchor_of(row) for row in session.execute(query).scalars()]
+
+    def certificates(self, use: AnchorUse) -> list[x509.Certificate]:
+        """The certificates of the anchors of one use."""
+        return [x509.load_der_x509_certificate(anchor.der) for anchor in self.all(use)]
 
     def find(self, name: str) -> Anchor:
         """Raises UnknownAnchor."""
@@ -95,10 +123,10 @@ class Anchors:
             return _anchor_of(_named(session, name))
 
     def identify(self, der: bytes) -> Anchor | None:
-        """The anchor that is this certificate, octet by octet; None when it is none."""
+        """The anchor for first contacts that is this certificate, octet by octet; None when it is none."""
         with self._store.reading() as session:
             row = session.get(AnchorRow, hashlib.sha256(der).hexdigest())
-            return None if row is None else _anchor_of(row)
+            return None if row is None or row.use != AnchorUse.FIRST_CONTACT else _anchor_of(row)
 
 
 def _check_words(name: str, vendor: str) -> None:
@@ -146,6 +174,7 @@ def _anchor_of(row: AnchorRow) -> Anchor:
     root = x509.load_der_x509_certificate(row.der)
     return Anchor(
         name=row.name,
+        use=AnchorUse(row.use),
         vendor=row.vendor,
         subject=root.subject.rfc4514_string(),
         sha256=row.sha256,

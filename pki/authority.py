@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from pki.alarms import AlarmKind, Alarms, Severity
-from pki.anchors import Anchors
+from pki.anchors import Anchors, AnchorUse
 from pki.audit import AuditTrail, PkiAct
 from pki.audit_verifier import Verdict, verify_trail
 from pki.blocked_keys import BlockedKey, BlockedKeys
@@ -250,7 +250,10 @@ class Authority:
         """What a client's chain is checked against: the operator's authorities and the bootstrap anchors."""
         trusted = [info for info in self._hierarchy.all() if info.hierarchy is HierarchyName.OPERATOR]
         ours = [info.der for info in trusted if info.status is not AuthorityStatus.RETIRED]
-        return [x509.load_der_x509_certificate(der) for der in (*ours, *(one.der for one in self.anchors.all()))]
+        return [
+            x509.load_der_x509_certificate(der)
+            for der in (*ours, *(one.der for one in self.anchors.all(AnchorUse.FIRST_CONTACT)))
+        ]
 
     def operator_root(self, algorithm_family: str = KeyFamily.EC) -> AuthorityInfo:
         """The operator's root above our servers, for stations of this key family. Raises PostVacant."""

@@ -239,12 +239,13 @@ class CrossCertificateRow(SQLModel, table=True):
 
 
 class AnchorRow(SQLModel, table=True):
-    """Somebody else's root that we trust for one purpose: a maker's, for the first contact of its stations."""
+    """Somebody else's authority that we trust for one use: first contacts of a maker's stations, or contracts."""
 
     __tablename__ = "anchors"
 
     sha256: str = Field(primary_key=True)
     name: str = Field(unique=True)
+    use: str = Field(default="first-contact", max_length=16)
     vendor: str
     not_after: datetime = Field(sa_type=UtcDateTime)
     added_by: str

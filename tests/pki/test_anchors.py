@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pki.anchor_file import LONGEST, read_root
+from pki.anchors import AnchorUse
 from pki.audit import PkiAct
 from pki.clock import utc_now
 from pki.errors import AnchorExists, AnchorRefused, UnknownAnchor
 from tests.pki.conftest import Room
 from tests.pki.makers import NOT_SIGNING, Maker, maker_root, small_rsa_key
+from tests.pki.others import certified
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,34 @@ def test_an_anchor_is_added_once_and_by_one_name(room: Room, maker: Maker) -> No
         room.authority.anchors.add(maker.pem, "Volt Motors", "volt-2", "user:admin")
     with pytest.raises(AnchorExists, match="there is an anchor 'volt'"):
         room.authority.anchors.add(maker_root().pem, "Volt Motors", "volt", "user:admin")
+
+
+def test_a_root_for_contracts_is_trusted_for_nothing_else(room: Room, maker: Maker) -> None:
+    added = room.authority.anchors.add(maker.pem, "Hub", "hub-v2g", "user:admin", AnchorUse.CONTRACTS)
+    assert room.authority.anchors.all(AnchorUse.CONTRACTS) == [added]
+    assert room.authority.anchors.certificates(AnchorUse.CONTRACTS) == [maker.certificate]
+    assert room.authority.anchors.all(AnchorUse.FIRST_CONTACT) == []
+    assert maker.certificate not in room.authority.trust_anchors()
+    assert room.authority.anchors.identify(maker.der) is None
+    assert added.use is AnchorUse.CONTRACTS
+    with pytest.raises(AnchorExists, match="this root is the anchor 'hub-v2g'"):
+        room.authority.anchors.add(maker.pem, "Volt Motors", "volt", "user:admin")
+
+
+def test_a_sub_ca_is_taken_for_contracts_below_a_root_that_is_there(room: Room) -> None:
+    root = certified("Hub Root")
+    sub = certified("Hub Sub-CA", root)
+    leaf = certified("C", sub, is_authority=False)
+    anchors, contracts = room.authority.anchors, AnchorUse.CONTRACTS
+    with pytest.raises(AnchorRefused, match="was issued by CN=Hub Root"):
+        anchors.add(sub.pem.encode(), "Hub", "hub-sub", "user:admin", contracts)
+    anchors.add(root.pem.encode(), "Hub", "hub-root", "user:admin", contracts)
+    assert anchors.add(sub.pem.encode(), "Hub", "hub-sub", "user:admin", contracts).name == "hub-sub"
+    with pytest.raises(AnchorRefused, match="not an authority's"):
+        anchors.add(leaf.pem.encode(), "Hub", "hub-leaf", "user:admin", contracts)
+    forged = certified("Hub Sub-CA 2", certified("Hub Root"))
+    with pytest.raises(AnchorRefused, match="issuer's key did not sign it"):
+        anchors.add(forged.pem.encode(), "Hub", "hub-forged", "user:admin", contracts)
 
 
 def test_our_own_root_is_no_makers(room: Room) -> None:

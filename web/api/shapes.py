@@ -338,9 +338,10 @@ class AlarmOut(Out):
 
 
 class AnchorOut(Out):
-    """A maker's root, trusted for the first contact of its stations; `sha256` is the certificate's fingerprint."""
+    """An authority of others and what it is trusted for; `sha256` is the certificate's fingerprint."""
 
     name: str
+    use: str
     vendor: str
     subject: str
     sha256: str

@@ -1,4 +1,4 @@
-"""voltward anchor: makers' roots, trusted for the first contact of their stations."""
+"""voltward anchor: others' authorities: makers' roots for first contacts, and roots that contracts may end in."""
 
 from pathlib import Path
 from ssl import DER_cert_to_PEM_cert
@@ -6,34 +6,43 @@ from typing import Annotated
 
 import typer
 
+from pki.anchors import AnchorUse
 from web.cli.client import Data, segment, service
 from web.cli.files import read_bytes
 from web.cli.output import Json, say, show_fields, show_list
 
-app = typer.Typer(help="Trust makers' roots for the first contact of their stations.", no_args_is_help=True)
+app = typer.Typer(
+    help="Trust others' roots: of makers for first contacts, of Plug & Charge for contracts.", no_args_is_help=True
+)
 
-_COLUMNS = ("name", "vendor", "subject", "not_after", "sha256")
+_COLUMNS = ("name", "use", "vendor", "subject", "not_after", "sha256")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `voltward anchor list` shows it.")]
 
 
 @app.command()
 def add(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, help="The root certificate (PEM or DER).")],
-    vendor: Annotated[str, typer.Option("--vendor", help="Whose it is, as its stations say in BootNotification.")],
+    vendor: Annotated[
+        str, typer.Option("--vendor", help="Whose it is; a maker as its stations say in BootNotification.")
+    ],
     name: Annotated[str, typer.Option("--name", help="What we call it: lower-case letters, digits, hyphens.")],
+    use: Annotated[AnchorUse, typer.Option("--use", help="What it is trusted for.")] = AnchorUse.FIRST_CONTACT,
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """Trust a maker's root. Its certificates get a station through TLS; its password still has to let it in."""
+    """Trust a maker's root. Its certificates get a station through TLS; its password still has to let it in.
+
+    With --use contracts: let the contract certificates of Plug & Charge end in it.
+    """
     content = read_bytes(file)
     pem = content.decode("latin-1") if b"-----BEGIN" in content else DER_cert_to_PEM_cert(content)
     with service(data) as client:
-        show_fields(client.post("anchors", {"name": name, "vendor": vendor, "certificate": pem}))
+        show_fields(client.post("anchors", {"name": name, "vendor": vendor, "use": use.value, "certificate": pem}))
 
 
 @app.command("list")
 def list_anchors(data: Data = None, _json: Json = False) -> None:
-    """List the makers' roots."""
+    """List what is trusted of others."""
     with service(data) as client:
         show_list(client.get("anchors"), _COLUMNS)
 
@@ -51,7 +60,7 @@ def remove(
     note: Annotated[str, typer.Option("--note", help="Why; it stands in the audit trail.")] = "",
     data: Data = None,
 ) -> None:
-    """Trust a maker's root no more."""
+    """Trust it no more."""
     with service(data) as client:
         client.delete(f"anchors/{segment(name)}", note=note)
     say(f"{name} is trusted no more")

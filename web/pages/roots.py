@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from pki.anchors import AnchorUse
 from pki.rollover_steps import STEPS, StepName
 from web.api.asked import Doors
 from web.errors import RequestRefused
@@ -83,10 +84,11 @@ def add_anchor(
     name: Needed,
     vendor: Needed,
     certificate: Annotated[str, Form(min_length=1, max_length=100_000)],
+    use: Annotated[AnchorUse, Form()] = AnchorUse.FIRST_CONTACT,
     visitor: Visitor = Depends(Submitted(Permission.ANCHORS_CHANGE)),
 ) -> Response:
-    """Trust a maker's root for the first contact of its stations."""
-    doors.authority.anchors.add(certificate.encode(), vendor.strip(), name.strip(), visitor.name)
+    """Trust a maker's root for the first contact of its stations, or a root for contracts."""
+    doors.authority.anchors.add(certificate.encode(), vendor.strip(), name.strip(), visitor.name, use)
     return _back()
 
 
