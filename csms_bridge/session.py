@@ -23,6 +23,7 @@ from csms_bridge.password_book import PasswordBook
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
 from csms_bridge.station import CommandOrder, OcppVersion, SecurityProfile
+from csms_bridge.variables import Variable
 from csms_bridge.walks import machine
 from csms_bridge.walks.acts import Acts, Prepared
 from csms_bridge.walks.ledger import Change, Ledger, WalkUnderWay
@@ -47,6 +48,8 @@ from pki.errors import PkiError
 
 log = structlog.get_logger(__name__)
 
+PRIORITY = Variable("OCPPCommCtrlr", "NetworkConfigurationPriority")
+"""The variable whose list of values tells which connection slots a station has."""
 LONGEST_SERIAL = 25
 """`serialNumber` and `chargePointSerialNumber` of a BootNotification, in all three versions."""
 LAST_WORDS = 5.0
@@ -209,10 +212,11 @@ class Session:
                 await asyncio.to_thread(self._desk.sightings.security_event, self.station, event)
                 if event.type.replace(" ", "").startswith(COMPLAINTS):
                     await self._feed(Complained(f"{event.type}: {event.tech_info}".rstrip(": ")))
-            case e.SlotsReported(slots):
-                return Reply(
-                    self._standing(action, payload).payload, then=lambda: self._spawn(self._feed(SlotsTold(slots)))
-                )
+            case e.ReportTold():
+                slots = event.values_of(PRIORITY)
+                if slots or not event.more:
+                    told = SlotsTold(slots)
+                    return Reply(self._standing(action, payload).payload, then=lambda: self._spawn(self._feed(told)))
             case e.TransactionBegan(transaction):
                 number = await asyncio.to_thread(self._desk.sightings.transaction_began, self.station, transaction)
                 return self._standing(action, payload, number)

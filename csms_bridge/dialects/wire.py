@@ -12,6 +12,7 @@ from typing import ClassVar, cast
 from jsonschema import Draft4Validator
 from ocpp.messages import get_validator
 
+from csms_bridge.answers import Reply
 from csms_bridge.commands import Answer, Command, Outcome
 from csms_bridge.events import Event
 from csms_bridge.frames import Json
@@ -84,6 +85,10 @@ class Dialect(ABC):
     @abstractmethod
     def response(self, action: str, payload: Json, house: House) -> Json:
         """The standing answer to a station's CALL, when no upstream CSMS gives one."""
+
+    @abstractmethod
+    def spell(self, reply: Reply) -> Json:
+        """The answer to a station that asked for something. Raises LookupError when this version has none such."""
 
     @abstractmethod
     def certificate_response(self, accepted: bool, reason: str) -> Json:
@@ -171,12 +176,8 @@ def read_time(text: object) -> datetime | None:
         return None
 
 
-def text_of(payload: Mapping[str, object], *names: str) -> str:
-    """The first of these fields that holds text, else empty."""
-    return next((value for name in names if isinstance(value := payload.get(name), str)), "")
-
-
 ACCEPT_OR_REJECT = {"Accepted": Outcome.ACCEPTED, "Rejected": Outcome.REJECTED, "Failed": Outcome.FAILED}
+DELETE = {**ACCEPT_OR_REJECT, "NotFound": Outcome.NOT_FOUND}
 TRIGGER = {**ACCEPT_OR_REJECT, "NotImplemented": Outcome.NOT_SUPPORTED}
 
 

@@ -11,6 +11,7 @@ from csms_bridge.admission import Registered, certificate_fault, presented_of
 from csms_bridge.enrolment import Delivery, Receipt
 from csms_bridge.events import CertificateAsked
 from csms_bridge.station import SecurityProfile
+from csms_bridge.station_certificates import LeafKind
 from csms_bridge.tables import CertificateAskRow
 from pki.authority import Order, RevocationReason
 from pki.keys import KeyAlgorithm, generate_key
@@ -31,8 +32,8 @@ def a_request(serial: str = "SN-1") -> str:
     return pem_request(generate_key(KeyAlgorithm.EC_P256), serial)
 
 
-def ask(room, csr: str, station: str = "CS-1", profile=TLS, request_id=None, for_station=True) -> Receipt:
-    asked = CertificateAsked(csr, request_id, for_station=for_station)
+def ask(room, csr: str, station: str = "CS-1", profile=TLS, request_id=None, kind=LeafKind.STATION) -> Receipt:
+    asked = CertificateAsked(csr, request_id, kind)
     return room.enrolment.ask(station, asked, profile)
 
 
@@ -67,7 +68,7 @@ def test_on_profile_0_anybody_could_ask_in_the_stations_name(room):
 
 
 def test_refuses_a_request_for_a_v2g_certificate(room):
-    receipt = ask(room, a_request(), for_station=False)
+    receipt = ask(room, a_request(), kind=LeafKind.V2G)
     assert receipt == Receipt(False, "there is no authority for V2G certificates")
 
 

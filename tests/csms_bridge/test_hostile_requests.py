@@ -20,7 +20,7 @@ def room(signing_room: SigningRoom) -> SigningRoom:
 
 
 def ask(room: SigningRoom, made: str | bytes) -> tuple[bool, str]:
-    asked = CertificateAsked(as_text(made), None, for_station=True)
+    asked = CertificateAsked(as_text(made), None)
     receipt = room.enrolment.ask("CS-1", asked, TLS)
     return receipt.accepted, receipt.reason
 

@@ -179,7 +179,7 @@ def test_the_next_station_of_that_name_does_not_inherit_the_choice_of_a_root(sig
 
 def test_a_removed_station_with_certificate_requests_can_be_removed(signing_room):
     signing_room.add("CS-1")
-    signing_room.enrolment.ask("CS-1", CertificateAsked("no request", None, for_station=True), TLS)
+    signing_room.enrolment.ask("CS-1", CertificateAsked("no request"), TLS)
     signing_room.registry.remove("CS-1", "user:anna", "scrapped")
     assert signing_room.sightings.registered("CS-1") is None
 

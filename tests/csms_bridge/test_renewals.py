@@ -131,7 +131,7 @@ def test_it_is_followed_until_the_new_certificate_is_seen(signing_room: SigningR
         return renewals.progress(["CS-1"])[0].state
 
     csr = pem_request(generate_key(KeyAlgorithm.EC_P256), "SN-1")
-    assert room.enrolment.ask("CS-1", CertificateAsked(csr, None, True), MUTUAL).accepted
+    assert room.enrolment.ask("CS-1", CertificateAsked(csr), MUTUAL).accepted
     assert state() is ACCEPTED
     (delivery,) = room.enrolment.sign_waiting("CS-1")
     assert state() is ISSUED
@@ -151,7 +151,7 @@ def test_a_refused_request_is_told(signing_room: SigningRoom) -> None:
     room.add("CS-1", profile=MUTUAL)
     room.connect("CS-1", MUTUAL, certificate="ab12")
     renewals.ask(["CS-1"], "user:anna")
-    assert not room.enrolment.ask("CS-1", CertificateAsked("no request", None, True), MUTUAL).accepted
+    assert not room.enrolment.ask("CS-1", CertificateAsked("no request"), MUTUAL).accepted
     (renewal,) = renewals.progress(["CS-1"])
     assert renewal.state is FAILED
     assert renewal.reason

@@ -7,6 +7,7 @@ from csms_bridge import events as e
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.station_certificates import CertificateKind
 from pki.secret_text import Secret
 from tests.csms_bridge.dialects.schemas import faults, sample
 from tests.csms_bridge.dialects.spoken import CALLS, COMMANDS, HOUSE, OPEN_HOUSE, PASSWORD, PEM, SLOTTED, TLS
@@ -129,7 +130,12 @@ def listed(*serials: str) -> dict[str, object]:
 def test_reads_the_serial_numbers_of_the_roots():
     payload = listed("0ABC", "5eed")
     assert faults(V16, "GetInstalledCertificateIds", "Response", payload) == []
-    assert dialect.answer(c.ListRoots(), payload) == Answer(Outcome.ACCEPTED, "Accepted", {"roots": "0ABC 5eed"})
+    answer = dialect.answer(c.ListRoots(), payload)
+    assert (answer.outcome, answer.words, answer.facts) == (Outcome.ACCEPTED, "Accepted", {"roots": "0ABC 5eed"})
+    assert [(one.kind, one.hash_data.serial_number) for one in answer.certificates] == [
+        (CertificateKind.CSMS, "0ABC"),
+        (CertificateKind.CSMS, "5eed"),
+    ]
 
 
 @pytest.mark.parametrize("status", ["Accepted", "NotFound"])
@@ -160,7 +166,7 @@ def test_reads_a_boot_that_says_little():
 @pytest.mark.parametrize(
     ("action", "payload", "event"),
     [
-        ("SignCertificate", {"csr": "PEM"}, e.CertificateAsked("PEM", None, for_station=True)),
+        ("SignCertificate", {"csr": "PEM"}, e.CertificateAsked("PEM", None)),
         (
             "SecurityEventNotification",
             {"type": "FirmwareUpdated", "timestamp": "2026-03-02T12:00:00Z", "techInfo": "1.1"},

@@ -7,6 +7,8 @@ from csms_bridge import events as e
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.station_certificates import CertificateKind, HashData, LeafKind, ListedCertificate
+from csms_bridge.variables import Variable
 from tests.csms_bridge.dialects.schemas import faults, sample
 from tests.csms_bridge.dialects.spoken import CALLS, COMMANDS, HOUSE, OPEN_HOUSE, PASSWORD, PEM, TLS, URL
 from tests.csms_bridge.room import NOON
@@ -219,7 +221,10 @@ def test_reads_the_serial_numbers_of_the_roots(version):
     chain = {"certificateType": "CSMSRootCertificate", "certificateHashData": data}
     payload = {"status": "Accepted", "certificateHashDataChain": [chain, chain]}
     assert faults(version, "GetInstalledCertificateIds", "Response", payload) == []
-    assert DIALECTS[version].answer(c.ListRoots(), payload).facts == {"roots": "0ABC 0ABC"}
+    answer = DIALECTS[version].answer(c.ListRoots(), payload)
+    assert answer.facts == {"roots": "0ABC 0ABC"}
+    listed = ListedCertificate(CertificateKind.CSMS, HashData("SHA256", "aa", "bb", "0ABC"))
+    assert answer.certificates == (listed, listed)
 
 
 @both
@@ -251,17 +256,18 @@ def test_reads_a_boot_that_says_little(version):
 
 @both
 @pytest.mark.parametrize(
-    ("payload", "request_id", "for_station"),
+    ("payload", "event"),
     [
-        ({"csr": "PEM"}, None, True),
-        ({"csr": "PEM", "certificateType": "ChargingStationCertificate"}, None, True),
-        ({"csr": "PEM", "certificateType": "V2GCertificate"}, None, False),
-        ({"csr": "PEM", "certificateType": "ChargingStationCertificate", "requestId": 7}, 7, True),
+        ({"csr": "PEM"}, e.CertificateAsked("PEM")),
+        ({"csr": "PEM", "certificateType": "ChargingStationCertificate"}, e.CertificateAsked("PEM")),
+        ({"csr": "PEM", "certificateType": "V2GCertificate"}, e.CertificateAsked("PEM", kind=LeafKind.V2G)),
+        ({"csr": "PEM", "certificateType": "ChargingStationCertificate", "requestId": 7}, e.CertificateAsked("PEM", 7)),
     ],
 )
-def test_reads_a_certificate_request(version, payload, request_id, for_station):
-    expected = e.CertificateAsked("PEM", request_id, for_station=for_station)
-    assert DIALECTS[version].event("SignCertificate", payload) == expected
+def test_reads_a_certificate_request(version, payload, event):
+    asked = DIALECTS[version].event("SignCertificate", payload)
+    assert asked == event
+    assert asked.for_station is (payload.get("certificateType") != "V2GCertificate")
 
 
 @both
@@ -287,41 +293,27 @@ def test_reads_a_security_event(version):
 
 @both
 @pytest.mark.parametrize(
-    ("name", "values", "event"),
+    ("name", "values", "slots"),
     [
-        ("NetworkConfigurationPriority", "1,2,3", e.SlotsReported("1,2,3")),
-        ("NetworkConfigurationPriority", "", e.SlotsReported("")),
-        ("FileTransferProtocols", "HTTPS", e.SlotsReported("")),
+        ("NetworkConfigurationPriority", "1,2,3", "1,2,3"),
+        ("NetworkConfigurationPriority", "", ""),
+        ("FileTransferProtocols", "HTTPS", ""),
     ],
 )
-def test_reads_the_slots_from_a_report(version, name, values, event):
-    """B09.FR.06: valuesList of NetworkConfigurationPriority; a report that ends without it ends the wait."""
+@pytest.mark.parametrize("more", [{}, {"tbc": False}, {"tbc": True}])
+def test_reads_the_slots_from_a_report(version, name, values, slots, more):
+    """B09.FR.06: valuesList of NetworkConfigurationPriority."""
     entry = {
         "component": {"name": "OCPPCommCtrlr"},
         "variable": {"name": name},
         "variableAttribute": [{"value": "1"}],
         "variableCharacteristics": {"dataType": "SequenceList", "supportsMonitoring": False, "valuesList": values},
     }
-    payload = {"requestId": 7, "generatedAt": "2026-03-02T12:00:00Z", "seqNo": 0, "reportData": [entry]}
+    payload = {"requestId": 7, "generatedAt": "2026-03-02T12:00:00Z", "seqNo": 3, "reportData": [entry], **more}
     assert faults(version, "NotifyReport", "Request", payload) == []
-    assert DIALECTS[version].event("NotifyReport", payload) == event
-
-
-@both
-@pytest.mark.parametrize(
-    ("name", "event"),
-    [("FileTransferProtocols", e.Told("NotifyReport")), ("NetworkConfigurationPriority", e.SlotsReported("1,2"))],
-)
-def test_a_report_in_parts_may_have_the_slots_in_a_later_one(version, name, event):
-    entry = {
-        "component": {"name": "OCPPCommCtrlr"},
-        "variable": {"name": name},
-        "variableAttribute": [{"value": "1"}],
-        "variableCharacteristics": {"dataType": "SequenceList", "supportsMonitoring": False, "valuesList": "1,2"},
-    }
-    payload = {"requestId": 7, "generatedAt": "2026-03-02T12:00:00Z", "seqNo": 0, "reportData": [entry], "tbc": True}
-    assert faults(version, "NotifyReport", "Request", payload) == []
-    assert DIALECTS[version].event("NotifyReport", payload) == event
+    told = DIALECTS[version].event("NotifyReport", payload)
+    assert told.values_of(Variable("OCPPCommCtrlr", "NetworkConfigurationPriority")) == slots
+    assert (told.request_id, told.part, told.more) == (7, 3, more.get("tbc", False))
 
 
 @every_call

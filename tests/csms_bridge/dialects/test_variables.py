@@ -4,8 +4,8 @@ import pytest
 
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects import variables
-from csms_bridge.dialects.variables import Setting, Variable
 from csms_bridge.station import OcppVersion
+from csms_bridge.variables import Attribute, Characteristics, Reading, Setting, Variable
 from tests.csms_bridge.dialects.schemas import faults
 
 SLOT_URL = Variable("NetworkConfiguration", "OcppCsmsUrl", "2")
@@ -41,9 +41,9 @@ def test_writes_variables_by_name_and_instance(version):
 
 @both_versions
 def test_reads_variables_and_reports_by_name(version):
-    for request in (variables.read([SLOT_URL, PASSWORD]), variables.report(PASSWORD, 7)):
+    for request in (variables.read([SLOT_URL, PASSWORD]), variables.report([PASSWORD], 7)):
         assert faults(version, request.action, "Request", request.payload) == []
-    assert variables.report(PASSWORD, 7).payload["requestId"] == 7
+    assert variables.report([PASSWORD], 7).payload["requestId"] == 7
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,8 @@ def test_the_worst_entry_decides(statuses, outcome):
 def test_the_words_of_the_worst_entry_are_kept():
     info = {"reasonCode": "ActiveNetworkConf", "additionalInfo": "slot 1 is in use"}
     answer = variables.read_written(written("Rejected", attributeStatusInfo=info))
-    assert answer == Answer(Outcome.REJECTED, "V0: Rejected (ActiveNetworkConf: slot 1 is in use)")
+    words = "V0: Rejected (ActiveNetworkConf: slot 1 is in use)"
+    assert answer == Answer(Outcome.REJECTED, words, readings=(Reading(Variable("C", "V0"), None, words=words),))
     assert variables.read_written(written("Accepted", "Rejected")).words == "V1: Rejected"
 
 
@@ -97,32 +98,95 @@ def test_reads_no_values_where_there_are_none(payload):
     assert variables.read_values(payload) == {}
 
 
-def report(**characteristics: object) -> dict[str, object]:
-    return {
-        "reportData": [
-            {"component": {"name": "Other"}, "variable": {"name": "V"}, "variableCharacteristics": {"valuesList": "9"}},
-            {"component": {"name": "C"}, "variable": {"name": "V"}, **characteristics},
-        ]
-    }
+def report(*attributes: object, **more: object) -> dict[str, object]:
+    entry = {"component": {"name": "C"}, "variable": {"name": "V"}, "variableAttribute": list(attributes), **more}
+    return {"reportData": [entry]}
+
+
+NUMBER = {"dataType": "integer", "supportsMonitoring": False, "unit": "s", "minLimit": 0, "maxLimit": 40.5}
 
 
 @pytest.mark.parametrize(
-    ("payload", "values"),
+    ("payload", "readings"),
     [
-        (report(variableCharacteristics={"valuesList": "1,2"}), "1,2"),
-        (report(variableCharacteristics={}), ""),
-        (report(variableCharacteristics=None), ""),
-        (report(), ""),
-        ({"reportData": [7]}, ""),
-        ({}, ""),
+        (report({"value": "7"}), [Reading(Variable("C", "V"), "7", writable=True, readable=True)]),
+        (
+            report({"value": "7", "mutability": "ReadOnly", "type": "Target"}),
+            [Reading(Variable("C", "V"), "7", Attribute.TARGET, writable=False, readable=True)],
+        ),
+        (
+            report({"mutability": "WriteOnly"}, variableCharacteristics=NUMBER),
+            [
+                Reading(
+                    Variable("C", "V"),
+                    None,
+                    writable=True,
+                    readable=False,
+                    characteristics=Characteristics("integer", "s", 0.0, 40.5),
+                )
+            ],
+        ),
+        ({"reportData": [7]}, []),
+        ({}, []),
     ],
 )
-def test_reads_a_values_list_from_a_report(payload, values):
-    assert variables.values_list(payload, Variable("C", "V")) == values
+def test_reads_a_report(payload, readings):
+    assert list(variables.read_report(payload)) == readings
 
 
-def test_a_variable_of_another_instance_is_another_variable():
-    entry = {"component": {"name": "C", "instance": "2"}, "variable": {"name": "V"}}
-    payload = {"reportData": [{**entry, "variableCharacteristics": {"valuesList": "1"}}]}
-    assert variables.values_list(payload, Variable("C", "V")) == ""
-    assert variables.values_list(payload, Variable("C", "V", "2")) == "1"
+def test_reads_both_values_of_a_variable():
+    told = variables.read_report(report({"type": "Actual", "value": "1"}, {"type": "MaxSet", "value": "9"}))
+    assert [(one.attribute, one.value) for one in told] == [(Attribute.ACTUAL, "1"), (Attribute.MAX_SET, "9")]
+
+
+@both_versions
+def test_a_variable_is_found_by_every_part_of_its_name(version):
+    full = Variable("Connector", "Available", "left", "now", evse=2, connector=1)
+    request = variables.read([full])
+    assert faults(version, request.action, "Request", request.payload) == []
+    [address] = request.payload["getVariableData"]
+    assert variables.variable_of(address) == full
+    assert variables.variable_of({"component": {"name": "Connector"}, "variable": {"name": "Available"}}) != full
+
+
+@both_versions
+def test_asks_for_a_whole_component(version):
+    request = variables.report([Variable("SecurityCtrlr", "")], 7)
+    assert faults(version, request.action, "Request", request.payload) == []
+    assert request.payload["componentVariable"] == [{"component": {"name": "SecurityCtrlr"}}]
+
+
+@pytest.mark.parametrize("ask", [variables.write, variables.read, lambda none: variables.report(none, 7)])
+def test_nothing_cannot_be_asked_for(ask):
+    with pytest.raises(LookupError):
+        ask([])
+
+
+def test_tells_what_was_read_and_what_was_not():
+    payload = {
+        "getVariableResult": [
+            {
+                "attributeStatus": "Accepted",
+                "attributeValue": "3",
+                "component": {"name": "C"},
+                "variable": {"name": "V"},
+            },
+            {"attributeStatus": "UnknownVariable", "component": {"name": "C"}, "variable": {"name": "W"}},
+        ]
+    }
+    assert variables.read_read(payload).readings == (
+        Reading(Variable("C", "V"), "3"),
+        Reading(Variable("C", "W"), None, words="W: UnknownVariable"),
+    )
+
+
+def test_tells_which_settings_were_not_taken():
+    answer = variables.read_written(written("Accepted", "Rejected", "RebootRequired"))
+    assert [one.variable.name for one in answer.readings] == ["V1", "V2"]
+
+
+@both_versions
+def test_writes_another_value_than_the_actual_one(version):
+    request = variables.write([Setting(PASSWORD, "x", Attribute.TARGET), Setting(PASSWORD, "y")])
+    assert faults(version, request.action, "Request", request.payload) == []
+    assert [entry.get("attributeType") for entry in request.payload["setVariableData"]] == ["Target", None]

@@ -6,6 +6,7 @@ import pytest
 
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects import DIALECTS
+from csms_bridge.dialects.fields import text_of
 from csms_bridge.dialects.wire import (
     ACCEPT_OR_REJECT,
     Fault,
@@ -15,7 +16,6 @@ from csms_bridge.dialects.wire import (
     reason_of,
     rfc3339,
     status_answer,
-    text_of,
 )
 from csms_bridge.station import OcppVersion
 

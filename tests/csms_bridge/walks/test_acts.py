@@ -33,7 +33,7 @@ def prepared(room, act: Do, leg: SecurityProfile = TLS, version: OcppVersion = O
 
 def issued(room, algorithm: KeyAlgorithm = KeyAlgorithm.EC_P256, request_id: int | None = None) -> str:
     csr = pem_request(generate_key(algorithm), "SN-1")
-    room.enrolment.ask("CS-1", CertificateAsked(csr, request_id, for_station=True), TLS)
+    room.enrolment.ask("CS-1", CertificateAsked(csr, request_id), TLS)
     return room.enrolment.sign_waiting("CS-1")[-1].serial
 
 
