@@ -8,6 +8,7 @@ from csms_bridge.dialects import DIALECTS
 from csms_bridge.dialects.wire import WireFault
 from csms_bridge.enrolment import Enrolment
 from csms_bridge.errors import CommandRefused, StationRefused
+from csms_bridge.event_intake import EventIntake
 from csms_bridge.journal import Journal
 from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
@@ -17,6 +18,7 @@ from csms_bridge.quiet import QuietMode
 from csms_bridge.registry import Registry, StationFilter
 from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.safety import objection
+from csms_bridge.security_events import SecurityEvents
 from csms_bridge.session import Desk
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
@@ -27,7 +29,6 @@ from csms_bridge.station import (
     NewStation,
     Overview,
     Posture,
-    SecurityEvent,
     SecurityProfile,
     Station,
     TimelineEntry,
@@ -90,7 +91,9 @@ class Fleet:
         self._renewals = Renewals(store, trail, self._orders, clock)
         self.quiet = QuietMode(store, trail, clock)
         self.journal = Journal(store, clock)
-        self.desk = Desk(sightings, passwords, enrolment, self._ledger, self._orders, acts, settings, clock)
+        self.events = SecurityEvents(store, trail, authority.alarms, clock)
+        intake = EventIntake(self.events)
+        self.desk = Desk(sightings, passwords, enrolment, self._ledger, self._orders, acts, intake, settings, clock)
 
     # --- stations
 
@@ -163,12 +166,6 @@ class Fleet:
     def overview(self) -> Overview:
         """The fleet in numbers."""
         return self._registry.overview()
-
-    def security_events(
-        self, *, station: str | None = None, before: int | None = None, limit: int = 100
-    ) -> list[SecurityEvent]:
-        """Security events, newest first."""
-        return self.desk.sightings.security_events(station, before, limit)
 
     # --- walks
 

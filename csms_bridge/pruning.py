@@ -1,7 +1,7 @@
-"""Deleting what is old enough: OCPP messages, admissions, and what came of commands and requests.
+"""Deleting what is old enough: OCPP messages, admissions, security events, what came of commands and requests.
 
 In small batches, each its own transaction, so that nobody waits long for the write lock; and only so many in a round.
-The audit trail, certificates and security events stay. Of every table the newest row stays too, so that the database
+The audit trail and certificates stay. Of every table the newest row stays too, so that the database
 never gives its number to another row.
 """
 
@@ -16,7 +16,14 @@ from sqlmodel import SQLModel, col
 
 from csms_bridge.enrolment import AskState
 from csms_bridge.settings import BridgeSettings
-from csms_bridge.tables import AdmissionRow, CertificateAskRow, CommandRow, MessageRow, TransactionRow
+from csms_bridge.tables import (
+    AdmissionRow,
+    CertificateAskRow,
+    CommandRow,
+    MessageRow,
+    SecurityEventRow,
+    TransactionRow,
+)
 from pki.clock import Clock
 from pki.store import Store
 
@@ -43,6 +50,7 @@ def rules_of(settings: BridgeSettings) -> Sequence[_Rule]:
     outcomes = settings.keep_outcomes
     return (
         _Rule(MessageRow, col(MessageRow.at), settings.keep_messages),
+        _Rule(SecurityEventRow, col(SecurityEventRow.received_at), settings.keep_events),
         _Rule(AdmissionRow, col(AdmissionRow.at), settings.keep_admissions),
         _Rule(CommandRow, col(CommandRow.created_at), outcomes, col(CommandRow.state).in_(("answered", "failed"))),
         _Rule(CertificateAskRow, col(CertificateAskRow.asked_at), outcomes, col(CertificateAskRow.state).in_(_SETTLED)),
@@ -65,7 +73,7 @@ class Pruning:
         """To be called every few seconds; how many rows were deleted."""
         now = self._clock()
         deleted = sum(self._prune(rule, now - rule.kept) for rule in self._rules)
-        deleted += sum(self._cap_stations(table) for table in (MessageRow, AdmissionRow))
+        deleted += sum(self._cap_stations(table) for table in (MessageRow, AdmissionRow, SecurityEventRow))
         if deleted:
             log.info("pruned", rows=deleted)
         return deleted

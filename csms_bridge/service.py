@@ -78,6 +78,7 @@ class Bridge:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._listener.stop()
+        await self._fleet.desk.events.finish()
         await self._write_journal()
 
     def _tls_context(self) -> ssl.SSLContext:

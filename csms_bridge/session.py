@@ -16,10 +16,12 @@ from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects.wire import Fault, House, Request, WireFault
 from csms_bridge.enrolment import Delivery, Enrolment, Receipt
 from csms_bridge.errors import BridgeError, StationSilent
+from csms_bridge.event_intake import EventIntake
 from csms_bridge.frames import CallError, Json
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
 from csms_bridge.orders import Orders
 from csms_bridge.password_book import PasswordBook
+from csms_bridge.security_vocabulary import COMPLAINTS, canonical
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
 from csms_bridge.station import CommandOrder, OcppVersion, SecurityProfile
@@ -54,8 +56,6 @@ LONGEST_SERIAL = 25
 """`serialNumber` and `chargePointSerialNumber` of a BootNotification, in all three versions."""
 LAST_WORDS = 5.0
 """Seconds that a replaced line has for what it still holds."""
-COMPLAINTS = ("InvalidCentralSystemCertificate", "InvalidCsms", "InvalidCharg", "InvalidTLS", "Discarded")
-"""How the security events begin that tell why a profile or a certificate did not suit the station (A04)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class Desk:
     ledger: Ledger
     orders: Orders
     acts: Acts
+    events: EventIntake
     settings: BridgeSettings
     clock: Clock
 
@@ -209,9 +210,8 @@ class Session:
             case e.CertificateAsked():
                 return await self._certificate_asked(event)
             case e.SecurityEventTold():
-                await asyncio.to_thread(self._desk.sightings.security_event, self.station, event)
-                if event.type.replace(" ", "").startswith(COMPLAINTS):
-                    await self._feed(Complained(f"{event.type}: {event.tech_info}".rstrip(": ")))
+                await self._desk.events.take(self.station, event)
+                return Reply(self._standing(action, payload).payload, then=lambda: self._heed(event))
             case e.ReportTold():
                 slots = event.values_of(PRIORITY)
                 if slots or not event.more:
@@ -223,6 +223,12 @@ class Session:
             case e.TransactionEnded(transaction):
                 await asyncio.to_thread(self._desk.sightings.transaction_ended, self.station, transaction)
         return self._standing(action, payload)
+
+    def _heed(self, told: e.SecurityEventTold) -> None:
+        """What a security event sets in motion."""
+        name = canonical(told.type)
+        if name in COMPLAINTS:
+            self._spawn(self._feed(Complained(f"{name}: {told.tech_info}".rstrip(": "))))
 
     def _standing(self, action: str, payload: Json, transaction: int = 0) -> Reply:
         settings = self._desk.settings

@@ -45,8 +45,10 @@ class BridgeSettings(BaseModel):
     keep_admissions: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))
     keep_outcomes: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))
     """What came of commands and certificate requests, and charging transactions that have ended."""
+    keep_events: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=1))
+    """Security events that stations told."""
     keep_rows_per_station: int = Field(default=10_000, ge=100)
-    """Messages, and admissions, of one station, however young they are."""
+    """Messages, admissions, and security events of one station, however young they are."""
 
     @model_validator(mode="after")
     def _some_door_is_open(self) -> "BridgeSettings":

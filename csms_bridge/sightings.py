@@ -1,4 +1,4 @@
-"""What was seen of stations, written down: admissions, connections, boots, security events, transactions."""
+"""What was seen of stations, written down: admissions, connections, boots, transactions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +11,9 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.admission import Admitted, Registered, Verdict
 from csms_bridge.errors import UnknownStation
 from csms_bridge.password_book import KnownPassword, PasswordBook
-from csms_bridge.station import OcppVersion, SecurityEvent, SecurityProfile
+from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import (
     AdmissionRow,
-    SecurityEventRow,
     StationRow,
     TransactionRow,
     WalkRow,
@@ -166,30 +165,6 @@ class Sightings:
             row = session.get(StationRow, station)
             return row is not None and row.booted_at is not None
 
-    def security_event(self, station: str, told: e.SecurityEventTold) -> None:
-        """A security event, whatever its type; an unreadable time becomes ours."""
-        now = self._clock()
-        with self._store.writing() as session:
-            session.add(
-                SecurityEventRow(
-                    station=station, type=told.type, at=told.at or now, received_at=now, tech_info=told.tech_info
-                )
-            )
-            self._trail.record(
-                session, FleetAct.SECURITY_EVENT, by=f"station:{station}", kind="station", thing=station, now=now,
-                details={"type": told.type, "tech_info": told.tech_info},
-            )  # fmt: skip
-
-    def security_events(self, station: str | None, before: int | None, limit: int) -> list[SecurityEvent]:
-        """Events, newest first."""
-        query = select(SecurityEventRow).order_by(col(SecurityEventRow.id).desc()).limit(limit)
-        if station is not None:
-            query = query.where(SecurityEventRow.station == station)
-        if before is not None:
-            query = query.where(col(SecurityEventRow.id) < before)
-        with self._store.reading() as session:
-            return [security_event_of(row) for row in session.exec(query)]
-
     def transaction_began(self, station: str, name: str) -> int:
         """Charging began, or goes on; the row's id is 1.6's transaction id."""
         now = self._clock()
@@ -225,11 +200,6 @@ class Sightings:
                 TransactionRow.station == station, col(TransactionRow.ended_at).is_(None)
             )
             return session.exec(open_ones.limit(1)).first() is not None
-
-
-def security_event_of(row: SecurityEventRow) -> SecurityEvent:
-    """The domain object of a row."""
-    return SecurityEvent(row.id or 0, row.station, row.type, row.at, row.received_at, row.tech_info)
 
 
 def _note_connection(

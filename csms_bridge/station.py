@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from csms_bridge.errors import StationRefused
+from csms_bridge.security_vocabulary import ClockFit, EventSeverity
 from pki.secret_text import Secret
 
 
@@ -128,13 +129,22 @@ class Posture:
 
 @dataclass(frozen=True, slots=True)
 class SecurityEvent:
-    """A SecurityEventNotification as the station told it; `at` is the station's own clock (A04)."""
+    """A SecurityEventNotification (A04), told `times` times; `at` and `last_at` are the station's own clock.
+
+    `type` is the name of OCPP 2.x, `told` what the station said; `clock` tells what its time is worth.
+    """
 
     id: int
     station: str
     type: str
+    told: str
+    severity: EventSeverity
     at: datetime
+    last_at: datetime
     received_at: datetime
+    last_received_at: datetime
+    times: int
+    clock: ClockFit
     tech_info: str
 
 

@@ -152,16 +152,29 @@ class MessageRow(SQLModel, table=True):
 
 
 class SecurityEventRow(SQLModel, table=True):
-    """A SecurityEventNotification as told; `at` is the station's clock."""
+    """A SecurityEventNotification, and how often it was told; `at` and `last_at` are the station's clock.
+
+    `type` is the canonical name, `told` the station's own spelling.
+    """
 
     __tablename__ = "security_events"
-    __table_args__ = (Index("ix_security_events_station_id", "station", "id"),)
+    __table_args__ = (
+        Index("ix_security_events_station_id", "station", "id"),
+        Index("ix_security_events_severity_id", "severity", "id"),
+        Index("ix_security_events_type_id", "type", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     station: str = Field(max_length=48)
     type: str
+    told: str
+    severity: str = Field(max_length=16)
     at: datetime = Field(sa_type=UtcDateTime)
+    last_at: datetime = Field(sa_type=UtcDateTime)
     received_at: datetime = Field(sa_type=UtcDateTime)
+    last_received_at: datetime = Field(sa_type=UtcDateTime)
+    times: int = 1
+    clock: str = Field(max_length=16)
     tech_info: str = ""
 
 

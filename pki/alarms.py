@@ -37,6 +37,7 @@ class AlarmKind(StrEnum):
     AUTHORITY_ENDING = "authority-ending"
     AUDIT_CHECKPOINT = "audit-checkpoint"
     CHECKPOINT_NOT_STAMPED = "checkpoint-not-stamped"
+    SECURITY_EVENT = "security-event"
 
 
 class Severity(StrEnum):

@@ -11,4 +11,7 @@ def console_path(kind: str, thing: str) -> str:
         return "/certificates?" + urlencode({"week": thing.split(" ")[0], "in_use": "true"})
     if kind == AlarmKind.AUTHORITY_ENDING:
         return "/certificates/forecast"
+    if kind == AlarmKind.SECURITY_EVENT:  # its thing is `CS-1 TamperDetectionActivated`, or the type alone
+        station, _, event = thing.rpartition(" ")
+        return "/events?" + urlencode({"type": event, "station": station} if station else {"type": event})
     return "/alarms"

@@ -13,6 +13,7 @@ from csms_bridge import pruning
 from csms_bridge.events import SecurityEventTold
 from csms_bridge.orders import QUEUED_FOR
 from csms_bridge.pruning import Pruning
+from csms_bridge.security_events import SecurityEvents
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.tables import (
     AdmissionRow,
@@ -22,6 +23,7 @@ from csms_bridge.tables import (
     SecurityEventRow,
     TransactionRow,
 )
+from pki.alarms import Alarms
 from tests.csms_bridge.room import Room
 
 SETTINGS = BridgeSettings(keep_messages=timedelta(days=30), keep_rows_per_station=100)
@@ -159,13 +161,22 @@ def test_every_station_has_its_turn(room: Room, prune: Pruning, monkeypatch: pyt
     assert [prune.round() for _ in range(4)] == [2, 2, 1, 2 - 2]
 
 
-def test_the_audit_trail_and_security_events_stay(room: Room, prune: Pruning) -> None:
+def test_the_audit_trail_stays(room: Room, prune: Pruning) -> None:
     room.add("CS-1")
-    room.sightings.security_event("CS-1", SecurityEventTold("FirmwareUpdated", None, ""))
     before = len(room.records())
     room.clock.advance(days=4000)
     prune.round()
     assert len(room.records()) == before
+
+
+def test_security_events_go_after_their_time_but_for_the_newest(room: Room, prune: Pruning) -> None:
+    events = SecurityEvents(room.store, room.trail, Alarms(room.store, room.trail, room.clock), room.clock)
+    for name in ("FirmwareUpdated", "StartupOfTheDevice", "ResetOrReboot"):
+        events.record("CS-1", SecurityEventTold(name, None, ""))
+    room.clock.advance(days=399)
+    assert prune.round() == 0
+    room.clock.advance(days=2)
+    assert prune.round() == 2
     assert count(room, SecurityEventRow) == 1
 
 

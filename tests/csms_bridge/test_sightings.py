@@ -1,13 +1,12 @@
 """What was seen of stations is written down, together with its audit record."""
 
-from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
 
 from csms_bridge.admission import Admitted, Refused, Registered
 from csms_bridge.errors import UnknownStation
-from csms_bridge.events import Booted, SecurityEventTold
+from csms_bridge.events import Booted
 from csms_bridge.sightings import Line, Sightings
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import StationRow
@@ -245,36 +244,6 @@ def test_a_station_that_restarted_charges_nobody(room, reason, charging):
     room.sightings.transaction_began("CS-1", "T1")
     room.sightings.booted("CS-1", Booted("Acme", "Wallbox", "1.0", (), reason))
     assert room.sightings.is_charging("CS-1") is charging
-
-
-def test_keeps_security_events_of_any_type_with_the_stations_time(room):
-    """A04: the list of types is not exhaustive, and old events may come late."""
-    told = SecurityEventTold("VendorSpecificThing", NOON - timedelta(days=40), "what happened")
-    room.add()
-    room.sightings.security_event("CS-1", told)
-    event = room.sightings.security_events("CS-1", None, 10)[0]
-    assert asdict(event) == {
-        "id": 1,
-        "station": "CS-1",
-        "type": "VendorSpecificThing",
-        "at": NOON - timedelta(days=40),
-        "received_at": NOON,
-        "tech_info": "what happened",
-    }
-    assert room.acts()[-1] == "station:security-event"
-
-
-def test_a_security_event_with_an_unreadable_time_gets_ours(room):
-    room.add()
-    room.sightings.security_event("CS-1", SecurityEventTold("FirmwareUpdated", None, ""))
-    assert room.sightings.security_events("CS-1", None, 10)[0].at == NOON
-
-
-def test_reads_security_events_newest_first_page_by_page(room):
-    for station in ("CS-1", "CS-2", "CS-1"):
-        room.sightings.security_event(station, SecurityEventTold("X", None, ""))
-    assert [(e.id, e.station) for e in room.sightings.security_events(None, None, 2)] == [(3, "CS-1"), (2, "CS-2")]
-    assert [e.id for e in room.sightings.security_events("CS-1", 3, 2)] == [1]
 
 
 def test_transactions_have_numbers_of_their_own(room):

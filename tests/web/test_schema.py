@@ -5,13 +5,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, inspect, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col, select
 
+from csms_bridge.tables import SecurityEventRow
 from pki.clock import utc_now
 from pki.store import Store
 from pki.tables import AuditHeadRow, AuditRow, CheckpointRow
 from web.errors import FolderNewer
-from web.schema import SchemaState, drop_everything, migrate, schema_state
+from web.schema import SchemaState, drop_everything, migrate, migrate_to, schema_state
 
 _TEXTS = dict.fromkeys(("writer", "by", "act", "kind", "thing", "reason", "mac"), "x")
 RECORD = {**_TEXTS, "id": 1, "sequence": 1, "at": utc_now(), "details": "{}"}
@@ -92,4 +93,27 @@ def test_a_checkpoint_takes_its_stamp_once(tmp_path: Path) -> None:
         session.execute(text("UPDATE audit_checkpoints SET stamp = x'01'"))
     with pytest.raises(IntegrityError, match="append-only"), store.writing() as session:
         session.execute(text("UPDATE audit_checkpoints SET stamp = x'02'"))
+    store.close()
+
+
+def test_security_events_of_an_older_database_get_names_and_severities(tmp_path: Path) -> None:
+    told = ("InvalidCentralSystemCertificate", "Central SystemFailedToAuthentication", "FirmwareUpdated", "Vendor")
+    insert_one = (
+        "INSERT INTO security_events (station, type, at, received_at, tech_info) VALUES ('A', :t, :at, :at, '')"
+    )
+    store = empty(tmp_path)
+    with store.writing() as session:
+        migrate_to(session.connection(), "0003")
+        for name in told:
+            session.connection().execute(text(insert_one), {"t": name, "at": "2026-03-02 12:00:00.000000"})
+    migrate(store)
+    with store.reading() as session:
+        rows = session.exec(select(SecurityEventRow).order_by(col(SecurityEventRow.id))).all()
+    assert [(row.told, row.type, row.severity) for row in rows] == [
+        ("InvalidCentralSystemCertificate", "InvalidCsmsCertificate", "critical"),
+        ("Central SystemFailedToAuthentication", "CsmsFailedToAuthentication", "notice"),
+        ("FirmwareUpdated", "FirmwareUpdated", "critical"),
+        ("Vendor", "Vendor", "unknown"),
+    ]
+    assert {(row.times, row.clock, row.last_at == row.at) for row in rows} == {(1, "fits", True)}
     store.close()

@@ -291,13 +291,23 @@ class FirmwareOut(Out):
 
 
 class SecurityEventOut(Out):
-    """A SecurityEventNotification; `at` is the station's own clock, `received_at` ours."""
+    """A SecurityEventNotification, told `times` times. `at` and `last_at` are the station's own clock, the others ours.
+
+    `type` is the name of OCPP 2.x, `told` what the station said. `severity`: critical, notice, info or unknown.
+    `clock` tells what the station's time is worth: fits, ahead, absurd or unreadable (then `at` is ours).
+    """
 
     id: int
     station: str
     type: str
+    told: str
+    severity: str
     at: datetime
+    last_at: datetime
     received_at: datetime
+    last_received_at: datetime
+    times: int
+    clock: str
     tech_info: str
 
 

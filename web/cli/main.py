@@ -18,6 +18,7 @@ from web.cli import (
     ca,
     cert,
     demo,
+    event,
     firmware,
     init,
     key,
@@ -59,6 +60,7 @@ for noun, group in {
     "token": token.app,
     "user": user.app,
     "alarm": alarm.app,
+    "event": event.app,
     "audit": audit.app,
     "passphrase": passphrase.app,
 }.items():

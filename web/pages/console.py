@@ -15,6 +15,7 @@ from web.pages import (
     chains,
     crls,
     enrolment_codes,
+    events,
     overview,
     revoking,
     roots,
@@ -35,7 +36,7 @@ def install(app: FastAPI) -> None:
     app.state.sign_in_throttle = SignInThrottle()
     for module in (
         sign_in, overview, stations, chains, enrolment_codes, walks, revoking, certificates, crls, authorities,
-        roots, alarms, audit,
+        roots, alarms, events, audit,
     ):  # fmt: skip
         app.include_router(module.router)
 

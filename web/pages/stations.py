@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from csms_bridge.errors import BridgeError
 from csms_bridge.renewals import RenewalState
+from csms_bridge.security_events import EventFilter
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from pki.secret_text import Secret
 from web.api.asked import Doors
@@ -25,6 +26,7 @@ _PAGE = 50
 _MESSAGES = 30
 _CERTIFICATES = 20
 _CODES = 5
+_EVENTS = 10
 _LINES = 25
 
 
@@ -143,6 +145,9 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         ways=doors.authority.chains.ways(station_id),
         roots=[info.name for info in doors.authority.chains.roots()],
         codes=doors.fleet.enrolment_codes(station=station_id, only_open=True, limit=_CODES),
+        events=doors.fleet.events.page(EventFilter(station=station_id), None, _EVENTS)
+        if visitor.principal.may(Permission.EVENTS_READ)
+        else [],
         timeline=doors.fleet.timeline(station_id, limit=_LINES),
         messages=doors.fleet.messages(station_id, limit=_MESSAGES),
         dial=_dial(doors, station_id),

@@ -17,11 +17,63 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("quiet", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.add_column(sa.Column("use", sa.String(length=16), nullable=False, server_default="first-contact"))
+    _let_security_events_count()
 
 
 def downgrade() -> None:
     """To the one before."""
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.drop_column("use")
+    with op.batch_alter_table("security_events", schema=None) as batch_op:
+        for index in ("type_id", "severity_id"):
+            batch_op.drop_index(f"ix_security_events_{index}")
+        for column in ("told", "severity", "last_at", "last_received_at", "times", "clock"):
+            batch_op.drop_column(column)
     with op.batch_alter_table("stations", schema=None) as batch_op:
         batch_op.drop_column("quiet")
+
+
+_CRITICAL = (
+    "FirmwareUpdated", "SettingSystemTime", "StartupOfTheDevice", "ResetOrReboot", "SecurityLogWasCleared",
+    "MemoryExhaustion", "TamperDetectionActivated", "InvalidFirmwareSignature", "InvalidFirmwareSigningCertificate",
+    "InvalidCsmsCertificate", "InvalidChargingStationCertificate", "InvalidTLSVersion", "InvalidTLSCipherSuite",
+    "DiscardedRenewedClientCertificate", "MaintenanceLoginAccepted", "MaintenanceLoginFailed",
+)  # fmt: skip
+_NOTICE = (
+    "FailedToAuthenticationAtCsms", "CsmsFailedToAuthentication", "InvalidMessages", "AttemptedReplayAttacks",
+)  # fmt: skip
+_OF_16 = {
+    "FailedToAuthenticationAtCentralSystem": "FailedToAuthenticationAtCsms",
+    "CentralSystemFailedToAuthentication": "CsmsFailedToAuthentication",
+    "InvalidCentralSystemCertificate": "InvalidCsmsCertificate",
+    "InvalidChargePointCertificate": "InvalidChargingStationCertificate",
+}
+
+
+def _let_security_events_count() -> None:
+    """What was told before counts once each, under its canonical name."""
+    with op.batch_alter_table("security_events", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("told", sa.String(), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("severity", sa.String(length=16), nullable=False, server_default="unknown"))
+        for name in ("last_at", "last_received_at"):
+            batch_op.add_column(sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("times", sa.Integer(), nullable=False, server_default="1"))
+        batch_op.add_column(sa.Column("clock", sa.String(length=16), nullable=False, server_default="fits"))
+    row = sa.table(
+        "security_events",
+        *(sa.column(n) for n in ("type", "told", "severity", "at", "received_at", "last_at", "last_received_at")),
+    )
+    op.execute(row.update().values(told=row.c.type, last_at=row.c.at, last_received_at=row.c.received_at))
+    for old, new in _OF_16.items():
+        op.execute(row.update().where(sa.func.replace(row.c.type, " ", "") == old).values(type=new))
+    for severity, names in (
+        ("critical", _CRITICAL),
+        ("notice", _NOTICE),
+        ("info", ("ReconfigurationOfSecurityParameters",)),
+    ):
+        op.execute(row.update().where(row.c.type.in_(names)).values(severity=severity))
+    with op.batch_alter_table("security_events", schema=None) as batch_op:
+        for name in ("last_at", "last_received_at"):
+            batch_op.alter_column(name, existing_type=sa.DateTime(timezone=True), nullable=False)
+        batch_op.create_index("ix_security_events_severity_id", ["severity", "id"], unique=False)
+        batch_op.create_index("ix_security_events_type_id", ["type", "id"], unique=False)
