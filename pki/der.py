@@ -1,5 +1,6 @@
 """The few DER forms that we write ourselves (X.690 §8–11). Everything is read back by a library's parser."""
 
+import functools
 from datetime import datetime
 
 
@@ -32,6 +33,7 @@ def bit_string(content: bytes) -> bytes:
     return tlv(0x03, b"\x00" + content)
 
 
+@functools.lru_cache(maxsize=256)  # what is made together begins and ends together
 def time(moment: datetime) -> bytes:
     """UTCTime through 2049, GeneralizedTime after, in whole seconds (RFC 5280 §4.1.2.5). `moment` is UTC."""
     if moment.year < 2050:

@@ -14,6 +14,8 @@ _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-
 
 def is_ip_address(name: str) -> bool:
     """Whether `name` spells an IPv4 or IPv6 address, without brackets."""
+    if "." not in name and ":" not in name:  # most names of stations, without an exception for each
+        return False
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -10,7 +10,7 @@ from pki.audit import PkiAct
 from pki.cross_certificates import CrossCertificate
 from pki.errors import NoChain, OrderRefused, UnknownAuthority
 from pki.hierarchy import Hierarchy
-from pki.lint import chain_fits_the_station
+from pki.lint import Specimen, chain_fits_the_station
 from pki.revocation import RevocationReason
 from tests.pki.conftest import Room, openssl
 from tests.tools_needed import needs_openssl
@@ -117,7 +117,7 @@ def test_a_chain_too_long_for_stations_is_not_issued(room: Room, cross: CrossCer
     assert plan.chain_above == len(room.authority.chains.above("stations", "CS-1").chain_pem)
     other = decisions.decide(room.order(station="CS-2"), room.clock.now)
     assert other.chain_above == other.issuer.chain_pem_length
-    specimen = x509.load_der_x509_certificate(certificate.der)
+    specimen = Specimen(x509.load_der_x509_certificate(certificate.der))
     assert chain_fits_the_station(specimen, plan) is None
     longer = replace(plan, chain_above=5600 - len(certificate.pem))
     assert "characters" in (chain_fits_the_station(specimen, longer) or "")
