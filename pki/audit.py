@@ -18,7 +18,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session, SQLModel, col
 
-from pki.audit_chain import ChainKey, ChainWalk, Finding, canonical, fields_of
+from pki.audit_chain import FIELDS, ChainKey, ChainWalk, Finding, canonical, fields_of
+from pki.many_rows import ManyRows
 from pki.store import at_the_end, hold_lock
 from pki.tables import AuditHeadRow, AuditRow
 
@@ -137,14 +138,12 @@ class AuditTrail:
         """Give the records their numbers; the head moves once for all of them."""
         hold_lock(session, f"audit:{self.writer}")
         head = self._head(session)
-        rows: list[dict[str, Any]] = []
         mac = head.mac
         for sequence, fields in enumerate(waiting, head.sequence + 1):
-            numbered = {**fields, "sequence": sequence}
-            mac = self.key.record_mac(numbered, mac)
-            rows.append({**numbered, "mac": mac})
-        session.connection().execute(_ADD_RECORD, rows)
-        self._move_head(session, head, head.sequence + len(rows), mac)
+            fields["sequence"] = sequence
+            fields["mac"] = mac = self.key.record_mac(fields, mac)
+        _RECORDS.add(session, waiting)
+        self._move_head(session, head, head.sequence + len(waiting), mac)
 
     def verify(self, session: Session) -> list[Finding]:
         """Every edit, removal (also at the end) and reordering, in all chains. Empty when all is well.
@@ -207,9 +206,8 @@ def writers_of(session: Session) -> set[str]:
 
 
 # Made once: every act in the service writes a record, and building statements costs more than running them.
-_records = SQLModel.metadata.tables[str(AuditRow.__tablename__)]
 _heads = SQLModel.metadata.tables[str(AuditHeadRow.__tablename__)]
-_ADD_RECORD = insert(_records)
+_RECORDS = ManyRows(AuditRow, *FIELDS, "mac")
 _HEAD = select(_heads.c.sequence, _heads.c.mac).where(_heads.c.writer == bindparam("of"))
 _ADD_HEAD = insert(_heads)
 _MOVE_HEAD = (
@@ -244,6 +242,8 @@ def _record_of(record_id: int, fields: Mapping[str, Any]) -> AuditRecord:
 
 def _storable(text: str) -> str:
     """`text` without what PostgreSQL or UTF-8 refuse: NUL characters and half surrogate pairs."""
+    if text.isascii() and "\x00" not in text:  # nearly all are
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 

@@ -74,8 +74,14 @@ class ChainKey:
         self._head_key = hmac.digest(key, b"audit head", "sha256")
 
     def record_mac(self, fields: Mapping[str, Any], previous: str) -> str:
-        """The MAC (hex) over a record and the MAC of the one before."""
-        text = canonical({**fields, "at": fields["at"].isoformat(), "previous": previous})
+        """The MAC (hex) over a record and the MAC of the one before, as canonical JSON: see `canonical`."""
+        texts = _quoted(fields)
+        text = (
+            f'{{"act":{texts["act"]},"at":"{fields["at"].isoformat()}","by":{texts["by"]},'
+            f'"details":{quoted(fields["details"])},"kind":{texts["kind"]},"previous":{quoted(previous)},'
+            f'"reason":{texts["reason"]},"sequence":{fields["sequence"]},"thing":{texts["thing"]},'
+            f'"writer":{texts["writer"]}}}'
+        )
         return hmac.digest(self._record_key, text.encode(), "sha256").hex()
 
     def seal(self, writer: str, sequence: int, mac: str) -> str:
@@ -143,12 +149,16 @@ def record_line(fields: Mapping[str, Any]) -> str:
     details = fields["details"]
     if not details.isascii() or "\n" in details:  # never written by us; a tampered record must stay one line
         details = quoted(details)
-    texts = {name: quoted(fields[name]) for name in ("act", "by", "kind", "reason", "thing", "writer")}
+    texts = _quoted(fields)
     return (
         f'{{"act":{texts["act"]},"at":"{fields["at"].isoformat()}","by":{texts["by"]},"details":{details},'
         f'"kind":{texts["kind"]},"reason":{texts["reason"]},"sequence":{fields["sequence"]},'
         f'"thing":{texts["thing"]},"writer":{texts["writer"]}}}'
     )
+
+
+def _quoted(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {name: quoted(fields[name]) for name in ("act", "by", "kind", "reason", "thing", "writer")}
 
 
 def leaf(line: str) -> bytes:
@@ -175,7 +185,7 @@ def chain_rows(session: Session, writer: str, after: int = 0) -> Iterator[Mappin
 
 def fields_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a record says, as it went into the MAC."""
-    return {name: row[name] for name in _FIELDS}
+    return {name: row[name] for name in FIELDS}
 
 
 def canonical(value: Any) -> str:
@@ -185,7 +195,7 @@ def canonical(value: Any) -> str:
 
 # Kept, because `json.dumps` makes a new encoder for each call with options.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-_FIELDS = ("writer", "sequence", "at", "by", "act", "kind", "thing", "reason", "details")
+FIELDS = ("writer", "sequence", "at", "by", "act", "kind", "thing", "reason", "details")
 _records = SQLModel.metadata.tables[str(AuditRow.__tablename__)]
 _CHAIN = (
     select(_records)

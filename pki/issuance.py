@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from cryptography import x509
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, SQLModel, col
 
 from pki.audit import AuditTrail, Entry, PkiAct
@@ -25,6 +25,7 @@ from pki.errors import CsrRejected, LintFailed, MisSigned, PkiError, TokenSpent
 from pki.key_rights import why_not_free
 from pki.keys import Signer, assemble, verify_signature
 from pki.lint import lint
+from pki.many_rows import ManyRows
 from pki.plans import Plan
 from pki.shapes import ShapeBook
 from pki.store import Store, hold_lock
@@ -144,8 +145,7 @@ def reserve_serials(
         refusals = why_not_free(session, [warrant.plan for warrant in warrants])
         serials = [None if refusal else new_serial() for refusal in refusals]
         claims = [(warrant, serial) for warrant, serial in zip(warrants, serials, strict=True) if serial]
-        if claims:
-            session.connection().execute(_CLAIM, [_serial_values(*claim, now) for claim in claims])
+        _CLAIMS.add(session, [_serial_values(*claim, now) for claim in claims])
         trail.record_all(session, [_requested(*claim) for claim in claims], now)
     return [
         refusal if refusal is not None else Reserved(warrant, serial or "", _Committed())
@@ -158,7 +158,7 @@ def record_intents(store: Store, trail: AuditTrail, linted: Sequence[Linted], no
     for token in linted:
         token.spend()
     with store.writing() as session:
-        session.connection().execute(_INTEND, [_intent_values(token, now) for token in linted])
+        _INTENTS.add(session, [_intent_values(token, now) for token in linted])
         trail.record_all(session, [_intended(token) for token in linted], now)
     return [Intended(token, _Committed()) for token in linted]
 
@@ -209,7 +209,7 @@ def record_outcomes(
         if settled.rowcount != len(signed):
             serials = ", ".join(token.serial for token in signed)
             raise MisSigned(f"an intent was given up before its certificate was ready, among {serials}")
-        session.connection().execute(_ISSUE, [_certificate_values(one) for one in issued])
+        _CERTIFICATES.add(session, [_certificate_values(one) for one in issued])
         if beside:
             beside(session, issued)
         trail.record_all(session, [_entry_of_issue(*pair) for pair in zip(signed, issued, strict=True)], now)
@@ -245,12 +245,13 @@ def _check_signed(intended: Intended, der: bytes) -> None:
 
 
 # Made once: building statements, and rows as objects, costs more than running them.
-_serials, _intents, _certificates = (
-    SQLModel.metadata.tables[str(row.__tablename__)] for row in (SerialRow, IntentRow, CertificateRow)
+_CLAIMS = ManyRows(SerialRow, "serial", "authority", "profile", "station", "spki_sha256", "requested_by", "created_at")
+_INTENTS = ManyRows(
+    IntentRow, "serial", "profile", "profile_hash", "to_be_signed", "not_after", "crl_shard", "created_at", "settled"
 )
-_CLAIM, _INTEND, _ISSUE = insert(_serials), insert(_intents), insert(_certificates)
+_CERTIFICATES = ManyRows(CertificateRow, *Issued.__slots__)
 _SETTLE = (
-    update(_intents)
+    update(SQLModel.metadata.tables[str(IntentRow.__tablename__)])
     .where(col(IntentRow.serial) == bindparam("of"), col(IntentRow.settled).is_(None))
     .values(settled="issued")
 )

@@ -1,5 +1,6 @@
 """The audit trail tells every edit, removal and reordering."""
 
+import hmac
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from sqlalchemy import text, update
 from sqlmodel import Session, SQLModel, col
 
 from pki.audit import AuditTrail, PkiAct
-from pki.audit_chain import Damage
+from pki.audit_chain import ChainKey, Damage, canonical
 from pki.secret_text import Secret
 from pki.store import Store
 from pki.tables import AuditRow
@@ -234,6 +235,18 @@ def test_takes_any_text_a_station_may_send(store: Store, trail: AuditTrail, host
     with store.writing() as session:
         record(trail, session, hostile, reason=hostile, details={"raw": hostile})
     assert damages(store, trail) == set()
+
+
+def test_the_mac_is_over_the_canonical_text_of_all_fields() -> None:
+    """It is put together by hand; a trail written before must verify for ever."""
+    text = 'quote " backslash \\ line\n Ünicode 😀 \x7f'
+    fields = {
+        "writer": text, "sequence": 7, "at": NOW, "by": text, "act": "a:b", "kind": "k", "thing": text,
+        "reason": text, "details": canonical({"z": text, "a": 1}),
+    }  # fmt: skip
+    whole = canonical({**fields, "at": NOW.isoformat(), "previous": "00ff"})
+    key = hmac.digest(KEY, b"audit record", "sha256")
+    assert ChainKey(KEY).record_mac(fields, "00ff") == hmac.digest(key, whole.encode(), "sha256").hex()
 
 
 @pytest.mark.parametrize("details", [{"password": Secret.of("x")}, {"raw": b"x"}, {"n": float("nan")}])
