@@ -35,7 +35,7 @@ from pki.store import Store
 from pki.vault import Vault
 
 _LOTS = 2 * (os.cpu_count() or 1)  # of one batch that are signed at the same time, or after another
-_MOST = 256  # certificates or so in one transaction: a few milliseconds of the write lock
+_MOST = 512  # certificates or so in one transaction: some ten milliseconds of the write lock
 
 
 class IssuingDesk:

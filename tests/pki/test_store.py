@@ -117,7 +117,13 @@ def test_sqlite_is_durable_and_checks_foreign_keys(store: Store) -> None:
         session.add(orphan)
 
 
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "busy_timeout": 30000,
+    "wal_autocheckpoint": 4000,
+}
 
 
 def test_what_is_left_for_the_end_comes_after_everything_else_and_once(store: Store) -> None:
