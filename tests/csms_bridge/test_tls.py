@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from csms_bridge.admission import MakersCertificate
 from csms_bridge.reception import makers_certificate
-from csms_bridge.tls import SUITES, pem_of, server_context, verified_root
+from csms_bridge.tls import SUITES, TlsPolicy, pem_of, server_context, verified_root
 from pki.anchors import Anchor
 from pki.authority import Order
 from tests.csms_bridge.room import NOON
@@ -38,11 +38,11 @@ def client(signing_room, suite: str = "ALL", version: ssl.TLSVersion = ssl.TLSVe
     return context
 
 
-def shake_hands(server: ssl.SSLContext, station: ssl.SSLContext) -> ssl.SSLObject:
+def shake_hands(server: ssl.SSLContext, station: ssl.SSLContext, name: str | None = "csms.example") -> ssl.SSLObject:
     """Both ends of a handshake, turn by turn; returns the server's end."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = server.wrap_bio(to_server, to_client, server_side=True)
-    theirs = station.wrap_bio(to_client, to_server, server_hostname="csms.example")
+    theirs = station.wrap_bio(to_client, to_server, server_hostname=name)
     waiting = [theirs, ours]
     for _ in range(20):
         for end in tuple(waiting):
@@ -54,6 +54,18 @@ def shake_hands(server: ssl.SSLContext, station: ssl.SSLContext) -> ssl.SSLObjec
         if not waiting:
             return ours
     raise AssertionError("the handshake did not end")
+
+
+def handshake_octets(server: ssl.SSLContext, station: ssl.SSLContext) -> int:
+    """How much the server answers to a ClientHello."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    for end in (
+        station.wrap_bio(to_client, to_server, server_hostname="csms.example"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ):
+        with pytest.raises(ssl.SSLWantReadError):
+            end.do_handshake()
+    return to_client.pending
 
 
 def subject() -> x509.Name:
@@ -79,7 +91,16 @@ def identified(signing_room, folder: Path, station: ssl.SSLContext, *, chained: 
     return issued.der
 
 
-@pytest.mark.parametrize("suite", SUITES)
+FOUR = SUITES[TlsPolicy.CERTIFICATION]
+
+
+@pytest.fixture
+def hardened(signing_room):
+    authority = signing_room.authority
+    return server_context(authority.server_credentials(), authority.trust_anchors(), TlsPolicy.HARDENED)
+
+
+@pytest.mark.parametrize("suite", FOUR)
 def test_speaks_all_four_suites_of_ocpp(signing_room, context, suite):
     """A00.FR.318/.421 (1.6: .317/.421), TC_A_04: two need an ECDSA, two an RSA certificate."""
     assert shake_hands(context, client(signing_room, suite + ":@SECLEVEL=2")).cipher()[0] == suite
@@ -87,7 +108,37 @@ def test_speaks_all_four_suites_of_ocpp(signing_room, context, suite):
 
 def test_offers_no_other_suite_below_tls_1_3(context):
     old = {suite["name"] for suite in context.get_ciphers() if suite["protocol"] != "TLSv1.3"}
-    assert old == set(SUITES)
+    assert old == set(FOUR)
+
+
+@pytest.mark.parametrize("suite", SUITES[TlsPolicy.HARDENED])
+def test_the_hardened_policy_takes_both_certificates_with_forward_secrecy(signing_room, hardened, suite):
+    """A station that knows RSA alone still gets in."""
+    assert shake_hands(hardened, client(signing_room, suite + ":@SECLEVEL=2")).cipher()[0] == suite
+
+
+@pytest.mark.parametrize("suite", ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-SHA256"])
+def test_the_hardened_policy_refuses_static_rsa_and_cbc(signing_room, hardened, suite):
+    with pytest.raises(ssl.SSLError):
+        shake_hands(hardened, client(signing_room, suite + ":@SECLEVEL=2"))
+
+
+def test_the_hardened_policy_speaks_tls_1_3(signing_room, hardened):
+    assert shake_hands(hardened, client(signing_room, version=ssl.TLSVersion.TLSv1_3)).version() == "TLSv1.3"
+
+
+@pytest.mark.parametrize("name", ["csms.example", "another.example", None])
+def test_any_server_name_or_none_is_fine(signing_room, context, name):
+    """SNI is the station's to send or not; which of two certificates it gets depends on its suites alone."""
+    station = client(signing_room)
+    station.check_hostname = False
+    assert shake_hands(context, station, name).version() == "TLSv1.2"
+
+
+def test_names_no_authorities_when_it_asks_for_a_certificate(signing_room, context):
+    """A list of every maker's root would be the largest part of a handshake."""
+    assert context.get_ca_certs()
+    assert handshake_octets(context, client(signing_room)) < 3000
 
 
 def test_speaks_tls_1_3(signing_room, context):
