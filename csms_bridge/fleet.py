@@ -34,6 +34,7 @@ from csms_bridge.station import (
     TimelineEntry,
     check_password,
 )
+from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger, WalkView
@@ -91,6 +92,7 @@ class Fleet:
         self._renewals = Renewals(store, trail, self._orders, clock)
         self.quiet = QuietMode(store, trail, clock)
         self.journal = Journal(store, clock)
+        self.tally = Tally()
         self.events = SecurityEvents(store, trail, authority.alarms, clock)
         intake = EventIntake(self.events)
         self.desk = Desk(sightings, passwords, enrolment, self._ledger, self._orders, acts, intake, settings, clock)

@@ -18,6 +18,7 @@ from csms_bridge.dialects.wire import Fault, Request, WireFault
 from csms_bridge.errors import StationSilent
 from csms_bridge.frames import Call, CallError, CallResult, Json, Malformed, read_frame, write_frame
 from csms_bridge.journal import IN, OUT, Journal
+from csms_bridge.tally import UNANSWERED_WORDS
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class Link:
         try:
             async for message in self._socket:
                 if not self._take(message):
-                    await self.close(POLICY_VIOLATION, "too many unanswered calls")
+                    await self.close(POLICY_VIOLATION, UNANSWERED_WORDS)
                     return
         except ConnectionClosed:
             pass  # every kind of end is the same to us: many stations never send a close frame

@@ -5,61 +5,59 @@ not (ADR 0001). The TLS context is looked up per connection, so a renewed server
 """
 
 import asyncio
-import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.http11 import Request, Response
 from websockets.protocol import State
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
-from csms_bridge.admission import SUBPROTOCOLS
+from csms_bridge.allowance import Allowance
+from csms_bridge.connection import StationConnection
+from csms_bridge.endpoint_settings import EndpointSettings
+from csms_bridge.first_octets import TLS_HANDSHAKE, peek, read_source
+from csms_bridge.gate import Gate, Guest, Places
+from csms_bridge.named_peers import NamedPeers, address_in
+from csms_bridge.proxy_protocol import MalformedProxyHeader, begins_header
 from csms_bridge.reception import Reception, Welcome
-from csms_bridge.settings import BridgeSettings
+from csms_bridge.tally import Tally, Turned
+from csms_bridge.tls import TlsPolicy
 
 log = structlog.get_logger(__name__)
 
-TLS_HANDSHAKE = 0x16
-"""The first byte of a TLS record of type handshake (RFC 8446 §5.1); an HTTP request begins with a letter."""
 BACKLOG = 4096
+_TALK_RATE, _TALK_BURST = 5, 50
+"""Log lines about strangers: so many a second, so many at once. All of them are counted."""
 
-Serve = Callable[["StationConnection", Welcome], Awaitable[None]]
+Serve = Callable[[StationConnection, Welcome], Awaitable[None]]
+Contexts = Callable[[TlsPolicy], ssl.SSLContext]
 
 
-class StationConnection(ServerConnection):
-    """A connection and, once admitted, who it is."""
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A listening port's own rules."""
 
-    welcome: Welcome | None = None
-
-    async def greet(self, reception: Reception) -> None:
-        """Answer the upgrade request; `welcome` is set when the peer was admitted."""
-
-        async def receive(_: ServerConnection, request: Request) -> Response | None:
-            outcome = await reception.receive(self, request)
-            if isinstance(outcome, Response):
-                return outcome
-            self.welcome = outcome
-            return None
-
-        await self.handshake(receive, server_header=None)
+    tls_only: bool
+    policy: TlsPolicy
 
 
 class Listener:
-    """Accepts stations and hands the admitted ones to `serve`. `context` gives the TLS context of the moment."""
+    """Accepts stations and hands the admitted ones to `serve`. `contexts` gives the TLS context of the moment."""
 
     def __init__(
-        self, settings: BridgeSettings, reception: Reception, context: Callable[[], ssl.SSLContext], serve: Serve
+        self, settings: EndpointSettings, reception: Reception, contexts: Contexts, serve: Serve, tally: Tally
     ) -> None:
         self._settings = settings
         self._reception = reception
-        self._context = context
+        self._contexts = contexts
         self._serve = serve
+        self._tally = tally
+        self._gate = Gate(_places(settings), tally)
+        self._proxies, self._edges = NamedPeers(settings.ocpp_proxy_peers), NamedPeers(settings.ocpp_edge_peers)
+        self._talk = Allowance(_TALK_RATE, _TALK_BURST, 0)
         self._sockets: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._acceptor: _Acceptor | None = None
@@ -69,10 +67,10 @@ class Listener:
     async def start(self) -> None:
         """Bind and listen. Raises OSError when a port is taken; then nothing stays bound."""
         settings = self._settings
-        acceptor = self._acceptor = _Acceptor(self._live)
+        self._acceptor = _Acceptor(self._live)
         try:
-            self.main_port = self._listen(acceptor, settings.ocpp_port, tls_only=False)
-            self.tls_port = self._listen(acceptor, settings.ocpp_tls_port, tls_only=True)
+            self.main_port = self._listen(settings.ocpp_port, Port(False, settings.ocpp_tls_policy))
+            self.tls_port = self._listen(settings.ocpp_tls_port, Port(True, settings.tls_port_policy))
         except OSError:
             await self.stop()
             raise
@@ -90,84 +88,149 @@ class Listener:
         if self._acceptor is not None:
             await self._acceptor.end()
 
-    def _listen(self, acceptor: "_Acceptor", port: int | None, *, tls_only: bool) -> int | None:
-        if port is None:
+    def _listen(self, number: int | None, port: Port) -> int | None:
+        if number is None:
             return None
         host = self._settings.ocpp_host
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((host, number), family=family, backlog=BACKLOG)
         listening.setblocking(False)
         self._sockets.append(listening)
-        self._spawn(self._accept(acceptor, listening, tls_only))
+        self._spawn(self._accept(listening, port))
         return int(listening.getsockname()[1])
 
-    async def _accept(self, acceptor: "_Acceptor", listening: socket.socket, tls_only: bool) -> None:
+    async def _accept(self, listening: socket.socket, port: Port) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                peer, _ = await loop.sock_accept(listening)
+                peer, address = await loop.sock_accept(listening)
             except OSError as error:
                 log.warning("accept_failed", error=errno.errorcode.get(error.errno or 0, "?"))
                 await asyncio.sleep(0.1)  # out of file descriptors: give others the time to end
                 continue
-            self._spawn(self._open(acceptor, peer, tls_only))
+            self._meet(peer, (plain(address[0]), address[1]), port)
 
-    async def _open(self, acceptor: "_Acceptor", peer: socket.socket, tls_only: bool) -> None:
+    def _meet(self, peer: socket.socket, address: tuple[str, int], port: Port) -> None:
+        """Give a new peer a place, or hang up on it."""
+        guest = self._gate.enter(self._share_of(address[0], balanced=True), asyncio.get_running_loop().time())
+        if isinstance(guest, Turned):
+            peer.close()
+            self._say(guest, address[0])
+            return
+        opening = self._spawn(self._open(peer, address, port, guest))
+        guest.evict = opening.cancel
+
+    def _share_of(self, address: str, *, balanced: bool = False) -> str:
+        """Whose places it takes: nobody's, when it speaks for many."""
+        speaks_for_others = self._edges.holds(address) or (balanced and self._proxies.holds(address))
+        return "" if speaks_for_others else address
+
+    async def _open(self, peer: socket.socket, address: tuple[str, int], port: Port, guest: Guest) -> None:
         """Find out what the peer speaks and hand its socket to `websockets`."""
-        timeout = self._settings.handshake_timeout.total_seconds()
-        address = _address(peer)
+        handed_over = False
         try:
             peer.setblocking(False)
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            async with asyncio.timeout(timeout):
-                tls = await _first_byte(peer) == TLS_HANDSHAKE
-            if tls_only and not tls:
+            begun = await self._begin(peer, address, port, guest)
+            handed_over = begun is not None and await self._hand_over(peer, guest, port, *begun)
+        finally:
+            if not handed_over:
                 peer.close()
-                return
+                self._gate.left(guest)
+
+    async def _begin(
+        self, peer: socket.socket, address: tuple[str, int], port: Port, guest: Guest
+    ) -> tuple[tuple[str, int], bool] | None:
+        """Where the peer is and whether it speaks TLS; None when it is turned away."""
+        try:
+            async with asyncio.timeout(self._settings.handshake_timeout.total_seconds()):
+                if self._proxies.holds(address[0]):
+                    source = await read_source(peer)
+                    address = (plain(source.address), source.port) if source.address else address
+                    if self._gate.rename(guest, self._share_of(address[0])):
+                        return None
+                head = await peek(peer)
+        except (OSError, TimeoutError, MalformedProxyHeader) as error:
+            self._turn(_reason_of(error), address[0], error)
+            return None
+        if reason := _objection(head, port):
+            self._turn(reason, address[0])
+            return None
+        return address, _is_tls(head)
+
+    async def _hand_over(
+        self, peer: socket.socket, guest: Guest, port: Port, address: tuple[str, int], tls: bool
+    ) -> bool:
+        timeout = self._settings.handshake_timeout.total_seconds()
+        try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: self._connection(acceptor),
+                lambda: self._connection(guest, address),
                 peer,
-                ssl=self._context() if tls else None,
+                ssl=self._contexts(port.policy) if tls else None,
                 ssl_handshake_timeout=timeout if tls else None,
                 ssl_shutdown_timeout=2 if tls else None,
             )
-        except (OSError, TimeoutError, ssl.SSLError) as error:
+        except (OSError, TimeoutError) as error:
             # A port scan, a slow peer, an unknown certificate authority: the peer's business, noted for the curious.
-            log.info("handshake_failed", address=address, error=str(error)[:200])
-            peer.close()
+            self._turn(_tls_reason_of(error) if tls else Turned.LEFT, address[0], error)
+            return False
+        return True
 
-    def _connection(self, acceptor: "_Acceptor") -> StationConnection:
-        settings = self._settings
-        protocol = ServerProtocol(
-            extensions=[ServerPerMessageDeflateFactory(server_max_window_bits=12, client_max_window_bits=12)],
-            subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
-            select_subprotocol=lambda _protocol, _offered: _chosen(connection),
-            max_size=settings.frame_limit,
-        )
-        ping = settings.ping_interval.total_seconds()
-        connection = StationConnection(protocol, acceptor, ping_interval=ping, ping_timeout=ping, close_timeout=2)
-        return connection
+    def _connection(self, guest: Guest, address: tuple[str, int]) -> StationConnection:
+        if self._acceptor is None:
+            raise RuntimeError("the listener has not started")
+        return StationConnection(self._settings, self._acceptor, self._tally, guest, address)
 
     async def _live(self, connection: StationConnection) -> None:
         """A connection from the upgrade to its end; whatever happens, its transport is closed."""
+        connection.guest.evict = connection.transport.abort
         try:
+            self._count_tls(connection)
             async with asyncio.timeout(self._settings.handshake_timeout.total_seconds()):
                 await connection.greet(self._reception)
+            if connection.response is not None:
+                self._tally.upgrades[connection.response.status_code] += 1
             if connection.protocol.state is State.OPEN and connection.welcome is not None:
-                connection.start_keepalive()
-                async with connection:
-                    await self._serve(connection, connection.welcome)
+                await self._host(connection, connection.welcome)
+            elif reason := connection.turned:
+                self._turn(reason, connection.remote_address[0])
         except TimeoutError:
-            log.info("upgrade_too_slow")
+            self._turn(Turned.SLOW_UPGRADE, connection.remote_address[0])
         except Exception:
             log.exception("connection_failed")
         finally:
+            self._gate.left(connection.guest)
             connection.transport.abort()
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    async def _host(self, connection: StationConnection, welcome: Welcome) -> None:
+        self._gate.admitted(connection.guest)
+        try:
+            connection.start_keepalive()
+            async with connection:
+                await self._serve(connection, welcome)
+        finally:
+            if reason := connection.dropped:
+                self._tally.dropped[reason] += 1
+                log.info("line_dropped", station=welcome.identity, reason=reason)
+
+    def _count_tls(self, connection: StationConnection) -> None:
+        tls = connection.transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._tally.handshakes[(tls.version() or "", (tls.cipher() or ("",))[0])] += 1
+
+    def _turn(self, reason: Turned, address: str, error: BaseException | None = None) -> None:
+        self._tally.turned[reason] += 1
+        self._say(reason, address, error)
+
+    def _say(self, reason: Turned, address: str, error: BaseException | None = None) -> None:
+        if self._talk.try_take(asyncio.get_running_loop().time()):
+            log.info("peer_turned_away", reason=reason, address=address, error=str(error or "")[:200])
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 class _Acceptor(Server):
@@ -205,31 +268,41 @@ class _Acceptor(Server):
         raise RuntimeError("sockets are accepted by the listener")
 
 
-def _chosen(connection: StationConnection) -> Subprotocol | None:
-    return Subprotocol(connection.welcome.admitted.subprotocol) if connection.welcome else None
+def plain(address: str) -> str:
+    """An address as people write it, IPv4 as such even on a socket for both."""
+    return str(address_in(address) or address)
 
 
-async def _first_byte(peer: socket.socket) -> int | None:
-    """The first byte a peer sent, left in the socket; None when it closed without a word."""
-    loop = asyncio.get_running_loop()
-    readable: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(peer.fileno(), _resolve, readable)
-    try:
-        await readable
-    finally:
-        loop.remove_reader(peer.fileno())
-    with contextlib.suppress(BlockingIOError):
-        head = peer.recv(1, socket.MSG_PEEK)
-        return head[0] if head else None
-    return None
+def _is_tls(head: bytes) -> bool:
+    return head[:1] == bytes((TLS_HANDSHAKE,))
 
 
-def _address(peer: socket.socket) -> str:
-    with contextlib.suppress(OSError):
-        return str(peer.getpeername()[0])
-    return ""
+def _objection(head: bytes, port: Port) -> Turned | None:
+    """What is wrong with the first octets of a connection."""
+    if not head:
+        return Turned.LEFT
+    if begins_header(head):
+        return Turned.PROXY_HEADER
+    return Turned.NOT_TLS if port.tls_only and not _is_tls(head) else None
 
 
-def _resolve(readable: "asyncio.Future[None]") -> None:
-    if not readable.done():
-        readable.set_result(None)
+def _places(settings: EndpointSettings) -> Places:
+    return Places(
+        settings.open_handshakes,
+        settings.handshakes_per_address,
+        settings.connections_per_address,
+        patience=settings.handshake_timeout.total_seconds() / 2,
+    )
+
+
+def _reason_of(error: BaseException) -> Turned:
+    if isinstance(error, MalformedProxyHeader):
+        return Turned.PROXY_HEADER
+    return Turned.SLOW_FIRST_BYTE if isinstance(error, TimeoutError) else Turned.LEFT
+
+
+def _tls_reason_of(error: OSError | TimeoutError) -> Turned:
+    """The event loop tells a handshake that took too long by its words only."""
+    if isinstance(error, TimeoutError) or "taking longer" in str(error):
+        return Turned.SLOW_TLS
+    return Turned.TLS_FAILED if isinstance(error, ssl.SSLError) else Turned.LEFT

@@ -24,9 +24,12 @@ from csms_bridge.admission import (
     presented_of,
     read_basic,
 )
+from csms_bridge.doorkeeper import Doorkeeper
+from csms_bridge.edge_chain import UntrustedChain, VerifiedChain
+from csms_bridge.edge_headers import BrokenEdgeHeader, ShownChain
+from csms_bridge.edges import Edges
 from csms_bridge.password_book import KnownPassword, PasswordBook
 from csms_bridge.sightings import Line, Sightings
-from csms_bridge.throttle import Throttle
 from csms_bridge.tls import verified_root
 from pki.anchors import Anchor
 from pki.authority import Authority
@@ -35,6 +38,8 @@ from pki.foreign_certificates import UNREADABLE
 
 log = structlog.get_logger(__name__)
 _NAMES = (x509.NameOID.COMMON_NAME, x509.NameOID.SERIAL_NUMBER)
+Shown = VerifiedChain | ShownChain | None
+"""A client certificate: verified by our own TLS, passed on by an edge, or none."""
 _LONGEST_NAME, _MOST_NAMES = 64, 4  # of a stranger's certificate, for the record
 
 
@@ -49,20 +54,19 @@ class Welcome:
     line: Line
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A client certificate and the root that TLS found above it, both DER."""
-
-    leaf: bytes
-    root: bytes
-
-
 class Reception:
     """Answers upgrade requests."""
 
     def __init__(
-        self, sightings: Sightings, passwords: PasswordBook, authority: Authority, throttle: Throttle, clock: Clock
+        self,
+        sightings: Sightings,
+        passwords: PasswordBook,
+        authority: Authority,
+        throttle: Doorkeeper,
+        clock: Clock,
+        edges: Edges,
     ) -> None:
+        self._edges = edges
         self._sightings = sightings
         self._passwords = passwords
         self._authority = authority
@@ -71,27 +75,46 @@ class Reception:
 
     async def receive(self, connection: ServerConnection, request: Request) -> Welcome | Response:
         """A Welcome, or the HTTP answer that turns the peer away."""
-        line = line_of(connection)
+        line, shown, fault = self._facts(connection, request)
         identity = identity_of(request.path)
         if identity is None:
             return refusal(connection, Refused(400, "no identity"))
         if self._throttle.must_wait(line.address, identity, self._clock()):
             return refusal(connection, Refused(429, "too many refusals"))
-        shown = _shown(connection.transport.get_extra_info("ssl_object"))
-        outcome = await asyncio.to_thread(self._judge, identity, line, request, shown)
+        outcome = await asyncio.to_thread(self._judge, identity, line, request, shown, fault)
         if isinstance(outcome, Refused):
             self._throttle.failed(line.address, identity, self._clock())
             return refusal(connection, outcome)
-        self._throttle.succeeded(line.address, identity)
+        self._throttle.succeeded(line.address, identity, self._clock())
         return outcome
 
-    def _judge(self, identity: str, line: Line, request: Request, shown: "_Shown | None") -> Welcome | Refused:
+    def _facts(self, connection: ServerConnection, request: Request) -> tuple[Line, Shown, Refused | None]:
+        """The line and what was shown on it, by our own TLS or by an edge's word; and what is wrong with that word."""
+        line = line_of(connection)
+        try:
+            told = self._edges.told(line.address, request.headers)
+        except BrokenEdgeHeader as error:
+            return line, None, Refused(400, f"not taken: {error}")
+        if told is not None:
+            return told.line, told.chain, None
+        return line, _shown(connection.transport.get_extra_info("ssl_object")), None
+
+    def _judge(
+        self, identity: str, line: Line, request: Request, shown: Shown, fault: Refused | None
+    ) -> Welcome | Refused:
         known = self._sightings.registered(identity)
         if known is None:
             unknown = Refused(404, "no such station is registered")
             log.info("unknown_identity", identity=identity, address=line.address)  # anybody can make these up
             return unknown
         station, passwords = known
+        try:
+            verified = self._edges.verify(shown) if isinstance(shown, ShownChain) else shown
+        except UntrustedChain as error:
+            fault = Refused(401, f"the edge passed on a client certificate that leads to no anchor: {error}")
+        if fault is not None:
+            self._sightings.judged(identity, line, fault)
+            return fault
         try:
             basic = read_basic(_single(request, "Authorization"))
             offered = tuple(
@@ -110,7 +133,7 @@ class Reception:
             offered=offered,
             basic_present=basic is not None,
             password_fits=None if basic is None else used is not None,
-            certificate=None if shown is None else self._presented(shown),
+            certificate=None if verified is None else self._presented(verified),
         )
         verdict = decide(peer, station)
         self._sightings.judged(identity, line, verdict)
@@ -127,7 +150,7 @@ class Reception:
     def _is_retired(self, station: Registered, basic: BasicCredentials) -> bool:
         return self._matching(station, basic, self._passwords.retired(station.id)) is not None
 
-    def _presented(self, shown: "_Shown") -> PresentedCertificate:
+    def _presented(self, shown: VerifiedChain) -> PresentedCertificate:
         record = self._authority.identify(shown.leaf)
         if record is None:
             anchor = self._authority.anchors.identify(shown.root)
@@ -147,9 +170,9 @@ def makers_certificate(leaf: bytes, anchor: Anchor) -> MakersCertificate:
     return MakersCertificate(anchor.vendor, anchor.name, names[:_MOST_NAMES])
 
 
-def _shown(tls: ssl.SSLObject | None) -> _Shown | None:
+def _shown(tls: ssl.SSLObject | None) -> VerifiedChain | None:
     leaf = tls.getpeercert(binary_form=True) if tls is not None else None
-    return _Shown(leaf, verified_root(tls) or b"") if tls is not None and leaf else None
+    return VerifiedChain(leaf, verified_root(tls) or b"") if tls is not None and leaf else None
 
 
 def line_of(connection: ServerConnection) -> Line:

@@ -10,15 +10,19 @@ import structlog
 from cryptography import x509
 
 from csms_bridge.admission import SUBPROTOCOLS, outranks
+from csms_bridge.connection import StationConnection
 from csms_bridge.dialects import DIALECTS
+from csms_bridge.doorkeeper import Doorkeeper
+from csms_bridge.edge_chain import Anchors
+from csms_bridge.edges import Edges
 from csms_bridge.errors import UnknownStation
 from csms_bridge.fleet import Fleet
 from csms_bridge.link import Limits, Link
-from csms_bridge.listener import Listener, StationConnection
+from csms_bridge.listener import Listener
 from csms_bridge.reception import Reception, Welcome
 from csms_bridge.session import Arrival, Session
-from csms_bridge.throttle import Throttle
-from csms_bridge.tls import server_context
+from csms_bridge.tally import OUTRANKED_WORDS, REPLACED_WORDS
+from csms_bridge.tls import TlsPolicy, server_context
 from pki.authority import Authority, ServerCredential
 
 log = structlog.get_logger(__name__)
@@ -42,14 +46,16 @@ class Bridge:
         self._authority = authority
         self._sessions: dict[str, Session] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._context: ssl.SSLContext | None = None
+        self._contexts: dict[TlsPolicy, ssl.SSLContext] = {}
         self._shown: tuple[str, ...] = ()
         self._anchors: list[x509.Certificate] = []
         self._looked = fleet.desk.clock()
         desk = fleet.desk
-        throttle = Throttle(desk.settings.failures_per_minute)
-        reception = Reception(desk.sightings, desk.passwords, authority, throttle, desk.clock)
-        self._listener = Listener(desk.settings, reception, self._tls_context, self._serve)
+        self._edge_anchors = Anchors([])
+        edges = Edges(desk.settings, lambda: self._edge_anchors)
+        door = Doorkeeper(desk.settings)
+        reception = Reception(desk.sightings, desk.passwords, authority, door, desk.clock, edges)
+        self._listener = Listener(desk.settings, reception, self._tls_context, self._serve, fleet.tally)
 
     @property
     def ports(self) -> tuple[int | None, int | None]:
@@ -81,10 +87,8 @@ class Bridge:
         await self._fleet.desk.events.finish()
         await self._write_journal()
 
-    def _tls_context(self) -> ssl.SSLContext:
-        if self._context is None:
-            raise RuntimeError("the bridge has not started")
-        return self._context
+    def _tls_context(self, policy: TlsPolicy) -> ssl.SSLContext:
+        return self._contexts[policy]
 
     async def _renew_server_certificates(self) -> None:
         credentials = await asyncio.to_thread(self._authority.server_credentials)
@@ -102,15 +106,19 @@ class Bridge:
             log.info("trust_anchors_in_use", count=len(anchors))
 
     async def _take_up(self, credentials: list[ServerCredential], anchors: list[x509.Certificate]) -> None:
-        self._context = await asyncio.to_thread(server_context, credentials, anchors)
-        self._anchors = anchors
+        settings = self._fleet.desk.settings
+        policies = {settings.ocpp_tls_policy, settings.tls_port_policy}
+        self._contexts = {
+            policy: await asyncio.to_thread(server_context, credentials, anchors, policy) for policy in policies
+        }
+        self._anchors, self._edge_anchors = anchors, Anchors(anchors)
 
     async def _serve(self, connection: StationConnection, welcome: Welcome) -> None:
         """An admitted station's connection; a second one takes over when its proof is at least equal."""
         station = welcome.identity
         holder = self._sessions.get(station)
         if holder is not None and not outranks(welcome.admitted.profile, holder.arrival.admitted.profile):
-            await connection.close(1008, "already connected")
+            await connection.close(1008, OUTRANKED_WORDS)
             return
         version = SUBPROTOCOLS[welcome.admitted.subprotocol]
         desk = self._fleet.desk
@@ -128,7 +136,7 @@ class Bridge:
         self._sessions[station] = session
         if replaced is not None:
             replaced.replaced = True
-            closing = asyncio.create_task(replaced.link.close(1000, "replaced by a newer connection"))
+            closing = asyncio.create_task(replaced.link.close(1000, REPLACED_WORDS))
             closing.add_done_callback(lambda task: task.exception())
         log.info("station_connected", station=station, profile=int(welcome.admitted.profile), version=version)
         try:

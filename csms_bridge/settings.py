@@ -2,17 +2,14 @@
 
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
+
+from csms_bridge.endpoint_settings import EndpointSettings
 
 
-class BridgeSettings(BaseModel):
-    """Where stations are met, and the bounds they are held to. Ports: 0 takes any free one, None is off."""
+class BridgeSettings(EndpointSettings):
+    """Where stations are met, what they are told, and how patient we are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    ocpp_host: str = "0.0.0.0"  # noqa: S104 -- stations are elsewhere; every peer must prove itself
-    ocpp_port: int | None = Field(default=8887, ge=0, le=65535)
-    ocpp_tls_port: int | None = Field(default=8888, ge=0, le=65535)
     ocpp_public_url: str = ""
     """Where 2.x stations are sent for profiles 2 and 3 (`wss://host:port/path`, without the identity); empty
     means the first host name, the main port and /ocpp."""
@@ -25,12 +22,6 @@ class BridgeSettings(BaseModel):
     """Answer to Authorize and to a transaction's id token when there is no upstream CSMS."""
 
     call_timeout: timedelta = timedelta(seconds=30)
-    handshake_timeout: timedelta = timedelta(seconds=20)
-    ping_interval: timedelta = timedelta(seconds=30)
-    frame_limit: int = Field(default=256 * 1024, ge=16 * 1024)
-    unanswered_limit: int = Field(default=32, ge=1)
-    failures_per_minute: int = Field(default=30, ge=1)
-    """Refused credentials from one address for one identity before it is told to wait (429)."""
 
     walk_settle: timedelta = timedelta(seconds=2)
     """Many stations drop the line about a second after a security setting; nothing is sent in this time."""
@@ -49,9 +40,3 @@ class BridgeSettings(BaseModel):
     """Security events that stations told."""
     keep_rows_per_station: int = Field(default=10_000, ge=100)
     """Messages, admissions, and security events of one station, however young they are."""
-
-    @model_validator(mode="after")
-    def _some_door_is_open(self) -> "BridgeSettings":
-        if self.ocpp_port is None and self.ocpp_tls_port is None:
-            raise ValueError("both OCPP ports are off: stations could not connect")
-        return self

@@ -27,11 +27,16 @@ ACTIVE_WALKS = ("running", "held")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The facts of one connection: where from, and over what TLS (None: plain)."""
+    """The facts of one connection: where from, over what TLS (None: plain), and which edge told of it, if one did."""
 
     address: str
     tls_version: str | None = None
     cipher: str | None = None
+    edge: str = ""
+
+    def on_record(self, reason: str) -> str:
+        """A verdict's reason, and on whose word it rests: what an edge ended, we have not seen ourselves."""
+        return f"{reason}; TLS and possession of the key as told by the edge {self.edge}" if self.edge else reason
 
 
 class Sightings:
@@ -75,13 +80,13 @@ class Sightings:
                     tls=line.tls_version is not None,
                     admitted=admitted,
                     profile=profile,
-                    reason=verdict.reason,
+                    reason=line.on_record(verdict.reason),
                 )
             )
             if not admitted:
                 self._trail.record(
                     session, FleetAct.STATION_REFUSED, by="service", kind="station", thing=station,
-                    reason=verdict.reason, details={"address": line.address}, now=now,
+                    reason=line.on_record(verdict.reason), details={"address": line.address}, now=now,
                 )  # fmt: skip
 
     def connected(
@@ -213,7 +218,7 @@ def _note_connection(
     row.certificate_serial = admitted.certificate_serial
     if admitted.certificate_made_at is not None:
         row.newest_used = max(row.newest_used or admitted.certificate_made_at, admitted.certificate_made_at)
-    row.proof = admitted.reason
+    row.proof = line.on_record(admitted.reason)
 
 
 def _in_walk(session: Session, station: str) -> bool:

@@ -12,6 +12,8 @@ from pki.alarms import Severity
 from pki.forecast import Forecast
 from web.api.asked import Doors
 from web.auth import open_to_anyone
+from web.endpoint_metrics import endpoint_metrics
+from web.exposition import MEDIA_TYPE, gauge
 from web.schema import SchemaState, schema_state
 
 _OLD_ENOUGH = timedelta(minutes=10)  # for a forecast: whoever scrapes every few seconds must not have it made each time
@@ -40,50 +42,40 @@ def ready(doors: Doors, response: Response) -> dict[str, str]:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(doors: Doors) -> PlainTextResponse:
-    """The fleet in numbers, in the Prometheus text format 0.0.4."""
-    authority = doors.authority
-    text = exposition(doors.fleet.overview(), authority.alarms.open_counts(), authority.forecast(13, _OLD_ENOUGH))
-    return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    """The fleet in numbers, in the Prometheus text format 0.0.4; without a database, this process's endpoint alone."""
+    authority, fleet = doors.authority, doors.fleet
+    endpoint = endpoint_metrics(fleet.tally, doors.settings.bridge)
+    try:
+        shared = fleet_metrics(fleet.overview(), authority.alarms.open_counts(), authority.forecast(13, _OLD_ENOUGH))
+    except DBAPIError:
+        shared = ""
+    answers = gauge("voltward_database_up", "Whether the database answers.", [({}, int(bool(shared)))])
+    return PlainTextResponse(shared + answers + endpoint, media_type=MEDIA_TYPE)
 
 
-def exposition(overview: Overview, alarms: Mapping[Severity, int], forecast: Forecast) -> str:
-    """Gauges with their help lines."""
-    by_severity = [(f'{{severity="{severity}"}}', count) for severity, count in alarms.items()]
-    ending = [
-        (f'{{weeks="{number}"}}', sum(week.total for week in forecast.weeks[:number])) for number in (1, 2, 4, 8, 13)
-    ]
-    ends = [
-        (f'{{kind="{one.kind}",name="{_escaped(one.name)}"}}', int(one.not_after.timestamp()))
-        for one in forecast.endings
-    ]
+def fleet_metrics(overview: Overview, alarms: Mapping[Severity, int], forecast: Forecast) -> str:
+    """What all processes on one database have in common."""
+    weeks = (1, 2, 4, 8, 13)
+    ending = [({"weeks": str(number)}, sum(week.total for week in forecast.weeks[:number])) for number in weeks]
+    ends = [({"kind": one.kind, "name": one.name}, int(one.not_after.timestamp())) for one in forecast.endings]
     by_profile = [
-        (f'{{profile="{"none" if profile is None else int(profile)}"}}', count)
+        ({"profile": "none" if profile is None else str(int(profile))}, count)
         for profile, count in overview.by_profile.items()
     ]
     return "".join(
         (
-            _gauge("voltward_stations", "Registered stations.", [("", overview.total)]),
-            _gauge("voltward_stations_online", "Stations connected now.", [("", overview.online)]),
-            _gauge("voltward_stations_held", "Stations on hold.", [("", overview.held)]),
-            _gauge("voltward_stations_by_profile", "Stations by observed security profile.", by_profile),
-            _gauge("voltward_walks_running", "Walks under way.", [("", overview.walks_running)]),
-            _gauge("voltward_alarms_open", "Open alarms.", by_severity),
-            _gauge("voltward_certificates_ending", "Stations whose certificate ends in the first ISO weeks.", ending),
-            _gauge(
+            gauge("voltward_stations", "Registered stations.", [({}, overview.total)]),
+            gauge("voltward_stations_online", "Stations connected now.", [({}, overview.online)]),
+            gauge("voltward_stations_held", "Stations on hold.", [({}, overview.held)]),
+            gauge("voltward_stations_by_profile", "Stations by observed security profile.", by_profile),
+            gauge("voltward_walks_running", "Walks under way.", [({}, overview.walks_running)]),
+            gauge("voltward_alarms_open", "Open alarms.", [({"severity": one}, n) for one, n in alarms.items()]),
+            gauge("voltward_certificates_ending", "Stations whose certificate ends in the first ISO weeks.", ending),
+            gauge(
                 "voltward_certificates_overdue",
                 "Stations whose certificate ended in the last 30 days.",
-                [("", sum(forecast.overdue.values()))],
+                [({}, sum(forecast.overdue.values()))],
             ),
-            _gauge("voltward_end_timestamp_seconds", "When a root, an authority or a credential of ours ends.", ends),
+            gauge("voltward_end_timestamp_seconds", "When a root, an authority or a credential of ours ends.", ends),
         )
     )
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _gauge(name: str, meaning: str, samples: list[tuple[str, int]]) -> str:
-    lines = [f"# HELP {name} {meaning}", f"# TYPE {name} gauge"]
-    lines += [f"{name}{labels} {value}" for labels, value in samples]
-    return "\n".join(lines) + "\n"

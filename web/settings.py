@@ -28,8 +28,9 @@ _MAY_BE_EMPTY = {
     "passphrase", "passphrase_file", "checkpoint_file", "tsa_roots", "webhook_secret", "webhook_secret_file",
     "authority_keys",
     "authority_passphrase", "authority_passphrase_file", "pkcs11_module", "pkcs11_pin", "pkcs11_pin_file",
-    "signer_socket", "signer_log",
+    "signer_socket", "signer_log", "ocpp_tls_port_policy",
 }  # fmt: skip
+_LISTS = {"hostnames", "signer_users", "ocpp_proxy_peers", "ocpp_edge_peers"}
 _NOT_SETTINGS = {"URL", "TOKEN", "DEBUG", "BACKUP_PASSPHRASE", "NEW_PASSPHRASE"}
 
 
@@ -149,7 +150,7 @@ def _flat_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _parse(name: str, value: str) -> Any:
     """Environment variables are text: lists are separated by commas, ports may be `off`."""
-    if name in {"hostnames", "signer_users"}:
+    if name in _LISTS:
         return [part.strip() for part in value.split(",") if part.strip()]
     if value == "" and name in _MAY_BE_EMPTY:
         return None

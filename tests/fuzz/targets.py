@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from urllib.parse import quote
 
 from asn1crypto import csr as asn1_csr
 from cryptography import x509
@@ -20,6 +21,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
+from csms_bridge.edge_chain import Anchors, UntrustedChain
+from csms_bridge.edge_headers import BrokenEdgeHeader, EdgeForm, read_address, read_certificate, read_tls_version
+from csms_bridge.named_peers import NamedPeers
+from csms_bridge.proxy_protocol import LONGEST_V2, SIGNATURE, MalformedProxyHeader, missing, read_header
 from csms_bridge.reception import makers_certificate
 from pki.anchor_file import read_root
 from pki.anchors import Anchor
@@ -310,7 +315,63 @@ def _certificates() -> list[bytes]:
     return [one, one + one, chain, _root(), key, *_requests()[:3]]
 
 
+# --- what stands in front of the stations' ports
+
+
+def proxy_header(data: bytes) -> None:
+    """The octets before TLS or HTTP. Never more is asked for than a header may have."""
+    with suppress(MalformedProxyHeader):
+        taken, left = b"", data
+        while (wanted := missing(taken)) and left:
+            assert len(taken) + wanted <= LONGEST_V2
+            taken, left = taken + left[:wanted], left[wanted:]
+        told = read_header(taken)
+        assert told.address is None or 0 <= told.port <= 0xFFFF
+
+
+def edge_header(data: bytes) -> None:
+    """A header of an edge in each form, and the other words that stand beside it."""
+    text = data.decode("latin-1")
+    for form in EdgeForm:
+        with suppress(BrokenEdgeHeader, UntrustedChain):
+            shown = read_certificate(form, text, text)
+            if shown is not None:
+                Anchors([_loaded_root()]).verify(shown)
+    with suppress(BrokenEdgeHeader):
+        read_address(text, NamedPeers([]))
+    with suppress(BrokenEdgeHeader):
+        read_tls_version(text, text)
+
+
+def signed_edge_header(data: bytes) -> None:
+    """The same for a certificate whose signature is good."""
+    edge_header(b":" + b64encode(_signed(data)) + b":")
+
+
+def _proxy_headers() -> list[bytes]:
+    ipv4 = SIGNATURE + b"\x21\x11\x00\x0c" + bytes(range(12))
+    ipv6 = SIGNATURE + b"\x21\x21\x00\x2b" + bytes(range(36)) + b"\x04\x00\x04abcd"
+    return [b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", b"PROXY TCP6 2001:db8::1 ::1 1 2\r\n", ipv4, ipv6]
+
+
+def _edge_headers() -> list[bytes]:
+    escaped = quote(pem(_issuing(), "CERTIFICATE") + pem(_root(), "CERTIFICATE"), safe="")
+    octets = b64encode(_issuing()).decode()
+    told = (
+        escaped,
+        f'By=a;Cert="{escaped}";Subject="CN=\\"x\\""',
+        f":{octets}:",
+        "192.0.2.1, [::1]:5",
+        "TLSv1.3",
+        "wss",
+    )
+    return [one.encode() for one in told]
+
+
 TARGETS = (
+    Target("proxy-header", proxy_header, _proxy_headers),
+    Target("edge-header", edge_header, _edge_headers),
+    Target("signed-edge-header", signed_edge_header, lambda: [contents_of(_issuing())]),
     Target("certificate-request", certificate_request, _requests),
     Target("signed-by-its-sender", signed_by_its_sender, _informations),
     Target("est-body", est_body, _bodies),
