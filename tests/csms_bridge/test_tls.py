@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from csms_bridge.admission import MakersCertificate
 from csms_bridge.reception import makers_certificate
 from csms_bridge.tls import SUITES, TlsPolicy, pem_of, server_context, verified_root
-from pki.anchors import Anchor
+from pki.anchors import Anchor, AnchorUse
 from pki.authority import Order
 from tests.csms_bridge.room import NOON
 from tests.pki.hostile.certificates import BROKEN
@@ -259,5 +259,5 @@ def test_a_makers_certificate_without_its_anchor_fails_the_handshake(signing_roo
 @pytest.mark.parametrize("fault", ["version 46", "a name that is no string"])
 def test_a_makers_certificate_that_cannot_be_read_says_nothing(fault):
     """OpenSSL takes it, so a maker may have signed it; the station is met by what else it shows."""
-    anchor = Anchor("maker", "Acme", "CN=Root", "", NOON, NOON, "user:anna", NOON, "", b"")
+    anchor = Anchor("maker", AnchorUse.FIRST_CONTACT, "Acme", "CN=Root", "", NOON, NOON, "user:anna", NOON, "", b"")
     assert makers_certificate(BROKEN[fault](), anchor).names == ()

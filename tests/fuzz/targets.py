@@ -27,7 +27,7 @@ from csms_bridge.named_peers import NamedPeers
 from csms_bridge.proxy_protocol import LONGEST_V2, SIGNATURE, MalformedProxyHeader, missing, read_header
 from csms_bridge.reception import makers_certificate
 from pki.anchor_file import read_root
-from pki.anchors import Anchor
+from pki.anchors import Anchor, AnchorUse
 from pki.csr import read_request
 from pki.der import bit_string, sequence
 from pki.errors import AnchorRefused, CsrRejected, ReturnedRefused
@@ -252,7 +252,7 @@ def _loaded_root() -> x509.Certificate:
 
 
 def _anchor() -> Anchor:
-    return Anchor("maker", "Acme", "CN=SN-1", "", NOW, NOW, "user:admin", NOW, "", _root())
+    return Anchor("maker", AnchorUse.FIRST_CONTACT, "Acme", "CN=SN-1", "", NOW, NOW, "user:admin", NOW, "", _root())
 
 
 def _expected() -> Expected:
