@@ -5,6 +5,7 @@ BridgeError
 ├── StationExists, StationRefused                 the caller's data about a station
 ├── WalkRefused                                   this walk cannot be started, held or resumed now
 ├── ProofRefused, TooManyRefusals                 who asks for a certificate outside OCPP did not prove itself
+├── StatusUnavailable                             nobody says whether somebody else's certificate is good
 ├── CommandRefused                                a message that must not, or cannot, be sent
 └── StationSilent                                 the station gave no answer: unknown, not failed
 """
@@ -77,6 +78,14 @@ class TooManyRefusals(BridgeError):
     def __init__(self, wait: int) -> None:
         super().__init__(f"too many refusals: try again in {wait} seconds")
         self.wait = wait
+
+
+class StatusUnavailable(BridgeError):
+    """Whether a foreign certificate is good could not be found out. `code` is an OCPP reason code (at most 20)."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 class CommandRefused(BridgeError):

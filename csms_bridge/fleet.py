@@ -14,6 +14,7 @@ from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.pruning import Pruning
+from csms_bridge.questions import Questions
 from csms_bridge.quiet import QuietMode
 from csms_bridge.registry import Registry, StationFilter
 from csms_bridge.renewals import Renewal, Renewals
@@ -34,6 +35,7 @@ from csms_bridge.station import (
     TimelineEntry,
     check_password,
 )
+from csms_bridge.status.desk import status_desk
 from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
 from csms_bridge.walks.acts import Acts, Address
@@ -91,11 +93,23 @@ class Fleet:
         self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, self._orders, clock)
         self.quiet = QuietMode(store, trail, clock)
+        questions = Questions(status_desk(authority, settings, clock), settings)
         self.journal = Journal(store, clock)
         self.tally = Tally()
         self.events = SecurityEvents(store, trail, authority.alarms, clock)
         intake = EventIntake(self.events)
-        self.desk = Desk(sightings, passwords, enrolment, self._ledger, self._orders, acts, intake, settings, clock)
+        self.desk = Desk(
+            sightings,
+            passwords,
+            enrolment,
+            self._ledger,
+            self._orders,
+            acts,
+            intake,
+            questions,
+            settings,
+            clock,
+        )
 
     # --- stations
 

@@ -21,6 +21,7 @@ from csms_bridge.frames import CallError, Json
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
 from csms_bridge.orders import Orders
 from csms_bridge.password_book import PasswordBook
+from csms_bridge.questions import Questions
 from csms_bridge.security_vocabulary import COMPLAINTS, canonical
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
@@ -69,6 +70,7 @@ class Desk:
     orders: Orders
     acts: Acts
     events: EventIntake
+    questions: Questions
     settings: BridgeSettings
     clock: Clock
 
@@ -204,6 +206,8 @@ class Session:
         event = dialect.event(action, payload)
         if not self._booted and not isinstance(event, e.Booted) and dialect.version is not OcppVersion.V16:
             raise WireFault(Fault.SECURITY, "a BootNotification must be accepted first")  # B01.FR.10
+        if (answer := await self._desk.questions.answer(self.station, dialect.version, event)) is not None:
+            return Reply(dialect.spell(answer))
         match event:
             case e.Booted():
                 return await self._boot(event, action, payload)

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from csms_bridge.endpoint_settings import EndpointSettings
+from csms_bridge.status.targets import PUBLIC, AllowList
 
 
 class BridgeSettings(EndpointSettings):
@@ -20,6 +21,13 @@ class BridgeSettings(EndpointSettings):
     heartbeat: timedelta = timedelta(minutes=5)
     authorize: bool = False
     """Answer to Authorize and to a transaction's id token when there is no upstream CSMS."""
+
+    status_responders: tuple[str, ...] = (PUBLIC,)
+    """Where the status of foreign certificates may be asked: `public`, host names, `.domain`, addresses, networks."""
+    status_timeout: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(0))
+    """How long one responder has for its answer."""
+    status_questions_per_minute: int = Field(default=60, ge=1)
+    """Questions to responders that one station may cause."""
 
     call_timeout: timedelta = timedelta(seconds=30)
 
@@ -40,3 +48,9 @@ class BridgeSettings(EndpointSettings):
     """Security events that stations told."""
     keep_rows_per_station: int = Field(default=10_000, ge=100)
     """Messages, admissions, and security events of one station, however young they are."""
+
+    @field_validator("status_responders")
+    @classmethod
+    def _name_responders(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        AllowList.of(value)
+        return value

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 
 from pki.errors import AnchorRefused, CsrRejected
-from pki.foreign_certificates import UNREADABLE
+from pki.foreign_certificates import UNREADABLE, is_signed
 from pki.keys import check_key_strength
 
 LONGEST = 64 * 1024
@@ -56,18 +55,10 @@ def _check_is_authority(certificate: x509.Certificate, issuers: Sequence[x509.Ce
         check_key_strength(certificate.public_key())
     except CsrRejected as weak:
         raise AnchorRefused("weak-key", f"the key will not do: {weak.sentence}") from None
-    if not any(_is_signed(certificate, issuer) for issuer in issuers):
+    if not any(is_signed(certificate, issuer) for issuer in issuers):
         whose = "own" if issuers[0] is certificate else "issuer's"
         raise AnchorRefused("bad-signature", f"the certificate's {whose} key did not sign it")
     _check_may_sign(certificate.extensions)
-
-
-def _is_signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _check_may_sign(extensions: x509.Extensions) -> None:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki.audit_chain import canonical
-from pki.foreign_certificates import UNREADABLE
+from pki.foreign_certificates import UNREADABLE, is_signed
 from pki.profiles import ExtendedUse
 
 FORMAT = "voltward-checkpoint/1"
@@ -172,23 +172,15 @@ def _trusted(certificates_pem: str, roots: tuple[x509.Certificate, ...]) -> x509
 def _climb(leaf: x509.Certificate, above: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> None:
     current = leaf
     for _ in range(_LONGEST_CHAIN):
-        if any(_signed(current, root) for root in roots):
+        if any(is_signed(current, root) for root in roots):
             return
         following = next(
-            (one for one in above if one != current and _is_authority(one) and _signed(current, one)), None
+            (one for one in above if one != current and _is_authority(one) and is_signed(current, one)), None
         )
         if following is None:
             break
         current = following
     raise NoCheckpoint("its certificate does not come from our root")
-
-
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *UNREADABLE):
-        return False
-    return True
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

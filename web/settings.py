@@ -30,7 +30,7 @@ _MAY_BE_EMPTY = {
     "authority_passphrase", "authority_passphrase_file", "pkcs11_module", "pkcs11_pin", "pkcs11_pin_file",
     "signer_socket", "signer_log", "ocpp_tls_port_policy",
 }  # fmt: skip
-_LISTS = {"hostnames", "signer_users", "ocpp_proxy_peers", "ocpp_edge_peers"}
+_LISTS = {"hostnames", "signer_users", "ocpp_proxy_peers", "ocpp_edge_peers", "status_responders"}
 _NOT_SETTINGS = {"URL", "TOKEN", "DEBUG", "BACKUP_PASSPHRASE", "NEW_PASSPHRASE"}
 
 

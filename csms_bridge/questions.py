@@ -1,0 +1,39 @@
+"""What stations ask us, and who finds out: the status of certificates, and whether a token may charge."""
+
+from csms_bridge import events as e
+from csms_bridge.answers import Authorization, ContractVerdict, Reply
+from csms_bridge.settings import BridgeSettings
+from csms_bridge.station import OcppVersion
+from csms_bridge.status.desk import StatusDesk
+
+_TOKEN_OF = {ContractVerdict.EXPIRED: "Expired"}
+"""What a contract certificate makes of its token, where that is not `Invalid` (2.x C07.FR.13–.17)."""
+
+
+class Questions:
+    """Answers what the dialects' standing answers cannot."""
+
+    def __init__(self, status: StatusDesk, settings: BridgeSettings) -> None:
+        self._status = status
+        self._settings = settings
+
+    async def answer(self, station: str, version: OcppVersion, event: e.Event) -> Reply | None:
+        """The answer to an event that is a question, else None."""
+        match event:
+            case e.CertificateStatusAsked(request):
+                return await self._status.fetch(station, request, version)
+            case e.CertificateChainStatusAsked(requests):
+                return await self._status.standings(station, requests)
+            case e.EvCertificateAsked():
+                return self._status.contract_certificate()
+            case e.AuthorizeAsked():
+                return await self._authorize(station, event)
+        return None
+
+    async def _authorize(self, station: str, asked: e.AuthorizeAsked) -> Authorization:
+        may_charge = self._settings.authorize
+        token = "Accepted" if may_charge else "Invalid"
+        contract = await self._status.contract(station, asked, may_charge)
+        if contract in (None, ContractVerdict.ACCEPTED):
+            return Authorization(token, contract)
+        return Authorization(_TOKEN_OF.get(contract, "Invalid") if contract else token, contract)
