@@ -262,7 +262,7 @@ class Fleet:
             )
         dialect = DIALECTS[target.ocpp_version]
         try:
-            dialect.check_call(action, dict(payload))
+            dialect.check_request(action, dict(payload))
         except WireFault as fault:
             raise CommandRefused(f"{action} breaks the schema of OCPP {dialect.version}: {fault.sentence}") from None
         if not force and (why := objection(action, payload)):

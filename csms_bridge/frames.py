@@ -4,13 +4,14 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import NoReturn
+from enum import StrEnum
+from typing import ClassVar, NoReturn
 
 Json = dict[str, object]
 
 LONGEST_ID = 36
-NEVER_ANSWERED = (3, 4, 5, 6)
-"""CALLRESULT, CALLERROR; 2.1 also has CALLRESULTERROR and SEND (2.1 Part 4 §4.2)."""
+CALL, CALL_RESULT, CALL_ERROR, CALL_RESULT_ERROR, SEND = 2, 3, 4, 5, 6
+"""Message type numbers; the last two are 2.1's (2.1 Part 4 §4.1.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,50 @@ class CallError:
 
 
 @dataclass(frozen=True, slots=True)
+class CallResultError:
+    """`[5, id, code, description, details]`: an answer could not be taken; `id` is that of the call (2.1)."""
+
+    type: ClassVar = CALL_RESULT_ERROR
+    id: str
+    code: str
+    description: str
+    details: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """`[6, id, action, payload]`: told without an answer being wanted (2.1)."""
+
+    type: ClassVar = SEND
+    id: str
+    action: str
+    payload: Json
+
+
+class Flaw(StrEnum):
+    """What is wrong with a frame; each version has its own code for it, or none."""
+
+    FRAME = "frame"
+    """No RPC message at all, or one whose id or action cannot be read."""
+    PAYLOAD = "payload"
+    """A CALL whose payload is no JSON object."""
+    MESSAGE_TYPE = "message type"
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
     """Not a frame. `id` is the sender's id where one could be read, else "-1" (Part 4 §4.2.3).
 
-    `of_call` is false when it claimed to be an answer or 2.1's SEND: such a frame is dropped, never answered.
+    `type` is the message type number that it bears, None when it bears none.
     """
 
     id: str
     why: str
-    of_call: bool
+    flaw: Flaw
+    type: int | None = None
 
 
-Frame = Call | CallResult | CallError | Malformed
+Frame = Call | CallResult | CallError | CallResultError | Send | Malformed
 
 
 def read_frame(text: str | bytes) -> Frame:
@@ -60,9 +93,9 @@ def read_frame(text: str | bytes) -> Frame:
     try:
         parts = _parsed(text)
     except (ValueError, RecursionError):
-        return Malformed("-1", "not JSON", of_call=True)
+        return Malformed("-1", "not JSON", Flaw.FRAME)
     if not isinstance(parts, list) or not parts:
-        return Malformed("-1", "not a JSON array", of_call=True)
+        return Malformed("-1", "not a JSON array", Flaw.FRAME)
     return _read_parts(parts)
 
 
@@ -92,38 +125,55 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _read_parts(parts: list[object]) -> Frame:
-    kind, id_ = parts[0], parts[1] if len(parts) > 1 else None
+    type_, id_ = _type_of(parts[0]), parts[1] if len(parts) > 1 else None
     if not isinstance(id_, str) or not 0 < len(id_) <= LONGEST_ID:
-        return Malformed("-1", f"the message id is not text of 1 to {LONGEST_ID}", of_call=kind not in NEVER_ANSWERED)
-    match parts:
+        return Malformed("-1", f"the message id is not text of 1 to {LONGEST_ID}", Flaw.FRAME, type_)
+    match [type_, *parts[1:]]:
         case [2, _, str(action), dict(payload)]:
             return Call(id_, action, payload)
         case [3, _, dict(payload)]:
             return CallResult(id_, payload)
         case [4, _, str(code), *rest]:
-            return _read_error(id_, code, rest)
+            return CallError(id_, code, *_read_error(rest))
+        case [5, _, str(code), *rest]:
+            return CallResultError(id_, code, *_read_error(rest))
+        case [6, _, str(action), dict(payload)]:
+            return Send(id_, action, payload)
+    return _malformed(id_, type_, parts)
+
+
+def _type_of(number: object) -> int | None:
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _malformed(id_: str, type_: int | None, parts: list[object]) -> Malformed:
+    match [type_, *parts[1:]]:
+        case [2, _, str(), _]:
+            return Malformed(id_, "the payload of a CALL is a JSON object", Flaw.PAYLOAD, type_)
         case [2, *_]:
-            return Malformed(id_, "a CALL is [2, id, action, {payload}]", of_call=True)
-        case [3 | 4, *_]:
-            return Malformed(id_, "a broken answer", of_call=False)
-        case [5 | 6, *_]:
-            return Malformed(id_, f"message type {kind} is not used here", of_call=False)
-    return Malformed(id_, f"unknown message type {str(kind)[:20]}", of_call=True)
+            return Malformed(id_, "a CALL is [2, id, action, {payload}]", Flaw.FRAME, type_)
+        case [3 | 4 | 5 | 6, *_]:
+            return Malformed(id_, "a broken answer", Flaw.FRAME, type_)
+    return Malformed(id_, f"unknown message type {str(parts[0])[:20]}", Flaw.MESSAGE_TYPE, type_)
 
 
-def _read_error(id_: str, code: str, rest: list[object]) -> CallError:
+def _read_error(rest: list[object]) -> tuple[str, Json]:
     description = rest[0] if rest and isinstance(rest[0], str) else ""
     details = rest[1] if len(rest) > 1 and isinstance(rest[1], dict) else {}
-    return CallError(id_, code, description, details)
+    return description, details
 
 
-def write_frame(frame: Call | CallResult | CallError) -> str:
+def write_frame(frame: Call | CallResult | CallError | CallResultError | Send) -> str:
     """Compact JSON: some stations have small buffers (reference, station-quirks 29)."""
     match frame:
         case Call():
-            parts: list[object] = [2, frame.id, frame.action, frame.payload]
+            parts: list[object] = [CALL, frame.id, frame.action, frame.payload]
         case CallResult():
-            parts = [3, frame.id, frame.payload]
+            parts = [CALL_RESULT, frame.id, frame.payload]
         case CallError():
-            parts = [4, frame.id, frame.code, frame.description[:255], frame.details]
+            parts = [CALL_ERROR, frame.id, frame.code, frame.description[:255], frame.details]
+        case CallResultError():
+            parts = [CALL_RESULT_ERROR, frame.id, frame.code, frame.description[:255], frame.details]
+        case Send():
+            parts = [SEND, frame.id, frame.action, frame.payload]
     return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)

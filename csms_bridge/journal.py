@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
-from csms_bridge.frames import Call, CallError, CallResult, Frame, Malformed
+from csms_bridge.frames import Call, CallError, CallResult, CallResultError, Frame, Malformed, Send
 from csms_bridge.redaction import redact
 from csms_bridge.station import JournalEntry
 from csms_bridge.tables import MessageRow
@@ -70,6 +70,14 @@ def row_of(station: str, direction: str, frame: Frame, action: str, now: datetim
             kind, payload = "result", frame.payload
         case CallError():
             kind, payload, error = "error", frame.details, f"{frame.code}: {frame.description}"
+        case Send():
+            kind, action, payload = "send", frame.action, frame.payload
+        case CallResultError():
+            kind, payload, error = (
+                "refusal",
+                frame.details,
+                f"the answer was not taken: {frame.code}: {frame.description}",
+            )
         case Malformed():
             kind, error = "broken", frame.why
     return MessageRow(

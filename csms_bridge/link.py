@@ -5,6 +5,7 @@ are matched at once, since a station may send a CALL before it answers ours (ref
 """
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,8 +17,18 @@ from websockets.exceptions import ConnectionClosed
 from csms_bridge.dialects import Dialect
 from csms_bridge.dialects.wire import Fault, Request, WireFault
 from csms_bridge.errors import StationSilent
-from csms_bridge.frames import Call, CallError, CallResult, Json, Malformed, read_frame, write_frame
+from csms_bridge.frames import (
+    Call,
+    CallError,
+    CallResult,
+    CallResultError,
+    Json,
+    Malformed,
+    read_frame,
+    write_frame,
+)
 from csms_bridge.journal import IN, OUT, Journal
+from csms_bridge.replays import AnsweredCalls
 from csms_bridge.tally import UNANSWERED_WORDS
 
 log = structlog.get_logger(__name__)
@@ -32,6 +43,9 @@ class Reply:
     payload: Json
     then: Callable[[], None] | None = None
 
+
+_Waiting = tuple[Call | CallError, str | bytes]
+"""A CALL that waits for its answer, or the error that answers a broken one; and the message it came as."""
 
 Handler = Callable[[str, Json], Awaitable[Reply]]
 """Answers a station's CALL by action and payload; raises WireFault for a CALLERROR."""
@@ -58,7 +72,8 @@ class Link:
         self._limits = limits
         self._turn = asyncio.Lock()
         self._awaited: tuple[str, str, asyncio.Future[CallResult | CallError]] | None = None
-        self._calls: asyncio.Queue[Call | Malformed] = asyncio.Queue(limits.unanswered)
+        self._calls: asyncio.Queue[_Waiting] = asyncio.Queue(limits.unanswered)
+        self._answered = AnsweredCalls()
 
     async def serve(self, handler: Handler) -> None:
         """Read until the line closes, answering calls in order."""
@@ -92,6 +107,12 @@ class Link:
             finally:
                 self._awaited = None
 
+    async def refuse_answer(self, answer: CallResult, code: str, why: str) -> None:
+        """Tell the station that its answer to a CALL of ours cannot be taken; before 2.1 there is no way to."""
+        if CallResultError.type in self.dialect.message_types:
+            with contextlib.suppress(ConnectionClosed):
+                await self._send(CallResultError(answer.id, code, why, {}), "")
+
     async def close(self, code: int, reason: str) -> None:
         """Close the line. Does not wait long for stations that never echo a close frame."""
         await self._socket.close(code, reason)
@@ -103,13 +124,22 @@ class Link:
             case CallResult() | CallError():
                 self._match(frame)
                 return True
-            case Malformed(of_call=False):
+            case Call():
                 self._journal.note(self.station, IN, frame)
+                return self._line_up(frame, message)
+            case CallResultError() if frame.type in self.dialect.message_types:
+                self._journal.note(self.station, IN, frame, self._answered.action_of(frame.id))
+                log.warning("answer_refused", station=self.station, code=frame.code)
                 return True
         self._journal.note(self.station, IN, frame)
+        code = self.dialect.complaint(frame)
+        why = frame.why if isinstance(frame, Malformed) else "this message type is not used here"
+        return code is None or self._line_up(CallError(frame.id, code, why, {}), message)
+
+    def _line_up(self, waiting: Call | CallError, message: str | bytes) -> bool:
         if self._calls.full():
             return False
-        self._calls.put_nowait(frame)
+        self._calls.put_nowait((waiting, message))
         return True
 
     def _match(self, frame: CallResult | CallError) -> None:
@@ -124,21 +154,28 @@ class Link:
 
     async def _answer_calls(self, handler: Handler) -> None:
         while True:
-            frame = await self._calls.get()
+            waiting, message = await self._calls.get()
             try:
-                await self._answer(frame, handler)
+                if isinstance(waiting, Call):
+                    await self._answer(waiting, message, handler)
+                else:
+                    await self._send(waiting, "")
             except ConnectionClosed:
                 return
 
-    async def _answer(self, frame: Call | Malformed, handler: Handler) -> None:
-        if isinstance(frame, Malformed):
-            await self._send(CallError(frame.id, self.dialect.framework_error, frame.why, {}), "")
+    async def _answer(self, call: Call, message: str | bytes, handler: Handler) -> None:
+        now = asyncio.get_running_loop().time
+        if (before := self._answered.answer_to(call, message, now())) is not None:
+            await self._send(before, call.action)
             return
-        reply = await self._reply(frame, handler)
+        reply = await self._reply(call, handler)
         if isinstance(reply, CallError):
-            await self._send(reply, frame.action)
+            await self._send(reply, call.action)
             return
-        await self._send(CallResult(frame.id, reply.payload), frame.action)
+        answer = CallResult(call.id, reply.payload)
+        # Remembered before it is sent: it is the lost answer that makes a station ask again.
+        self._answered.note(call, message, answer, now())
+        await self._send(answer, call.action)
         if reply.then is not None:
             reply.then()
 
@@ -152,7 +189,7 @@ class Link:
             log.exception("call_failed", station=self.station, action=call.action)
             return CallError(call.id, self.dialect.error_codes[Fault.INTERNAL], "an internal error occurred", {})
 
-    async def _send(self, frame: Call | CallResult | CallError, action: str) -> None:
+    async def _send(self, frame: Call | CallResult | CallError | CallResultError, action: str) -> None:
         self._journal.note(self.station, OUT, frame, action)
         await self._socket.send(write_frame(frame))
 

@@ -240,7 +240,7 @@ class Session:
         house = House(self._desk.clock(), interval, settings.authorize, transaction)
         response = self.link.dialect.response(action, payload, house)
         try:
-            self.link.dialect.check_answer(action, response)
+            self.link.dialect.check_response(action, response)
         except WireFault:
             # A message that only we may send: recognised, and not taken (OCPP-J 1.6 §4.2.3 NotSupported).
             raise WireFault(Fault.NOT_SUPPORTED, f"{action} is not for a CSMS to answer") from None
@@ -367,16 +367,20 @@ class Session:
         dialect = self.link.dialect
         try:
             request = dialect.request(command)
+            dialect.check_request(request.action, request.payload)
             result = await self.link.call(request)
         except StationSilent:
             return None
         except LookupError as error:
             return Answer(Outcome.NOT_SUPPORTED, str(error))
+        except WireFault as fault:
+            return Answer(Outcome.FAILED, f"nothing, since it could not be asked: {fault.sentence}")
         if isinstance(result, CallError):
             return dialect.error(result.code, result.description)
         try:
             dialect.check_answer(request.action, result.payload)
         except WireFault as fault:
+            await self.link.refuse_answer(result, dialect.error_codes[fault.fault], fault.sentence)
             return Answer(Outcome.FAILED, f"an answer that breaks the schema: {fault.sentence}")
         return dialect.answer(command, result.payload)
 

@@ -1,5 +1,6 @@
 """OCPP 1.6-J with the security extension (OCA white paper "Improved security for OCPP 1.6-J", edition 3)."""
 
+import re
 from typing import ClassVar
 
 from ocpp.v16 import call
@@ -25,7 +26,7 @@ from csms_bridge.dialects.wire import (
     rfc3339,
     status_answer,
 )
-from csms_bridge.frames import Json
+from csms_bridge.frames import Flaw, Json
 from csms_bridge.station import OcppVersion
 from csms_bridge.station_certificates import CertificateKind, ListedCertificate
 
@@ -52,6 +53,9 @@ _TRIGGERS = _BASE_TRIGGERS | {
 _PLAIN_TRIGGERS = _BASE_TRIGGERS | {Message.DIAGNOSTICS_STATUS: "DiagnosticsStatusNotification"}
 _RESTARTS = {c.RestartKind.IDLE: "Hard", c.RestartKind.NOW: "Hard", c.RestartKind.GENTLY: "Soft"}
 
+# Such a station misses the field that later editions call certificateChain (reference, station-quirks 27).
+_FIRST_EDITION = re.compile(r"\bcert\b")
+
 _standing = Standing({"DataTransfer": {"status": "UnknownVendorId"}})
 
 
@@ -60,7 +64,8 @@ class V16(Dialect):
 
     version: ClassVar = OcppVersion.V16
     subprotocol: ClassVar = "ocpp1.6"
-    framework_error: ClassVar = "FormationViolation"
+    # An unknown message type is ignored (OCPP-J 1.6 §4.1.3).
+    flaw_codes: ClassVar = {Flaw.FRAME: "FormationViolation", Flaw.PAYLOAD: "FormationViolation"}
     # 1.6 spells two of these its own way (OCPP-J 1.6 §4.2.3).
     error_codes: ClassVar = {
         Fault.NOT_IMPLEMENTED: "NotImplemented",
@@ -173,6 +178,13 @@ class V16(Dialect):
         if isinstance(reply, Authorization):
             return {"idTagInfo": {"status": reply.token}}
         raise LookupError(f"OCPP 1.6 has no message for a {type(reply).__name__}")
+
+    def error(self, code: str, description: str) -> Answer:
+        answer = super().error(code, description)
+        if not _FIRST_EDITION.search(description):
+            return answer
+        hint = "it seems to speak the white paper's first edition, which sends `cert` as hexadecimal DER"
+        return Answer(answer.outcome, f"{answer.words}; {hint}")
 
     def certificate_response(self, accepted: bool, reason: str) -> Json:
         return {"status": "Accepted" if accepted else "Rejected"}

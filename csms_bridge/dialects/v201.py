@@ -26,7 +26,7 @@ from csms_bridge.dialects.wire import (
     rfc3339,
     status_answer,
 )
-from csms_bridge.frames import Json
+from csms_bridge.frames import Flaw, Json
 from csms_bridge.station import OcppVersion
 from csms_bridge.station_certificates import CertificateKind, LeafKind, ListedCertificate
 from csms_bridge.variables import Setting, Variable
@@ -64,7 +64,12 @@ class V201(Dialect):
 
     version: ClassVar = OcppVersion.V201
     subprotocol: ClassVar = "ocpp2.0.1"
-    framework_error: ClassVar = "RpcFrameworkError"
+    # 2.0.1 Part 4 §4.3.
+    flaw_codes: ClassVar[Mapping[Flaw, str]] = {
+        Flaw.FRAME: "RpcFrameworkError",
+        Flaw.PAYLOAD: "FormatViolation",
+        Flaw.MESSAGE_TYPE: "MessageTypeNotSupported",
+    }
     slot_version: ClassVar[str | None] = "OCPP20"
     """The SetNetworkProfile enum's only name for 2.0.1 (reference §2.4)."""
     error_codes: ClassVar[Mapping[Fault, str]] = {

@@ -12,7 +12,7 @@ from csms_bridge.dialects.fields import objects_in
 from csms_bridge.dialects.payloads import payload_of
 from csms_bridge.dialects.v201 import MESSAGE_TIMEOUT, V201
 from csms_bridge.dialects.wire import House, Request, Standing
-from csms_bridge.frames import Json
+from csms_bridge.frames import CALL_RESULT_ERROR, SEND, Json
 from csms_bridge.station import OcppVersion
 from csms_bridge.station_certificates import CertificateKind, LeafKind
 from csms_bridge.variables import Setting, Variable
@@ -30,6 +30,7 @@ class V21(V201):
 
     version: ClassVar = OcppVersion.V21
     subprotocol: ClassVar = "ocpp2.1"
+    message_types: ClassVar = V201.message_types | {CALL_RESULT_ERROR, SEND}
     slot_version: ClassVar = None
     """2.1 ignores the version in a slot: the subprotocol decides (reference §2.4)."""
 

@@ -1,24 +1,18 @@
 """What the three dialects share: schema checks, the shape of a dialect, and the standing answers."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
-from typing import ClassVar, cast
-
-from jsonschema import Draft4Validator
-from ocpp.messages import get_validator
+from typing import ClassVar
 
 from csms_bridge.answers import Reply
 from csms_bridge.commands import Answer, Command, Outcome
+from csms_bridge.dialects import schemas
 from csms_bridge.events import Event
-from csms_bridge.frames import Json
+from csms_bridge.frames import CALL, CALL_ERROR, CALL_RESULT, CallResultError, Flaw, Json, Malformed, Send
 from csms_bridge.station import OcppVersion
-
-CALL, CALL_RESULT = 2, 3
 
 
 class Fault(StrEnum):
@@ -67,8 +61,10 @@ class Dialect(ABC):
     version: ClassVar[OcppVersion]
     subprotocol: ClassVar[str]
     error_codes: ClassVar[Mapping[Fault, str]]
-    framework_error: ClassVar[str]
-    """The CALLERROR code for a frame that cannot be read at all."""
+    flaw_codes: ClassVar[Mapping[Flaw, str]]
+    """The CALLERROR codes for frames that cannot be read; a flaw without a code is met with silence."""
+    message_types: ClassVar[frozenset[int]] = frozenset((CALL, CALL_RESULT, CALL_ERROR))
+    """The message type numbers that this version has."""
 
     @abstractmethod
     def request(self, command: Command) -> Request:
@@ -100,23 +96,43 @@ class Dialect(ABC):
         unknown = code in ("NotImplemented", "NotSupported")
         return Answer(Outcome.NOT_SUPPORTED if unknown else Outcome.REJECTED, words)
 
+    def complaint(self, frame: Malformed | Send | CallResultError) -> str | None:
+        """The CALLERROR code that a frame is answered with, None for one that is not answered.
+
+        Answers, and what wants none, are never answered: the other side would take it for the answer to a call.
+        """
+        if frame.type is not None and frame.type not in self.message_types:
+            return self.flaw_codes.get(Flaw.MESSAGE_TYPE)
+        if not isinstance(frame, Malformed) or frame.type not in (None, CALL):
+            return None
+        return self.flaw_codes.get(frame.flaw)
+
     def check_call(self, action: str, payload: Json) -> None:
-        """Raise WireFault unless `payload` fits the schema of a request."""
-        self._check(CALL, action, payload)
+        """Raise WireFault unless a station's call fits its schema, or nearly (see dialects/schemas.py)."""
+        self._check(CALL, action, payload, ours=False)
 
     def check_answer(self, action: str, payload: Json) -> None:
-        """Raise WireFault unless `payload` fits the schema of a response."""
-        self._check(CALL_RESULT, action, payload)
+        """The same for a station's answer."""
+        self._check(CALL_RESULT, action, payload, ours=False)
+
+    def check_request(self, action: str, payload: Json) -> None:
+        """Raise WireFault unless a call of ours fits its schema to the letter."""
+        self._check(CALL, action, payload, ours=True)
+
+    def check_response(self, action: str, payload: Json) -> None:
+        """The same for an answer of ours."""
+        self._check(CALL_RESULT, action, payload, ours=True)
 
     def knows(self, action: str) -> bool:
         """Whether this version has such a message at all."""
-        return _validator(CALL, action, self.version) is not None
+        return schemas.knows(CALL, action, self.version)
 
-    def _check(self, kind: int, action: str, payload: Json) -> None:
-        validator = _validator(kind, action, self.version)
-        if validator is None:
-            raise WireFault(Fault.NOT_IMPLEMENTED, f"OCPP {self.version} has no {action[:50]}")
-        for error in validator.iter_errors(payload):
+    def _check(self, kind: int, action: str, payload: Json, *, ours: bool) -> None:
+        try:
+            error = next(schemas.faults(kind, action, self.version, payload, ours=ours), None)
+        except LookupError:
+            raise WireFault(Fault.NOT_IMPLEMENTED, f"OCPP {self.version} has no {action[:50]}") from None
+        if error is not None:
             where = ".".join(str(part) for part in error.absolute_path) or "the payload"
             raise WireFault(_FAULT_OF.get(str(error.validator), Fault.FORMAT), f"{where}: {error.validator}")
 
@@ -130,20 +146,8 @@ _FAULT_OF = {
     "maxLength": Fault.CONSTRAINT,
     "minimum": Fault.CONSTRAINT,
     "maximum": Fault.CONSTRAINT,
+    "format": Fault.CONSTRAINT,
 }
-
-
-@lru_cache(maxsize=2048)  # bounded, since made-up actions come in here too
-def _validator(kind: int, action: str, version: OcppVersion) -> Draft4Validator | None:
-    # The action comes from outside and names a file: anything but letters and digits is no action.
-    if not action.isascii() or not action.isalnum() or len(action) > 50:
-        return None
-    if action.endswith("Response"):  # in 1.6 a request's file is called like the action itself
-        return None
-    try:
-        return cast("Draft4Validator", get_validator(kind, action, str(version)))
-    except (OSError, json.JSONDecodeError):
-        return None
 
 
 def status_answer(payload: Json, meanings: Mapping[str, Outcome], status: str = "status") -> Answer:

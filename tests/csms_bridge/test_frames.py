@@ -6,13 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms_bridge.frames import Call, CallError, CallResult, Malformed, read_frame, write_frame
+from csms_bridge.frames import (
+    Call,
+    CallError,
+    CallResult,
+    CallResultError,
+    Flaw,
+    Malformed,
+    Send,
+    read_frame,
+    write_frame,
+)
 
 FRAMES = [
     ('[2,"19","Heartbeat",{}]', Call("19", "Heartbeat", {})),
     ('[2,"19","StatusNotification",{"connectorId":1}]', Call("19", "StatusNotification", {"connectorId": 1})),
     ('[3,"19",{"status":"Accepted"}]', CallResult("19", {"status": "Accepted"})),
     ('[4,"19","InternalError","it broke",{"a":1}]', CallError("19", "InternalError", "it broke", {"a": 1})),
+    # 2.1 Part 4 §4.1.3
+    ('[5,"19","FormatViolation","what?",{"a":1}]', CallResultError("19", "FormatViolation", "what?", {"a": 1})),
+    ('[6,"19","NotifyPeriodicEventStream",{"id":1}]', Send("19", "NotifyPeriodicEventStream", {"id": 1})),
 ]
 
 
@@ -55,7 +68,7 @@ def test_what_is_no_array_gets_the_id_minus_1(text):
     """2.0.1 Part 4 §4.2.3: when the id cannot be read, the CALLERROR carries "-1"."""
     frame = read_frame(text)
     assert isinstance(frame, Malformed)
-    assert (frame.id, frame.of_call) == ("-1", True)
+    assert (frame.id, frame.flaw, frame.type) == ("-1", Flaw.FRAME, None)
 
 
 @pytest.mark.parametrize("id_", ["1", "x" * 36])
@@ -67,27 +80,28 @@ def test_takes_ids_of_1_to_36_characters(id_):
 def test_refuses_other_ids(id_):
     frame = read_frame(json.dumps([2, id_, "Heartbeat", {}]))
     assert isinstance(frame, Malformed)
-    assert (frame.id, frame.of_call) == ("-1", True)
+    assert (frame.id, frame.flaw, frame.type) == ("-1", Flaw.FRAME, 2)
 
 
 @pytest.mark.parametrize(
-    "parts",
+    ("parts", "flaw", "type_"),
     [
-        [2, "1"],
-        [2, "1", "Heartbeat"],
-        [2, "1", "Heartbeat", []],
-        [2, "1", "Heartbeat", None],
-        [2, "1", 7, {}],
-        [2, "1", "Heartbeat", {}, {}],
-        [1, "1", "Heartbeat", {}],
-        ["2", "1", "Heartbeat", {}],
-        [[2], "1"],
+        ([2, "1"], Flaw.FRAME, 2),
+        ([2, "1", "Heartbeat"], Flaw.FRAME, 2),
+        ([2, "1", "Heartbeat", []], Flaw.PAYLOAD, 2),
+        ([2, "1", "Heartbeat", None], Flaw.PAYLOAD, 2),
+        ([2, "1", 7, {}], Flaw.FRAME, 2),
+        ([2, "1", "Heartbeat", {}, {}], Flaw.FRAME, 2),
+        ([1, "1", "Heartbeat", {}], Flaw.MESSAGE_TYPE, 1),
+        (["2", "1", "Heartbeat", {}], Flaw.MESSAGE_TYPE, None),
+        ([[2], "1"], Flaw.MESSAGE_TYPE, None),
+        ([True, "1"], Flaw.MESSAGE_TYPE, None),
     ],
 )
-def test_a_broken_call_keeps_its_id_and_is_answered(parts):
+def test_a_broken_call_keeps_its_id(parts, flaw, type_):
     frame = read_frame(json.dumps(parts))
     assert isinstance(frame, Malformed)
-    assert (frame.id, frame.of_call) == ("1", True)
+    assert (frame.id, frame.flaw, frame.type) == ("1", flaw, type_)
 
 
 @pytest.mark.parametrize(
@@ -102,17 +116,16 @@ def test_a_broken_call_keeps_its_id_and_is_answered(parts):
         [3, "1", {}, {}],
         [4, "1"],
         [4, "1", 7],
-        # 2.1 Part 4: CALLRESULTERROR and SEND, neither of which we bring about
-        [5, "1", "InternalError", "", {}],
         [5],
-        [6, "1", "NotifyPeriodicEventStream", {}],
+        [5, "1"],
+        [6, "1", "NotifyPeriodicEventStream", []],
     ],
 )
-def test_a_broken_answer_is_never_answered(parts):
+def test_a_broken_answer_is_known_as_one(parts):
     """An error about an answer would be taken for the answer to a call of the station's own."""
     frame = read_frame(json.dumps(parts))
     assert isinstance(frame, Malformed)
-    assert not frame.of_call
+    assert frame.type == parts[0]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from csms_bridge.frames import Call, CallError, CallResult, Malformed
+from csms_bridge.frames import Call, CallError, CallResult, CallResultError, Flaw, Malformed, Send
 from csms_bridge.journal import IN, LONGEST_PAYLOAD, OUT
 from csms_bridge.redaction import HIDDEN
 from csms_bridge.station import JournalEntry
@@ -28,12 +28,23 @@ def test_keeps_a_call_with_its_action_and_time(room):
     [
         (CallResult("19", {"status": "Accepted"}), "result", {"status": "Accepted"}, ""),
         (CallError("19", "InternalError", "broke", {"a": 1}), "error", {"a": 1}, "InternalError: broke"),
-        (Malformed("-1", "not JSON", of_call=True), "broken", None, "not JSON"),
+        (
+            CallResultError("1", "FormatViolation", "why", {}),
+            "refusal",
+            {},
+            "the answer was not taken: FormatViolation: why",
+        ),
+        (Malformed("-1", "not JSON", Flaw.FRAME), "broken", None, "not JSON"),
     ],
 )
 def test_keeps_answers_under_the_action_they_belong_to(room, frame, kind, payload, error):
     entry = noted(room, frame, "Reset")
     assert (entry.kind, entry.action, entry.payload, entry.error) == (kind, "Reset", payload, error)
+
+
+def test_keeps_what_was_told_without_a_question(room):
+    entry = noted(room, Send("1", "NotifyPeriodicEventStream", {"id": 1}), "")
+    assert (entry.kind, entry.action, entry.payload) == ("send", "NotifyPeriodicEventStream", {"id": 1})
 
 
 def test_keeps_no_secret(room):

@@ -17,6 +17,7 @@ from csms_bridge.dialects.wire import (
     rfc3339,
     status_answer,
 )
+from csms_bridge.frames import read_frame
 from csms_bridge.station import OcppVersion
 
 V16, V201, V21 = OcppVersion
@@ -44,8 +45,8 @@ def test_lets_a_call_through_that_fits(dialect):
     [
         (V16, "StatusNotification", {}, Fault.OCCURRENCE),
         (V16, "BootNotification", {"chargePointVendor": "a", "chargePointModel": 7}, Fault.TYPE),
-        (V16, "BootNotification", {"chargePointVendor": "a" * 21, "chargePointModel": "b"}, Fault.CONSTRAINT),
-        (V16, "FirmwareStatusNotification", {"status": "Fine"}, Fault.CONSTRAINT),
+        (V16, "Authorize", {"idTag": "a" * 21}, Fault.CONSTRAINT),
+        (V16, "DiagnosticsStatusNotification", {"status": "Fine"}, Fault.CONSTRAINT),
         (V16, "Heartbeat", {"more": 1}, Fault.FORMAT),
         (V201, "SecurityEventNotification", {"type": "x"}, Fault.OCCURRENCE),
         (V201, "NotifyEvent", {"generatedAt": "x", "seqNo": 0, "eventData": []}, Fault.OCCURRENCE),
@@ -108,11 +109,115 @@ def test_every_fault_has_an_error_code(dialect):
 def test_error_codes_are_spelt_as_the_version_spells_them():
     """OCPP-J 1.6 §4.2.3 writes Occurence and Formation; 2.0.1 Part 4 §4.3 corrects both."""
     assert DIALECTS[V16].error_codes[Fault.OCCURRENCE] == "OccurenceConstraintViolation"
-    assert DIALECTS[V16].error_codes[Fault.FORMAT] == DIALECTS[V16].framework_error == "FormationViolation"
+    assert DIALECTS[V16].error_codes[Fault.FORMAT] == "FormationViolation"
     for version in (V201, V21):
         assert DIALECTS[version].error_codes[Fault.OCCURRENCE] == "OccurrenceConstraintViolation"
         assert DIALECTS[version].error_codes[Fault.FORMAT] == "FormatViolation"
-        assert DIALECTS[version].framework_error == "RpcFrameworkError"
+
+
+@pytest.mark.parametrize(
+    ("message", "in_16", "in_201", "in_21"),
+    [
+        ("no JSON", "FormationViolation", "RpcFrameworkError", "RpcFrameworkError"),
+        ("{}", "FormationViolation", "RpcFrameworkError", "RpcFrameworkError"),
+        ('[2,7,"Heartbeat",{}]', "FormationViolation", "RpcFrameworkError", "RpcFrameworkError"),
+        ('[2,"1"]', "FormationViolation", "RpcFrameworkError", "RpcFrameworkError"),
+        ('[2,"1","Heartbeat",[]]', "FormationViolation", "FormatViolation", "FormatViolation"),
+        ('[7,"1","Heartbeat",{}]', None, "MessageTypeNotSupported", "MessageTypeNotSupported"),
+        ('["2","1","Heartbeat",{}]', None, "MessageTypeNotSupported", "MessageTypeNotSupported"),
+        ('[6,"1","NotifyPeriodicEventStream",{}]', None, "MessageTypeNotSupported", None),
+        ('[5,"1","FormatViolation","",{}]', None, "MessageTypeNotSupported", None),
+        ("[6]", None, "MessageTypeNotSupported", None),
+        ('[3,"1"]', None, None, None),
+        ('[4,"1",7]', None, None, None),
+    ],
+)
+def test_each_version_complains_of_a_broken_frame_in_its_own_way(message, in_16, in_201, in_21):
+    """OCPP-J 1.6 §4.1.3: an unknown type is ignored. 2.x Part 4 §4.3 has a code for it, and one for broken frames."""
+    frame = read_frame(message)
+    told = {version: dialect.complaint(frame) for version, dialect in DIALECTS.items()}
+    assert told == {V16: in_16, V201: in_201, V21: in_21}
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "payload"),
+    [
+        (
+            V16,
+            "BootNotification",
+            {"chargePointVendor": "a" * 21, "chargePointModel": "b", "firmwareVersion": "c" * 60},
+        ),
+        (V16, "SignedFirmwareStatusNotification", {"status": "CertificateVerified", "requestId": 7}),
+        (V16, "SignCertificate", {"csr": "x" * 5501}),
+        (
+            V16,
+            "StatusNotification",
+            {"connectorId": 1, "errorCode": "NoError", "status": "Available", "info": "x" * 51},
+        ),
+        (V201, "BootNotification", {"reason": "Whim", "chargingStation": {"model": "m" * 21, "vendorName": "v"}}),
+        (V201, "SecurityEventNotification", {"type": "T" * 51, "timestamp": "now", "techInfo": "x" * 300}),
+        (V21, "FirmwareStatusNotification", {"status": "RevokedCertificate"}),
+    ],
+)
+def test_lets_through_what_stations_of_the_field_get_wrong(version, action, payload):
+    DIALECTS[version].check_call(action, payload)
+    assert fault_of(DIALECTS[version].check_request, action, payload) is Fault.CONSTRAINT
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "payload"),
+    [
+        (V16, "GetInstalledCertificateIds", {"status": "NotFound", "certificateHashData": []}),
+        (V16, "GetConfiguration", {"configurationKey": [{"key": "K", "readonly": True, "value": "v" * 501}]}),
+        (V201, "GetInstalledCertificateIds", {"status": "NotFound", "certificateHashDataChain": []}),
+        (
+            V201,
+            "InstallCertificate",
+            {"status": "Rejected", "statusInfo": {"reasonCode": "a whole sentence of theirs"}},
+        ),
+    ],
+)
+def test_lets_through_such_answers_too(version, action, payload):
+    DIALECTS[version].check_answer(action, payload)
+    assert isinstance(fault_of(DIALECTS[version].check_response, action, payload), Fault)
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "payload", "fault"),
+    [
+        (V16, "BootNotification", {"chargePointVendor": "a"}, Fault.OCCURRENCE),
+        (V16, "BootNotification", {"chargePointVendor": "a", "chargePointModel": "b", "colour": "red"}, Fault.FORMAT),
+        (V201, "SignCertificate", {"csr": "x", "certificateType": "Splendid"}, Fault.CONSTRAINT),
+        (V201, "SecurityEventNotification", {"type": 7, "timestamp": "now"}, Fault.TYPE),
+    ],
+)
+def test_lets_nothing_else_through(version, action, payload, fault):
+    assert fault_of(DIALECTS[version].check_call, action, payload) is fault
+
+
+@pytest.mark.parametrize("when", ["tomorrow", "2026-03-02", "2026-03-02 12:00:00Z", "2026-03-02T12:00:00"])
+def test_what_we_send_has_whole_dates(when):
+    """RFC 3339; a station that asks less may send what it likes, one that asks more would refuse it."""
+    payload = {"requestId": 7, "firmware": {"location": "https://x", "retrieveDateTime": when}}
+    assert fault_of(DIALECTS[V201].check_request, "UpdateFirmware", payload) is Fault.CONSTRAINT
+    payload["firmware"]["retrieveDateTime"] = "2026-03-02T12:00:00.5+01:00"
+    DIALECTS[V201].check_request("UpdateFirmware", payload)
+
+
+def test_a_contract_is_no_longer_than_the_specification_has_it():
+    """The `ocpp` package lets 7500 characters through in 2.0.1."""
+    answer = {"status": "Accepted", "exiResponse": "x" * 5600}
+    DIALECTS[V201].check_response("Get15118EVCertificate", answer)
+    too_long = {**answer, "exiResponse": "x" * 5601}
+    assert fault_of(DIALECTS[V201].check_response, "Get15118EVCertificate", too_long) is Fault.CONSTRAINT
+    DIALECTS[V21].check_response("Get15118EVCertificate", {**too_long, "exiResponse": "x" * 17000})
+
+
+def test_a_station_of_the_first_edition_is_recognised():
+    """station-quirks 27: it wants `cert`, hexadecimal DER, where later editions have certificateChain."""
+    words = DIALECTS[V16].error("OccurenceConstraintViolation", "required property 'cert' is missing").words
+    assert "first edition" in words
+    assert "first edition" not in DIALECTS[V16].error("FormationViolation", "certificateChain is unknown").words
 
 
 @all_dialects
