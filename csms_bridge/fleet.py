@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.dialects.wire import WireFault
 from csms_bridge.enrolment import Enrolment
+from csms_bridge.errands import Errand
 from csms_bridge.errors import CommandRefused, StationRefused
 from csms_bridge.event_intake import EventIntake
 from csms_bridge.journal import Journal
 from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
+from csms_bridge.password_errand import PasswordErrand
+from csms_bridge.password_rotations import PasswordRotations
 from csms_bridge.pruning import Pruning
 from csms_bridge.questions import Questions
 from csms_bridge.quiet import QuietMode
@@ -98,17 +101,21 @@ class Fleet:
         self.tally = Tally()
         self.events = SecurityEvents(store, trail, authority.alarms, clock)
         intake = EventIntake(self.events)
+        self.rotations = PasswordRotations(store, trail, self._orders, clock)
+        rotate = PasswordErrand(self.rotations, passwords, self._orders)
         self.desk = Desk(
-            sightings,
-            passwords,
-            enrolment,
-            self._ledger,
-            self._orders,
-            acts,
-            intake,
-            questions,
-            settings,
-            clock,
+            sightings=sightings,
+            passwords=passwords,
+            enrolment=enrolment,
+            ledger=self._ledger,
+            orders=self._orders,
+            acts=acts,
+            events=intake,
+            questions=questions,
+            password_errand=rotate,
+            errands={Errand.ROTATE_PASSWORD: rotate},
+            settings=settings,
+            clock=clock,
         )
 
     # --- stations

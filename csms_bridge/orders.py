@@ -1,8 +1,8 @@
 """Messages that people and scripts want sent to a station. A row each: the node with the socket sends it."""
 
 import json
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -17,7 +17,8 @@ from pki.clock import Clock
 from pki.store import Store
 
 QUEUED_FOR = timedelta(days=30)
-_AT_ONCE = 200
+AT_ONCE = 200
+"""Stations in one transaction: the write lock is free again after some milliseconds."""
 
 
 class Orders:
@@ -46,6 +47,26 @@ class Orders:
             )  # fmt: skip
             return order_of(row)
 
+    def enlist(
+        self,
+        session: Session,
+        station: StationRow,
+        action: str,
+        payload: Mapping[str, object],
+        by: str,
+        now: datetime,
+        *,
+        errand: str = "",
+    ) -> CommandRow:
+        """In the caller's transaction, which also audits it: a command that waits, also for a station that is away."""
+        row = CommandRow(
+            station=station.id, action=action, payload=json.dumps(payload), errand=errand, answer="null", by=by,
+            state="waiting" if station.online else "queued", created_at=now, updated_at=now,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        return row
+
     def order(self, command: int) -> CommandOrder:
         """One command. Raises UnknownCommand."""
         with self._store.reading() as session:
@@ -73,11 +94,29 @@ class Orders:
         with self._store.writing() as session:
             session.execute(update(CommandRow).where(*queued).values(state="waiting", updated_at=self._clock()))
 
+    def wake_those_here(self, stations: Sequence[str]) -> None:
+        """A station that came just when it was asked may have looked for what is queued a moment too early."""
+        for start in range(0, len(stations), AT_ONCE):
+            part = stations[start : start + AT_ONCE]
+            query = select(StationRow.id).where(col(StationRow.id).in_(part), col(StationRow.online).is_(True))
+            with self._store.reading() as session:
+                there = session.exec(query).all()
+            for station in there:
+                self.wake(station)
+
+    def put_back(self, order: CommandOrder) -> None:
+        """It cannot be carried out now: it is queued until the station is woken again."""
+        with self._store.writing() as session:
+            row = session.get(CommandRow, order.id)
+            if row is not None and row.state == "sent":
+                row.state, row.updated_at = "queued", self._clock()
+                session.add(row)
+
     def give_up_queued(self) -> int:
         """Withdraw what has been queued too long for stations that do not come back; how many."""
         stale = (col(CommandRow.state) == "queued", col(CommandRow.created_at) < self._clock() - QUEUED_FOR)
         with self._store.reading() as session:
-            found = session.exec(select(CommandRow.id).where(*stale).limit(_AT_ONCE)).all()
+            found = session.exec(select(CommandRow.id).where(*stale).limit(AT_ONCE)).all()
         for command in found:
             with self._store.writing() as session:
                 row = session.get(CommandRow, command, populate_existing=True)
@@ -131,4 +170,5 @@ def order_of(row: CommandRow) -> CommandOrder:
         error=row.error,
         by=row.by,
         created_at=row.created_at,
+        errand=row.errand,
     )

@@ -24,6 +24,7 @@ from csms_bridge.station import (
 from csms_bridge.tables import (
     AdmissionRow,
     CertificateAskRow,
+    PasswordRotationRow,
     PasswordRow,
     RenewalAskRow,
     StationRow,
@@ -101,7 +102,7 @@ class Registry:
         now = self._clock()
         with self._store.writing() as session:
             row = _row(session, station)
-            for table in (PasswordRow, WalkRow, CertificateAskRow, TransactionRow, RenewalAskRow):
+            for table in (PasswordRow, WalkRow, CertificateAskRow, TransactionRow, RenewalAskRow, PasswordRotationRow):
                 session.execute(delete(table).where(col(table.station) == station))
             withdraw_open(session, [station], now)
             forget_choice(session, station)

@@ -16,7 +16,7 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.commands import TriggerCertificateRequest
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.enrolment import AskState
-from csms_bridge.orders import Orders
+from csms_bridge.orders import AT_ONCE, Orders
 from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import CertificateAskRow, CommandRow, RenewalAskRow, StationRow, WalkRow
@@ -24,7 +24,6 @@ from pki.audit import AuditTrail, Entry
 from pki.clock import Clock
 from pki.store import Store
 
-_AT_ONCE = 200  # stations in one transaction: the write lock is free again after some milliseconds
 _PATIENCE = timedelta(minutes=10)  # a request that is sent and has no end by then died with its process
 
 
@@ -75,23 +74,13 @@ class Renewals:
         """Ask each of them once; for each what was done, in the given order. One that is being asked is left alone."""
         names = list(dict.fromkeys(stations))
         found: list[Renewal] = []
-        for start in range(0, len(names), _AT_ONCE):
+        for start in range(0, len(names), AT_ONCE):
             with self._store.writing() as session:
                 entries: list[Entry] = []
-                found += [self._ask(session, name, by, entries) for name in names[start : start + _AT_ONCE]]
+                found += [self._ask(session, name, by, entries) for name in names[start : start + AT_ONCE]]
                 self._trail.record_all(session, entries, self._clock())
-        self._wake_who_came([one.station for one in found if one.state is RenewalState.QUEUED])
+        self._orders.wake_those_here([one.station for one in found if one.state is RenewalState.QUEUED])
         return found
-
-    def _wake_who_came(self, stations: Sequence[str]) -> None:
-        """A station that came just when it was asked may have looked for what is queued a moment too early."""
-        for start in range(0, len(stations), _AT_ONCE):
-            part = stations[start : start + _AT_ONCE]
-            query = select(StationRow.id).where(col(StationRow.id).in_(part), col(StationRow.online).is_(True))
-            with self._store.reading() as session:
-                there = session.exec(query).all()
-            for station in there:
-                self._orders.wake(station)
 
     def progress(self, stations: Sequence[str]) -> list[Renewal]:
         """How far the last renewal of each of them is; those that were never asked are left out."""
@@ -118,12 +107,7 @@ class Renewals:
             raise AssertionError("_objection has refused it")
         now = self._clock()
         request = DIALECTS[OcppVersion(station.ocpp_version)].request(TriggerCertificateRequest())
-        row = CommandRow(
-            station=name, action=request.action, payload=json.dumps(request.payload),
-            state="waiting" if station.online else "queued", answer="null", by=by, created_at=now, updated_at=now,
-        )  # fmt: skip
-        session.add(row)
-        session.flush()
+        row = self._orders.enlist(session, station, request.action, request.payload, by, now)
         asked = session.merge(RenewalAskRow(station=name, command=row.id or 0, asked_by=by, asked_at=now))
         details = {"command": row.id, "action": request.action, "queued": not station.online}
         entries.append(Entry(FleetAct.COMMAND_ORDERED, by, "station", name, "renewal", details))

@@ -166,7 +166,8 @@ class Bridge:
 
     def _due(self) -> set[str]:
         desk = self._fleet.desk
-        return {*desk.ledger.running_stations(), *desk.enrolment.waiting_stations()}
+        restarts = [one for one in desk.password_errand.rotations.restart_due() if one in self._sessions]
+        return {*desk.ledger.running_stations(), *desk.enrolment.waiting_stations(), *restarts}
 
     async def _write_journal(self) -> None:
         heard = self._fleet.journal.take_heard()

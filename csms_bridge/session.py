@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,12 +15,14 @@ from csms_bridge.admission import Admitted
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects.wire import Fault, House, Request, WireFault
 from csms_bridge.enrolment import Delivery, Enrolment, Receipt
+from csms_bridge.errands import ErrandRunner
 from csms_bridge.errors import BridgeError, StationSilent
 from csms_bridge.event_intake import EventIntake
 from csms_bridge.frames import CallError, Json
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
 from csms_bridge.orders import Orders
 from csms_bridge.password_book import PasswordBook
+from csms_bridge.password_errand import PasswordErrand
 from csms_bridge.questions import Questions
 from csms_bridge.security_vocabulary import COMPLAINTS, canonical
 from csms_bridge.settings import BridgeSettings
@@ -71,6 +73,8 @@ class Desk:
     acts: Acts
     events: EventIntake
     questions: Questions
+    password_errand: PasswordErrand
+    errands: Mapping[str, ErrandRunner]
     settings: BridgeSettings
     clock: Clock
 
@@ -128,6 +132,11 @@ class Session:
         """The identity."""
         return self.link.station
 
+    @property
+    def version(self) -> OcppVersion:
+        """What it speaks."""
+        return self.link.dialect.version
+
     async def run(self) -> None:
         """Serve the line until it closes."""
         self._booted = await asyncio.to_thread(self._desk.sightings.has_booted, self.station)
@@ -146,6 +155,7 @@ class Session:
     async def _round(self) -> None:
         try:
             await self._sign_waiting()
+            await self._desk.password_errand.restart(self)
         finally:
             self._nudged = False
 
@@ -163,6 +173,8 @@ class Session:
         admitted = self.arrival.admitted
         if admitted.certificate_serial:
             await asyncio.to_thread(self._desk.enrolment.seen_in_use, self.station, admitted.certificate_serial)
+        if self.arrival.password is not None:
+            await asyncio.to_thread(self._desk.password_errand.rotations.seen, self.station, self.arrival.password)
         await self._feed(Connected(admitted.profile, admitted.certificate_serial, self.arrival.password))
         await self._sign_waiting()
         for delivery in await asyncio.to_thread(self._desk.enrolment.undelivered, self.station):
@@ -226,6 +238,7 @@ class Session:
                 return self._standing(action, payload, number)
             case e.TransactionEnded(transaction):
                 await asyncio.to_thread(self._desk.sightings.transaction_ended, self.station, transaction)
+                self._spawn(asyncio.to_thread(self._desk.orders.wake, self.station))
         return self._standing(action, payload)
 
     def _heed(self, told: e.SecurityEventTold) -> None:
@@ -296,7 +309,7 @@ class Session:
         if not await asyncio.to_thread(self._walk_takes):
             await asyncio.to_thread(self._desk.enrolment.sent, delivery)
             prepared = Prepared(self._desk.acts.delivery(delivery), delivery=delivery)
-            await self._settle(prepared, await self._ask(prepared.command))
+            await self._settle(prepared, await self.ask(prepared.command))
 
     def _walk_takes(self) -> bool:
         under_way = self._desk.ledger.under_way(self.station)
@@ -315,7 +328,11 @@ class Session:
         # A station that restarted speaks first: give it the time before anything is asked of it.
         if self._desk.clock() - self.arrival.at < min(self._desk.settings.walk_settle, timedelta(seconds=2)):
             return False
-        return not await asyncio.to_thread(self._desk.sightings.is_charging, self.station)
+        return not await self.is_charging()
+
+    async def is_charging(self) -> bool:
+        """Whether a transaction is open."""
+        return await asyncio.to_thread(self._desk.sightings.is_charging, self.station)
 
     async def _feed(self, seen: Seen) -> None:
         """Tell the walk; store its progress; then do what it asks."""
@@ -344,7 +361,7 @@ class Session:
             return Answer(Outcome.FAILED, f"nothing, since it could not be asked: {error}")
         if prepared.password:
             await asyncio.to_thread(self._desk.ledger.learn, self.station, password=prepared.password)
-        answer = await self._ask(prepared.command)
+        answer = await self.ask(prepared.command)
         await self._settle(prepared, answer)
         return answer
 
@@ -362,7 +379,7 @@ class Session:
         elif prepared.delivery:
             await asyncio.to_thread(self._desk.enrolment.rejected, prepared.delivery, answer.words)
 
-    async def _ask(self, command: c.Command) -> Answer | None:
+    async def ask(self, command: c.Command) -> Answer | None:
         """Send a command and read its answer; None when there was none."""
         dialect = self.link.dialect
         try:
@@ -387,6 +404,9 @@ class Session:
     # --- commands of people and scripts
 
     async def _carry_out(self, order: CommandOrder) -> None:
+        if (runner := self._desk.errands.get(order.errand)) is not None:
+            await runner.carry_out(order, self)
+            return
         try:
             result = await self.link.call(Request(order.action, order.payload))
         except StationSilent as silent:

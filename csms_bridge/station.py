@@ -196,3 +196,4 @@ class CommandOrder:
     error: str
     by: str
     created_at: datetime
+    errand: str = ""

@@ -181,7 +181,8 @@ class SecurityEventRow(SQLModel, table=True):
 class CommandRow(SQLModel, table=True):
     """A message somebody wants sent: waiting, sent, answered or failed. The node with the socket sends it.
 
-    A `queued` one is for a station that is away; it waits from the moment that the station is back.
+    A `queued` one is for a station that is away; it waits from the moment that the station is back. An `errand` has no
+    payload: its message is made when it is sent (see csms_bridge.errands).
     """
 
     __tablename__ = "commands"
@@ -194,6 +195,7 @@ class CommandRow(SQLModel, table=True):
     state: str = Field(max_length=16)
     answer: str = Field(sa_type=Text)
     error: str = ""
+    errand: str = Field(default="", max_length=24)
     by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
@@ -206,5 +208,25 @@ class RenewalAskRow(SQLModel, table=True):
 
     station: str = Field(primary_key=True, max_length=48)
     command: int
+    asked_by: str
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class PasswordRotationRow(SQLModel, table=True):
+    """The last time that a station's password was to be changed outside a walk, and what came of it.
+
+    `password` names the new one's row in `station_passwords` once it was made; `outcome` is the station's answer.
+    """
+
+    __tablename__ = "password_rotations"
+
+    station: str = Field(primary_key=True, max_length=48)
+    command: int
+    password: str | None = Field(default=None, max_length=20)
+    outcome: str = Field(default="", max_length=16)
+    reason: str = Field(default="", sa_type=Text)
+    restart: bool = False
+    restarted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     asked_by: str
     asked_at: datetime = Field(sa_type=UtcDateTime)

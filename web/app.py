@@ -27,6 +27,7 @@ from web.api import (
     keys,
     lint,
     overview,
+    passwords,
     renewals,
     reports,
     rollovers,
@@ -44,7 +45,7 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, walks, renewals, certificates, lint, enrolment_codes, keys,
+    overview, reports, stations, passwords, walks, renewals, certificates, lint, enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, rollovers, chains, firmware,
     events, alarms, audit, backup, accounts, stream,

@@ -3,17 +3,17 @@
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, track
+from rich.progress import track
 
 from web.cli.client import Data, ServiceClient, segment, service
 from web.cli.failures import CommandFailed
 from web.cli.files import key_in, read_text, write_text
 from web.cli.output import Json, plain, say, show_fields, show_json, show_list, show_table, show_text, wants_json
+from web.cli.waiting import awaited
 
 app = typer.Typer(help="Issue, look up, renew and revoke certificates.", no_args_is_help=True)
 
@@ -206,7 +206,7 @@ def renew(
     with service(data) as client:
         found = _renew_all(client, asked)
         if wait:
-            found = _awaited(client, found, within)
+            found = awaited(found, _UNDER_WAY, lambda one: _look(client, one), within, "renewing")
     show_list({"items": found, "next": None}, _RENEWAL_COLUMNS)
     states = Counter(one["state"] for one in found)
     say(", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "nothing to renew")
@@ -216,7 +216,11 @@ def renew(
 
 _RENEWAL_COLUMNS = ("station", "common_name", "state", "reason", "new_serial")
 _UNDER_WAY = {"queued", "sent", "accepted", "issued"}
-_LOOK = 1.0  # seconds between two looks
+
+
+def _look(client: ServiceClient, one: dict[str, Any]) -> dict[str, Any]:
+    now = client.get("certificates/renewals", station=one["station"])["items"]
+    return {name: now[0][name] for name in ("state", "reason", "new_serial")} if now else {}
 
 
 def _renew_all(client: ServiceClient, asked: dict[str, Any]) -> list[dict[str, Any]]:
@@ -230,22 +234,6 @@ def _renew_all(client: ServiceClient, asked: dict[str, Any]) -> list[dict[str, A
         if after is None:
             return found
         say(f"{len(found)} done, going on")
-
-
-def _awaited(client: ServiceClient, found: list[dict[str, Any]], within: float) -> list[dict[str, Any]]:
-    """The same list when all have come to an end, or the time is over; with a bar."""
-    end = monotonic() + within
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("renewing", total=len(found))
-        while True:
-            open_ones = [one for one in found if one["state"] in _UNDER_WAY]
-            bar.update(task, completed=len(found) - len(open_ones))
-            if not open_ones or monotonic() > end:
-                return found
-            sleep(_LOOK)
-            for one in open_ones:
-                now = client.get("certificates/renewals", station=one["station"])["items"]
-                one.update({name: now[0][name] for name in ("state", "reason", "new_serial")} if now else {})
 
 
 @app.command()

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from csms_bridge.errors import BridgeError
+from csms_bridge.password_rotations import RotationState
 from csms_bridge.renewals import RenewalState
 from csms_bridge.security_events import EventFilter
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
@@ -141,6 +142,7 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         moving=Moving.of(walk) if walk else None,
         certificates=certificates,
         renewal=renewal_of(doors, station_id),
+        rotation=next(iter(doors.fleet.rotations.progress([station_id])), None),
         chain=doors.authority.chains.of(station_id),
         ways=doors.authority.chains.ways(station_id),
         roots=[info.name for info in doors.authority.chains.roots()],
@@ -187,6 +189,20 @@ def make_quiet(
 ) -> Response:
     """Send a station nothing unasked, or talk to it again."""
     doors.fleet.make_quiet(station_id, quiet, visitor.name, reason)
+    return RedirectResponse(_address(station_id), status_code=303)
+
+
+@router.post("/{station_id}/password/rotate")
+def rotate_password(
+    doors: Doors,
+    station_id: str,
+    restart: Annotated[bool, Form()] = False,
+    visitor: Visitor = Depends(Submitted(Permission.STATIONS_CHANGE)),
+) -> Response:
+    """Give the station a new Basic password."""
+    (rotation,) = doors.fleet.rotations.ask([doors.fleet.station(station_id).id], visitor.name, restart=restart)
+    if rotation.state is RotationState.UNABLE:
+        raise RequestRefused("station", f"it gets no new password: {rotation.reason}", "Nothing was changed.")
     return RedirectResponse(_address(station_id), status_code=303)
 
 

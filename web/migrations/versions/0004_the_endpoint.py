@@ -18,12 +18,16 @@ def upgrade() -> None:
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.add_column(sa.Column("use", sa.String(length=16), nullable=False, server_default="first-contact"))
     _let_security_events_count()
+    _let_commands_be_errands()
 
 
 def downgrade() -> None:
     """To the one before."""
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.drop_column("use")
+    op.drop_table("password_rotations")
+    with op.batch_alter_table("commands", schema=None) as batch_op:
+        batch_op.drop_column("errand")
     with op.batch_alter_table("security_events", schema=None) as batch_op:
         for index in ("type_id", "severity_id"):
             batch_op.drop_index(f"ix_security_events_{index}")
@@ -77,3 +81,22 @@ def _let_security_events_count() -> None:
             batch_op.alter_column(name, existing_type=sa.DateTime(timezone=True), nullable=False)
         batch_op.create_index("ix_security_events_severity_id", ["severity", "id"], unique=False)
         batch_op.create_index("ix_security_events_type_id", ["type", "id"], unique=False)
+
+
+def _let_commands_be_errands() -> None:
+    with op.batch_alter_table("commands", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("errand", sa.String(length=24), nullable=False, server_default=""))
+    op.create_table(
+        "password_rotations",
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("command", sa.Integer(), nullable=False),
+        sa.Column("password", sa.String(length=20), nullable=True),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("restart", sa.Boolean(), nullable=False),
+        sa.Column("restarted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("station"),
+    )
