@@ -7,6 +7,7 @@ BridgeError
 ├── ProofRefused, TooManyRefusals                 who asks for a certificate outside OCPP did not prove itself
 ├── StatusUnavailable                             nobody says whether somebody else's certificate is good
 ├── CommandRefused                                a message that must not, or cannot, be sent
+├── UnknownRoot, RootRefused                      a root that we do not have, or that must not go or come
 └── StationSilent                                 the station gave no answer: unknown, not failed
 """
 
@@ -90,6 +91,26 @@ class StatusUnavailable(BridgeError):
 
 class CommandRefused(BridgeError):
     """A message is not sent: it breaks the schema, a safety rule, or the station is not there."""
+
+
+class UnknownRoot(BridgeError):
+    """No root, or no entry of a station's list, goes by this name or number."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no root {name!r}", "list them with: voltward station roots ID")
+        self.name = name
+
+
+class RootRefused(BridgeError):
+    """Nothing is asked of the station: `code` is stable and says which rule stands against it.
+
+    `may_force` tells that an administrator may have it done all the same, with a reason.
+    """
+
+    def __init__(self, code: str, sentence: str, hint: str = "", *, may_force: bool = False) -> None:
+        super().__init__(sentence, hint)
+        self.code = code
+        self.may_force = may_force
 
 
 class StationSilent(BridgeError):

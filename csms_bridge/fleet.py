@@ -38,6 +38,7 @@ from csms_bridge.station import (
     TimelineEntry,
     check_password,
 )
+from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.status.desk import status_desk
 from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
@@ -93,6 +94,7 @@ class Fleet:
         )
         self._ledger = Ledger(store, trail, clock)
         self._orders = Orders(store, trail, clock)
+        self.roots = StationRoots(store, trail, authority, self._orders, settings, clock, node)
         self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, self._orders, clock)
         self.quiet = QuietMode(store, trail, clock)
@@ -112,6 +114,7 @@ class Fleet:
             acts=acts,
             events=intake,
             questions=questions,
+            roots=self.roots,
             password_errand=rotate,
             errands={Errand.ROTATE_PASSWORD: rotate},
             settings=settings,
@@ -149,6 +152,7 @@ class Fleet:
         """Forget a station; its audit records stay. Raises UnknownStation, StationRefused while it is online."""
         if self._registry.station(station).online:
             raise StationRefused("id", f"station {station!r} is connected; revoke its certificate or wait")
+        self.roots.forget(station)
         self._registry.remove(station, by, reason)
 
     def set_password(self, station: str, password: Secret | None, by: str, reason: str) -> AddedStation:

@@ -1,9 +1,12 @@
 """Messages that people and scripts want sent to a station. A row each: the node with the socket sends it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
+import structlog
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
@@ -16,9 +19,30 @@ from pki.audit import AuditTrail
 from pki.clock import Clock
 from pki.store import Store
 
+log = structlog.get_logger(__name__)
+
 QUEUED_FOR = timedelta(days=30)
 AT_ONCE = 200
 """Stations in one transaction: the write lock is free again after some milliseconds."""
+
+
+class Ending(StrEnum):
+    """How a command came to its end."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    """With a CALLERROR."""
+    SILENT = "silent"
+    """It was sent and no answer came: what the station did is unknown."""
+    UNSENT = "unsent"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A command at its end."""
+
+    order: CommandOrder
+    ending: Ending
 
 
 class Orders:
@@ -28,6 +52,11 @@ class Orders:
         self._store = store
         self._trail = trail
         self._clock = clock
+        self._listeners: list[Callable[[Closed], None]] = []
+
+    def subscribe(self, listener: Callable[[Closed], None]) -> None:
+        """Call `listener` after each command that this process closed, in the thread that did so."""
+        self._listeners.append(listener)
 
     def place(self, station: str, action: str, payload: Mapping[str, object], by: str, reason: str) -> CommandOrder:
         """Write a command down. The payload is audited without its secrets. Raises UnknownStation."""
@@ -118,10 +147,8 @@ class Orders:
         with self._store.reading() as session:
             found = session.exec(select(CommandRow.id).where(*stale).limit(AT_ONCE)).all()
         for command in found:
-            with self._store.writing() as session:
-                row = session.get(CommandRow, command, populate_existing=True)
-                if row is not None and row.state == "queued":
-                    self._close(session, row, "null", f"the station did not come back within {QUEUED_FOR.days} days")
+            why = f"the station did not come back within {QUEUED_FOR.days} days"
+            self._end(command or 0, "queued", Ending.UNSENT, why)
         return len(found)
 
     def any_waiting(self) -> bool:
@@ -129,21 +156,33 @@ class Orders:
         with self._store.reading() as session:
             return session.exec(select(CommandRow.id).where(CommandRow.state == "waiting").limit(1)).first() is not None
 
-    def finish(self, order: CommandOrder, answer: object, error: str = "") -> None:
-        """What the station answered, without secrets, or why there is no answer. What was sent is redacted too."""
-        with self._store.writing() as session:
-            row = session.get(CommandRow, order.id)
-            if row is not None:
-                self._close(session, row, json.dumps(redact(answer)), error)
+    def finish(self, order: CommandOrder, answer: object, error: str = "", ending: Ending | None = None) -> None:
+        """What the station answered, without secrets, or why there is no answer. What was sent is redacted too.
+
+        Without an `ending` an error means that no answer came.
+        """
+        ending = ending or (Ending.SILENT if error else Ending.ANSWERED)
+        self._end(order.id, None, ending, error, json.dumps(redact(answer)))
 
     def withdraw(self, command: int, why: str) -> CommandOrder:
         """Give up on a command that was not sent yet; one that was sent is left to its end. Raises UnknownCommand."""
         order = self.order(command)
-        with self._store.writing() as session:
-            row = session.get(CommandRow, command)
-            if row is not None and row.state == "waiting":
-                self._close(session, row, "null", why)
+        self._end(command, "waiting", Ending.UNSENT, why)
         return self.order(order.id)
+
+    def _end(self, command: int, state: str | None, ending: Ending, error: str, answer: str = "null") -> None:
+        """Close a command, if it is in this state (None: in any)."""
+        with self._store.writing() as session:
+            row = session.get(CommandRow, command, populate_existing=True)
+            if row is None or (state is not None and row.state != state):
+                return
+            self._close(session, row, answer, error)
+        closed = Closed(order_of(row), ending)
+        for listener in self._listeners:
+            try:
+                listener(closed)
+            except Exception:  # the command is closed and on record; whoever listens catches up by itself
+                log.exception("command_listener_failed", command=command)
 
     def _close(self, session: Session, row: CommandRow, answer: str, error: str) -> None:
         now = self._clock()

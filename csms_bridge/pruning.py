@@ -11,19 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlmodel import SQLModel, col
 
 from csms_bridge.enrolment import AskState
 from csms_bridge.settings import BridgeSettings
-from csms_bridge.tables import (
-    AdmissionRow,
-    CertificateAskRow,
-    CommandRow,
-    MessageRow,
-    SecurityEventRow,
-    TransactionRow,
-)
+from csms_bridge.station_roots.rows import RootActRow
+from csms_bridge.tables import AdmissionRow, CertificateAskRow, CommandRow, MessageRow, SecurityEventRow, TransactionRow
 from pki.clock import Clock
 from pki.store import Store
 
@@ -53,9 +47,16 @@ def rules_of(settings: BridgeSettings) -> Sequence[_Rule]:
         _Rule(SecurityEventRow, col(SecurityEventRow.received_at), settings.keep_events),
         _Rule(AdmissionRow, col(AdmissionRow.at), settings.keep_admissions),
         _Rule(CommandRow, col(CommandRow.created_at), outcomes, col(CommandRow.state).in_(("answered", "failed"))),
+        _Rule(RootActRow, col(RootActRow.at), outcomes, _came_to_nothing()),
         _Rule(CertificateAskRow, col(CertificateAskRow.asked_at), outcomes, col(CertificateAskRow.state).in_(_SETTLED)),
         _Rule(TransactionRow, col(TransactionRow.began_at), outcomes, col(TransactionRow.ended_at).is_not(None)),
     )
+
+
+def _came_to_nothing() -> ColumnElement[bool]:
+    """Of what was done about stations' roots, that which left nothing there; the rest says what they hold."""
+    settled = col(RootActRow.settled_at).is_not(None)
+    return and_(settled, or_(col(RootActRow.deed) == "list", col(RootActRow.state) != "done"))
 
 
 class Pruning:

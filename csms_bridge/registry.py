@@ -21,6 +21,7 @@ from csms_bridge.station import (
     SecurityProfile,
     Station,
 )
+from csms_bridge.station_roots.rows import RootActRow, RootListingRow, StationRootRow
 from csms_bridge.tables import (
     AdmissionRow,
     CertificateAskRow,
@@ -47,6 +48,12 @@ class StationFilter:
     profile: int | None = None
     held: bool | None = None
     online: bool | None = None
+
+
+_ABOUT_ONE = (
+    PasswordRow, WalkRow, CertificateAskRow, TransactionRow, RenewalAskRow, PasswordRotationRow,
+    StationRootRow, RootListingRow, RootActRow,
+)  # fmt: skip
 
 
 class Registry:
@@ -102,7 +109,7 @@ class Registry:
         now = self._clock()
         with self._store.writing() as session:
             row = _row(session, station)
-            for table in (PasswordRow, WalkRow, CertificateAskRow, TransactionRow, RenewalAskRow, PasswordRotationRow):
+            for table in _ABOUT_ONE:
                 session.execute(delete(table).where(col(table.station) == station))
             withdraw_open(session, [station], now)
             forget_choice(session, station)

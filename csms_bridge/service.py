@@ -19,6 +19,7 @@ from csms_bridge.errors import UnknownStation
 from csms_bridge.fleet import Fleet
 from csms_bridge.link import Limits, Link
 from csms_bridge.listener import Listener
+from csms_bridge.orders import Ending
 from csms_bridge.reception import Reception, Welcome
 from csms_bridge.session import Arrival, Session
 from csms_bridge.tally import OUTRANKED_WORDS, REPLACED_WORDS
@@ -32,6 +33,7 @@ THREADS = 32
 read must not queue behind them."""
 
 _TRUST_CHECK = timedelta(seconds=2)
+_ROOTS_ROUND = timedelta(seconds=5)
 _CLOCKS_DIFFER = timedelta(minutes=1)
 """How far the clocks of two nodes may be apart, for one to hear of the other's revocations."""
 
@@ -77,6 +79,7 @@ class Bridge:
         self._every(timedelta(seconds=1), self._write_journal)
         self._every(settings.renewal_check, self._renew_server_certificates)
         self._every(_TRUST_CHECK, self._renew_trust)
+        self._every(_ROOTS_ROUND, self._look_after_roots)
 
     async def stop(self) -> None:
         """Close every line and write what is left to write."""
@@ -162,7 +165,9 @@ class Bridge:
             if session := self._sessions.get(order.station):
                 session.carry_out(order)
             else:
-                await asyncio.to_thread(self._fleet.desk.orders.finish, order, None, "the station just left")
+                await asyncio.to_thread(
+                    self._fleet.desk.orders.finish, order, None, "the station just left", Ending.UNSENT
+                )
 
     def _due(self) -> set[str]:
         desk = self._fleet.desk
@@ -174,6 +179,9 @@ class Bridge:
         await asyncio.to_thread(self._fleet.journal.flush)
         if heard:
             await asyncio.to_thread(self._fleet.desk.sightings.heard, heard)
+
+    async def _look_after_roots(self) -> None:
+        await asyncio.to_thread(self._fleet.roots.round)
 
     async def _drop_revoked_elsewhere(self) -> None:
         """Revocations by other processes: another node, or a command on the data folder."""

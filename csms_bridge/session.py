@@ -20,7 +20,7 @@ from csms_bridge.errors import BridgeError, StationSilent
 from csms_bridge.event_intake import EventIntake
 from csms_bridge.frames import CallError, Json
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
-from csms_bridge.orders import Orders
+from csms_bridge.orders import Ending, Orders
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_errand import PasswordErrand
 from csms_bridge.questions import Questions
@@ -28,6 +28,8 @@ from csms_bridge.security_vocabulary import COMPLAINTS, canonical
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
 from csms_bridge.station import CommandOrder, OcppVersion, SecurityProfile
+from csms_bridge.station_roots.answers import ROOT_MESSAGES
+from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.variables import Variable
 from csms_bridge.walks import machine
 from csms_bridge.walks.acts import Acts, Prepared
@@ -75,6 +77,7 @@ class Desk:
     questions: Questions
     password_errand: PasswordErrand
     errands: Mapping[str, ErrandRunner]
+    roots: StationRoots
     settings: BridgeSettings
     clock: Clock
 
@@ -385,21 +388,30 @@ class Session:
         try:
             request = dialect.request(command)
             dialect.check_request(request.action, request.payload)
-            result = await self.link.call(request)
-        except StationSilent:
-            return None
         except LookupError as error:
             return Answer(Outcome.NOT_SUPPORTED, str(error))
         except WireFault as fault:
             return Answer(Outcome.FAILED, f"nothing, since it could not be asked: {fault.sentence}")
+        try:
+            result = await self.link.call(request)
+        except StationSilent as silent:
+            await self._note_roots(request, Ending.SILENT, None, silent.sentence)
+            return None
         if isinstance(result, CallError):
+            await self._note_roots(request, Ending.REFUSED, None, f"{result.code}: {result.description}".rstrip(": "))
             return dialect.error(result.code, result.description)
+        await self._note_roots(request, Ending.ANSWERED, result.payload)
         try:
             dialect.check_answer(request.action, result.payload)
         except WireFault as fault:
             await self.link.refuse_answer(result, dialect.error_codes[fault.fault], fault.sentence)
             return Answer(Outcome.FAILED, f"an answer that breaks the schema: {fault.sentence}")
         return dialect.answer(command, result.payload)
+
+    async def _note_roots(self, request: Request, ending: Ending, answer: Json | None, words: str = "") -> None:
+        """What a walk learns of the station's roots stands in the inventory as well."""
+        if request.action in ROOT_MESSAGES:
+            await asyncio.to_thread(self._desk.roots.heard, self.station, request, ending, answer, words)
 
     # --- commands of people and scripts
 
@@ -414,6 +426,6 @@ class Session:
             return
         if isinstance(result, CallError):
             error = f"{result.code}: {result.description}".rstrip(": ")
-            await asyncio.to_thread(self._desk.orders.finish, order, result.details, error)
+            await asyncio.to_thread(self._desk.orders.finish, order, result.details, error, Ending.REFUSED)
             return
         await asyncio.to_thread(self._desk.orders.finish, order, result.payload)

@@ -40,6 +40,9 @@ class BridgeSettings(EndpointSettings):
     renewal_check: timedelta = timedelta(minutes=1)
     """How often the server certificates are looked at; they are renewed when half their life is over."""
 
+    list_roots_every: timedelta = Field(default=timedelta(days=30), ge=timedelta(0))
+    """How old a station's list of its certificates may get; zero: stations are asked only after a change."""
+
     keep_messages: timedelta = Field(default=timedelta(days=30), ge=timedelta(hours=1))
     keep_admissions: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))
     keep_outcomes: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))

@@ -38,6 +38,7 @@ class AlarmKind(StrEnum):
     AUDIT_CHECKPOINT = "audit-checkpoint"
     CHECKPOINT_NOT_STAMPED = "checkpoint-not-stamped"
     SECURITY_EVENT = "security-event"
+    UNKNOWN_ROOT = "unknown-root"
 
 
 class Severity(StrEnum):
@@ -121,6 +122,12 @@ class Alarms:
             found = session.execute(select(col(AlarmRow.id)).where(*is_open)).scalars().all()
         for alarm_id in found:
             self.clear(alarm_id or 0, by)
+
+    def is_open(self, kind: AlarmKind, thing: str) -> bool:
+        """Whether this alarm is raised now."""
+        is_open = (col(AlarmRow.kind) == kind, col(AlarmRow.thing) == thing, col(AlarmRow.cleared_at).is_(None))
+        with self._store.reading() as session:
+            return session.execute(select(col(AlarmRow.id)).where(*is_open).limit(1)).first() is not None
 
     def forget_cleared(self, before: datetime, limit: int = 500) -> int:
         """Delete alarms that were cleared before then, so many at most; how many there were. Clearing was audited."""

@@ -260,6 +260,16 @@ class Authority:
         post = self._decisions.profiles[SERVER].post
         return self._hierarchy.root_of(self._hierarchy.issuer_for(post, KeyFamily(algorithm_family)).name)
 
+    def roots_of_servers(self, family: KeyFamily) -> frozenset[str]:
+        """The roots that our server certificate of this family leads to: two while one retires. Raises PostVacant."""
+        post = self._decisions.profiles[SERVER].post
+        issuer = self._hierarchy.issuer_for(post, family).name
+        return frozenset({self._hierarchy.root_of(issuer).name, self.chains.for_servers(issuer).root})
+
+    def roots_of_station(self, certificate: Certificate) -> frozenset[str]:
+        """The roots that a station's certificate stands under: its issuer's own, and where its chain ends."""
+        return frozenset({self._hierarchy.root_of(certificate.authority).name, certificate.root})
+
     # --- certificates
 
     def read_request(self, text_or_bytes: str | bytes) -> CertificateRequest:

@@ -11,8 +11,10 @@ from csms_bridge.journal import Journal
 from csms_bridge.orders import Orders
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.registry import Registry
+from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Line, Sightings
 from csms_bridge.station import AddedStation, NewStation, OcppVersion, SecurityProfile
+from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger
 from pki.audit import AuditRecord, AuditTrail
@@ -104,6 +106,9 @@ class SigningRoom(Room):
         settings = PkiSettings(organisation="Acme Charging", hostnames=("csms.example",))
         self.authority = Authority(self.store, self.keys, self.trail, settings, clock)
         self.enrolment = Enrolment(self.store, self.trail, self.authority, clock)
+        self.roots = StationRoots(
+            self.store, self.trail, self.authority, self.orders, BridgeSettings(), clock, "this-node"
+        )
         address = Address("Acme Charging", "NL", "wss://csms.example:8887/ocpp")
         self.walk_acts = Acts(self.authority, self.enrolment, self.passwords, address)
 

@@ -19,10 +19,12 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("use", sa.String(length=16), nullable=False, server_default="first-contact"))
     _let_security_events_count()
     _let_commands_be_errands()
+    _keep_stations_roots()
 
 
 def downgrade() -> None:
     """To the one before."""
+    _forget_stations_roots()
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.drop_column("use")
     op.drop_table("password_rotations")
@@ -100,3 +102,111 @@ def _let_commands_be_errands() -> None:
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("station"),
     )
+
+
+def _keep_stations_roots() -> None:
+    """What stations list, what was done about it, and roots of others that are known."""
+    op.create_table(
+        "recorded_roots",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("not_after", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("added_by", sa.String(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("der", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "root_acts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("deed", sa.String(length=16), nullable=False),
+        sa.Column("kinds", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("signed_by", sa.String(), nullable=False),
+        sa.Column("entry", sa.Integer(), nullable=True),
+        sa.Column("command", sa.Integer(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["station"],
+            ["stations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("root_acts", schema=None) as batch_op:
+        batch_op.create_index("ix_root_acts_command", ["command"], unique=False)
+        batch_op.create_index(batch_op.f("ix_root_acts_state"), ["state"], unique=False)
+        batch_op.create_index("ix_root_acts_station", ["station", "id"], unique=False)
+
+    op.create_table(
+        "root_listings",
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("listed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["station"],
+            ["stations.id"],
+        ),
+        sa.PrimaryKeyConstraint("station", "kind"),
+    )
+    with op.batch_alter_table("root_listings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_root_listings_due_at"), ["due_at"], unique=False)
+
+    op.create_table(
+        "station_roots",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("algorithm", sa.String(length=16), nullable=False),
+        sa.Column("issuer_name_hash", sa.String(length=128), nullable=False),
+        sa.Column("issuer_key_hash", sa.String(length=128), nullable=False),
+        sa.Column("serial_number", sa.String(length=64), nullable=False),
+        sa.Column("children", sa.Text(), nullable=False),
+        sa.Column("known_as", sa.String(length=16), nullable=False),
+        sa.Column("known_name", sa.String(), nullable=False),
+        sa.Column("known_by", sa.String(), nullable=False),
+        sa.Column("deviations", sa.String(), nullable=False),
+        sa.Column("alarmed", sa.Boolean(), nullable=False),
+        sa.Column("first_seen", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["station"],
+            ["stations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("station_roots", schema=None) as batch_op:
+        batch_op.create_index("ix_station_roots_known", ["known_as", "known_name", "gone_at"], unique=False)
+        batch_op.create_index("ix_station_roots_station", ["station", "gone_at"], unique=False)
+
+
+def _forget_stations_roots() -> None:
+    with op.batch_alter_table("station_roots", schema=None) as batch_op:
+        batch_op.drop_index("ix_station_roots_station")
+        batch_op.drop_index("ix_station_roots_known")
+
+    op.drop_table("station_roots")
+    with op.batch_alter_table("root_listings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_root_listings_due_at"))
+
+    op.drop_table("root_listings")
+    with op.batch_alter_table("root_acts", schema=None) as batch_op:
+        batch_op.drop_index("ix_root_acts_station")
+        batch_op.drop_index(batch_op.f("ix_root_acts_state"))
+        batch_op.drop_index("ix_root_acts_command")
+
+    op.drop_table("root_acts")
+    op.drop_table("recorded_roots")
