@@ -14,4 +14,6 @@ def console_path(kind: str, thing: str) -> str:
     if kind == AlarmKind.SECURITY_EVENT:  # its thing is `CS-1 TamperDetectionActivated`, or the type alone
         station, _, event = thing.rpartition(" ")
         return "/events?" + urlencode({"type": event, "station": station} if station else {"type": event})
+    if kind == AlarmKind.UNKNOWN_ROOT:  # its thing begins with the station, which may hold blanks
+        return "/stations?" + urlencode({"search": thing.split(" ")[0]})
     return "/alarms"

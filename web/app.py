@@ -32,6 +32,7 @@ from web.api import (
     reports,
     rollovers,
     roots,
+    station_roots,
     stations,
     stream,
     walks,
@@ -45,7 +46,7 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, passwords, walks, renewals, certificates, lint, enrolment_codes, keys,
+    overview, reports, stations, station_roots, passwords, walks, renewals, certificates, lint, enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, rollovers, chains, firmware,
     events, alarms, audit, backup, accounts, stream,

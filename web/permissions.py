@@ -18,6 +18,7 @@ class Permission(StrEnum):
     STATIONS_REMOVE = "stations:remove"
     STATIONS_COMMAND = "stations:command"
     STATIONS_FORCE = "stations:force"
+    ROOTS_CHANGE = "roots:change"
     WALKS_READ = "walks:read"
     WALKS_CHANGE = "walks:change"
     CERTIFICATES_READ = "certificates:read"

@@ -60,6 +60,8 @@ STATUS: Mapping[type[Exception], int] = {
     bridge.UnknownStation: 404,
     bridge.UnknownWalk: 404,
     bridge.UnknownCommand: 404,
+    bridge.UnknownRoot: 404,
+    bridge.RootRefused: 409,
     bridge.StationExists: 409,
     bridge.StationRefused: 422,
     bridge.WalkRefused: 409,
@@ -84,7 +86,7 @@ STATUS: Mapping[type[Exception], int] = {
     web.StillUnderWay: 409,
 }
 DOMAIN_ERRORS = (pki.PkiError, bridge.BridgeError, web.WebError)
-_SHOWN_FIELDS = ("field", "code", "clause", "row", "why", "findings")
+_SHOWN_FIELDS = ("field", "code", "clause", "row", "why", "findings", "may_force")
 
 
 def status_of(error: Exception) -> int:

@@ -173,8 +173,7 @@ def test_writers_take_turns_in_the_order_in_which_they_came(store: Store) -> Non
     busy.start()
     assert inside.wait(10)
     patient.start()
-    assert store._shared is not None
-    while not store._shared._turns.is_awaited:
+    while not store._writer._queue:
         pass
     queued.set()
     busy.join(10)

@@ -5,6 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
+from csms_bridge.station_roots.holders import Holders
 from pki.authority import AuthorityInfo
 from web.api.asked import After, Doors, Limit, page
 from web.api.rollovers import RolloverOut
@@ -20,13 +21,18 @@ class RootOut(AuthorityOut):
     """A root and what hangs on it.
 
     `authorities` stand below it, `certified_by` and `certifies` name roots and authorities across (good
-    cross-certificates only), `chosen_by` counts the stations whose chain shall end in it, `rollover` is under way.
+    cross-certificates only), `rollover` is under way. Numbers of stations: `chosen_by` of those whose chain shall end
+    in it, `listed_by` of those that list it, `believed_by` that accepted it and do not list it, `unknown_at` of which
+    we know neither.
     """
 
     authorities: tuple[str, ...]
     certified_by: tuple[str, ...]
     certifies: tuple[str, ...]
     chosen_by: int
+    listed_by: int
+    believed_by: int
+    unknown_at: int
     rollover: RolloverOut | None
 
 
@@ -62,7 +68,11 @@ class CrossIn(In):
 def list_roots(doors: Doors, _caller: Principal = Depends(Needs(Permission.AUTHORITIES_READ))) -> Page[RootOut]:
     """The roots: what stations and build servers must trust, and what is planned with each."""
     authorities = doors.authority.authorities()
-    return Page(items=[_root(doors, info, authorities) for info in authorities if info.kind == "root"], next=None)
+    holders = doors.fleet.roots.holders([info.name for info in authorities if info.kind == "root"])
+    return Page(
+        items=[_root(doors, info, authorities, holders[info.name]) for info in authorities if info.kind == "root"],
+        next=None,
+    )
 
 
 @router.get("/roots/{name}/stations")
@@ -95,7 +105,7 @@ def cross_certify(
     return CrossCertificateOut.of(doors.authority.cross_certify(body.authority, body.issuer, caller.name))
 
 
-def _root(doors: Service, info: AuthorityInfo, authorities: list[AuthorityInfo]) -> RootOut:
+def _root(doors: Service, info: AuthorityInfo, authorities: list[AuthorityInfo], holders: Holders) -> RootOut:
     authority = doors.authority
     good = [one for one in authority.cross_certificates() if one.state == "good"]
     rollovers = [one for one in authority.rollovers.all() if one.next is not None and info.name in (one.old, one.new)]
@@ -105,5 +115,8 @@ def _root(doors: Service, info: AuthorityInfo, authorities: list[AuthorityInfo])
         certified_by=tuple(one.issuer for one in good if one.authority == info.name),
         certifies=tuple(one.authority for one in good if one.issuer == info.name),
         chosen_by=authority.chains.counts().get(info.name, 0),
+        listed_by=holders.listed,
+        believed_by=holders.believed,
+        unknown_at=holders.unknown,
         rollover=RolloverOut.of(rollovers[0]) if rollovers else None,
     )

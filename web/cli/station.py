@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from web.cli import enrolment_code, password_rotation
+from web.cli import enrolment_code, password_rotation, station_roots
 from web.cli.client import Data, segment, service
 from web.cli.failures import WrongUse
 from web.cli.output import Json, say, show_fields, show_json, show_list, show_table, wants_json
@@ -18,6 +18,9 @@ app.command("code")(enrolment_code.make)
 app.command("codes")(enrolment_code.list_codes)
 app.command("withdraw-code")(enrolment_code.withdraw)
 app.command("rotate-password")(password_rotation.rotate)
+app.command("roots")(station_roots.roots)
+app.command("install-root")(station_roots.install)
+app.command("delete-root")(station_roots.delete)
 
 _COLUMNS = ("id", "serial", "ocpp_version", "profile", "wanted_profile", "online", "hold", "last_seen")
 _CSV_COLUMNS = ("id", "serial", "ocpp_version", "profile", "password", "site", "tags", "quiet")

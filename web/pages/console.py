@@ -20,6 +20,7 @@ from web.pages import (
     revoking,
     roots,
     sign_in,
+    station_roots,
     stations,
     walks,
 )
@@ -35,8 +36,8 @@ def install(app: FastAPI) -> None:
     app.state.form_guard = FormGuard(app.state.service.keys.secret("forms"))
     app.state.sign_in_throttle = SignInThrottle()
     for module in (
-        sign_in, overview, stations, chains, enrolment_codes, walks, revoking, certificates, crls, authorities,
-        roots, alarms, events, audit,
+        sign_in, overview, stations, station_roots, chains, enrolment_codes, walks, revoking, certificates, crls,
+        authorities, roots, alarms, events, audit,
     ):  # fmt: skip
         app.include_router(module.router)
 

@@ -12,6 +12,7 @@ from csms_bridge.password_rotations import RotationState
 from csms_bridge.renewals import RenewalState
 from csms_bridge.security_events import EventFilter
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
+from csms_bridge.station_certificates import CertificateKind
 from pki.secret_text import Secret
 from web.api.asked import Doors
 from web.errors import RequestRefused
@@ -146,6 +147,9 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         chain=doors.authority.chains.of(station_id),
         ways=doors.authority.chains.ways(station_id),
         roots=[info.name for info in doors.authority.chains.roots()],
+        held=doors.fleet.roots.view(station_id),
+        installable=doors.fleet.roots.installable(),
+        kinds=[kind for kind in CertificateKind if kind is not CertificateKind.V2G_CHAIN],
         codes=doors.fleet.enrolment_codes(station=station_id, only_open=True, limit=_CODES),
         events=doors.fleet.events.page(EventFilter(station=station_id), None, _EVENTS)
         if visitor.principal.may(Permission.EVENTS_READ)
