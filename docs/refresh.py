@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import re
+import runpy
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -251,7 +252,18 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
+# --- conformance
+
+
+def conformance(title: str) -> str:
+    """One table of the conformance cases, or their `summary`."""
+    listing = runpy.run_path(str(ROOT / "tests" / "conformance" / "listing.py"))
+    made: str = listing["summary"]() if title == "summary" else listing["table"](title)
+    return made
+
+
 PARTS: dict[str, Callable[[str], str]] = {
+    "conformance": conformance,
     "help:": help_text,
     "routes": routes,
     "roles": roles,

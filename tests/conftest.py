@@ -1,7 +1,10 @@
 """What all tests share: logs as the service writes them, since structlog's own default shows local variables."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.end_to_end.running_service import voltward
 from web.logs import set_up_logs
 
 # They start many processes or render many pages: `make test` runs them, `make check` does not.
@@ -33,6 +36,14 @@ SLOW_FILES = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--conformance-report",
+        action="store_true",
+        help="write what became of each case into docs/conformance.json; with -n 0",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name in SLOW_FILES:
@@ -42,3 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _logs() -> None:
     set_up_logs("warning")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One data folder is made for all (RSA keys take their time); whoever changes it works on a copy."""
+    folder = tmp_path_factory.mktemp("template") / "data"
+    made = voltward("init", "--data", str(folder), "--organisation", "Test Operator", "--json")
+    assert made.returncode == 0, made.stderr
+    return folder

@@ -1,4 +1,4 @@
-"""One data folder is made for all (RSA keys take their time) and copied for each test that changes it."""
+"""The template's data folder is copied for each test that changes it."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,15 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running_service import RunningService, running, voltward
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template") / "data"
-    made = voltward("init", "--data", str(folder), "--organisation", "Test Operator", "--json")
-    assert made.returncode == 0, made.stderr
-    return folder
+from tests.end_to_end.running_service import RunningService, running
 
 
 @pytest.fixture
