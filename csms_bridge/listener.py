@@ -29,6 +29,8 @@ from csms_bridge.tls import TlsPolicy
 log = structlog.get_logger(__name__)
 
 BACKLOG = 4096
+_UNSENT_IN_KERNEL = 64 * 1024
+"""Octets for a peer that does not read; left to itself the kernel gives some megabytes to each."""
 _TALK_RATE, _TALK_BURST = 5, 50
 """Log lines about strangers: so many a second, so many at once. All of them are counted."""
 
@@ -131,6 +133,7 @@ class Listener:
         try:
             peer.setblocking(False)
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNSENT_IN_KERNEL)
             begun = await self._begin(peer, address, port, guest)
             handed_over = begun is not None and await self._hand_over(peer, guest, port, *begun)
         finally:
