@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+SCANNER := .sslyze
 BIN := $(VENV)/bin
 DEMO ?= voltward-demo
 BENCH ?=
@@ -10,7 +11,7 @@ FUZZ_SECONDS ?= 60
 # xdist would leave the files with few and long tests to the end, when one worker has nothing left to do.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: install demo test check soak bench fuzz format lock clean
+.PHONY: install scanner demo test check soak bench fuzz format lock clean
 
 install: $(VENV)/installed
 
@@ -20,10 +21,15 @@ $(VENV)/installed: requirements.lock pyproject.toml .ci/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
+scanner: $(SCANNER)/installed
+
+$(SCANNER)/installed: .ci/setuptools.lock .ci/sslyze.lock .ci/scanner .ci/venv
+	PYTHON="$(PYTHON)" sh .ci/scanner $(SCANNER)
+
 demo: install
 	$(BIN)/voltward demo --data $(DEMO)
 
-test: install
+test: install scanner
 	sh .ci/packages openssl chromium curl softhsm2 postgresql
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -56,6 +62,10 @@ format: install
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
+	for name in setuptools sslyze; do \
+	  uv pip compile .ci/$$name.in --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --upgrade --quiet --output-file .ci/$$name.lock; \
+	done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(SCANNER) .mypy_cache .ruff_cache .pytest_cache

@@ -1,8 +1,11 @@
 """Programs of other people that some tests run as outside judges; without one its tests are skipped."""
 
 import shutil
+from pathlib import Path
 
 import pytest
+
+SSLYZE = Path(__file__).resolve().parent.parent / ".sslyze" / "bin" / "sslyze"
 
 
 def needs(tool: str, package: str) -> pytest.MarkDecorator:
@@ -11,3 +14,4 @@ def needs(tool: str, package: str) -> pytest.MarkDecorator:
 
 
 needs_openssl = needs("openssl", "openssl")
+needs_sslyze = pytest.mark.skipif(not SSLYZE.exists(), reason="needs sslyze: make scanner")
