@@ -3,6 +3,7 @@
 OCPP 2.0.1 edition 3 A00.FR.318/.421, 1.6 white paper edition 3 A00.FR.317/.421, TC_A_04_CSMS, TC_086_CSMS.
 """
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -73,3 +74,43 @@ def test_asks_for_a_client_certificate_without_demanding_it(shared_service: Runn
     said = s_client(shared_service, shared_service.tls_port, "-tls1_2")
     assert "Requested Signature Algorithms" in said
     assert "Cipher is (NONE)" not in said
+
+
+@pytest.mark.parametrize("name", [["-noservername"], ["-servername", "another.example"]], ids=["none", "another's"])
+def test_a_server_name_is_not_needed(shared_service: RunningService, name: list[str]) -> None:
+    """Stations that dial an address send none; some send what they were configured with years ago."""
+    port = shared_service.tls_port
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *name]
+    said = subprocess.run(command, input="", capture_output=True, text=True, timeout=20, check=False).stdout
+    assert "CN = localhost" in said
+    assert "Cipher is (NONE)" not in said
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize("most", [512, 1024])
+def test_keeps_to_the_fragment_length_that_a_small_station_asks_for(
+    shared_service: RunningService, version: str, most: int
+) -> None:
+    """RFC 6066 §4: kept by OpenSSL without our doing; the same handshake without it has larger records."""
+    asked = records(s_client(shared_service, shared_service.tls_port, version, "-msg", "-maxfraglen", str(most)))
+    usual = records(s_client(shared_service, shared_service.tls_port, version, "-msg"))
+    sealing = 17 if version == "-tls1_3" else 0  # its inner type and the tag
+    assert max(asked) <= most + sealing
+    assert max(usual) > 1024 + sealing
+    assert sum(asked) > 1024
+
+
+def records(said: str) -> list[int]:
+    """The length in each record header that came from the server."""
+    headers = re.findall(r"^<<< .*RecordHeader.*\n\s+((?:[0-9a-f]{2} ?){5})", said.replace("\r", ""), re.MULTILINE)
+    return [int(header.replace(" ", "")[6:], 16) for header in headers]
+
+
+def test_a_handshake_is_small(shared_service: RunningService) -> None:
+    """Two certificates without the root, and no list of authorities: a station on a thin line pays for each octet."""
+    for suite in SUITES:
+        said = s_client(shared_service, shared_service.tls_port, "-tls1_2", "-cipher", suite)
+        found = re.search(r"SSL handshake has read (\d+) bytes", said)
+        assert found is not None
+        assert "No client certificate CA names sent" in said
+        assert int(found[1]) < (2500 if "ECDSA" in suite else 4500)
