@@ -29,6 +29,9 @@ class FleetAct(StrEnum):
     ENROLLED = "station:enrolled"
     ENROLMENT_REFUSED = "station:enrolment-refused"
     SECURITY_EVENT = "station:security-event"
+    CHARGING_HANDED_OVER = "charging:handed-over"
+    ID_TOKEN_PUT = "id-token:put"  # noqa: S105 -- the name of an act
+    ID_TOKEN_REMOVED = "id-token:removed"  # noqa: S105 -- the name of an act
     COMMAND_ORDERED = "command:ordered"
     COMMAND_ANSWERED = "command:answered"
     ROOTS_LISTED = "station:roots-listed"

@@ -61,6 +61,8 @@ class Authorization:
 
     token: str
     contract: ContractVerdict | None = None
+    until: datetime | None = None
+    """Until when the station may remember it."""
 
 
 @dataclass(frozen=True, slots=True)

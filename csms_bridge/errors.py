@@ -1,8 +1,9 @@
 """What can go wrong on the OCPP side, split by who must act.
 
 BridgeError
-├── UnknownStation, UnknownWalk, UnknownCommand   the caller named something we do not have
+├── UnknownStation, UnknownWalk, UnknownCommand, UnknownIdToken   the caller named something we do not have
 ├── StationExists, StationRefused                 the caller's data about a station
+├── IdTokenRefused                                the caller's data about a token
 ├── WalkRefused                                   this walk cannot be started, held or resumed now
 ├── ProofRefused, TooManyRefusals                 who asks for a certificate outside OCPP did not prove itself
 ├── StatusUnavailable                             nobody says whether somebody else's certificate is good
@@ -43,6 +44,24 @@ class UnknownCommand(BridgeError):
     def __init__(self, command: int) -> None:
         super().__init__(f"there is no command {command}")
         self.command = command
+
+
+class UnknownIdToken(BridgeError):
+    """No such token is listed."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(f"the token {token!r} is not listed", "list them with: voltward id-token list")
+        self.token = token
+
+
+class IdTokenRefused(BridgeError):
+    """A token cannot be listed so: `field` names what is wrong, `row` where in a file."""
+
+    def __init__(self, field: str, why: str, row: int | None = None) -> None:
+        where = f"row {row}: " if row is not None else ""
+        super().__init__(f"{where}{field}: {why}")
+        self.field = field
+        self.row = row
 
 
 class StationExists(BridgeError):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from csms_bridge.charging import Phase, Token
 from csms_bridge.station_certificates import HashData, LeafKind, StatusRequest
 from csms_bridge.variables import Reading, Variable
 
@@ -44,17 +45,36 @@ class SecurityEventTold:
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionBegan:
-    """Charging began; `transaction` is unique for the station."""
+class ChargingTold:
+    """A message about charging: StartTransaction, StopTransaction, MeterValues, TransactionEvent.
 
+    `transaction` is the station's name for it in 2.x. In 1.6 it is our number in decimal; of a start, which has none
+    yet, the connector. Empty when the message names none.
+    """
+
+    phase: Phase
     transaction: str
+    evse: int | None = None
+    connector: int | None = None
+    token: Token | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionEnded:
-    """Charging ended."""
+class ConnectorStatus:
+    """The state of a connector in the version's words. `evse` is 0 in 1.6; connector 0 there is the whole station."""
 
-    transaction: str
+    evse: int
+    connector: int
+    status: str
+    error: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorsTold:
+    """StatusNotification, or a NotifyEvent about connectors (2.1 G01)."""
+
+    connectors: tuple[ConnectorStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +217,8 @@ Event = (
     Booted
     | CertificateAsked
     | SecurityEventTold
-    | TransactionBegan
-    | TransactionEnded
+    | ChargingTold
+    | ConnectorsTold
     | ReportTold
     | LogStatusTold
     | FirmwareStatusTold

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from csms_bridge.charging_book import ChargingBook
+from csms_bridge.charging_retention import ChargingRetention
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.dialects.wire import WireFault
 from csms_bridge.enrolment import Enrolment
 from csms_bridge.errands import Errand
 from csms_bridge.errors import CommandRefused, StationRefused
 from csms_bridge.event_intake import EventIntake
+from csms_bridge.id_tokens import IdTokens
 from csms_bridge.journal import Journal
 from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
@@ -98,7 +101,10 @@ class Fleet:
         self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, self._orders, clock)
         self.quiet = QuietMode(store, trail, clock)
-        questions = Questions(status_desk(authority, settings, clock), settings)
+        self.charging = ChargingBook(store, trail, clock)
+        self._charging_retention = ChargingRetention(store, authority.alarms, settings, clock)
+        self.id_tokens = IdTokens(store, trail, settings.authorize, clock)
+        questions = Questions(status_desk(authority, settings, clock), self.id_tokens)
         self.journal = Journal(store, clock)
         self.tally = Tally()
         self.events = SecurityEvents(store, trail, authority.alarms, clock)
@@ -113,6 +119,8 @@ class Fleet:
             orders=self._orders,
             acts=acts,
             events=intake,
+            charging=self.charging,
+            tokens=self.id_tokens,
             questions=questions,
             roots=self.roots,
             password_errand=rotate,
@@ -303,7 +311,7 @@ class Fleet:
     def prune(self) -> int:
         """To be called every few seconds: deletes some of what is old enough; how many rows."""
         self._orders.give_up_queued()
-        return self._pruning.round()
+        return self._pruning.round() + self._charging_retention.round()
 
     # --- for the live pages
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_
+from sqlalchemy import ColumnElement, delete, func, or_
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
+from csms_bridge.charging_book import busy, is_busy
 from csms_bridge.errors import StationExists, StationRefused, UnknownStation
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.station import (
@@ -25,6 +26,7 @@ from csms_bridge.station_roots.rows import RootActRow, RootListingRow, StationRo
 from csms_bridge.tables import (
     AdmissionRow,
     CertificateAskRow,
+    ConnectorRow,
     PasswordRotationRow,
     PasswordRow,
     RenewalAskRow,
@@ -51,7 +53,7 @@ class StationFilter:
 
 
 _ABOUT_ONE = (
-    PasswordRow, WalkRow, CertificateAskRow, TransactionRow, RenewalAskRow, PasswordRotationRow,
+    PasswordRow, WalkRow, CertificateAskRow, TransactionRow, ConnectorRow, RenewalAskRow, PasswordRotationRow,
     StationRootRow, RootListingRow, RootActRow,
 )  # fmt: skip
 
@@ -74,11 +76,11 @@ class Registry:
     def station(self, station: str) -> Station:
         """One station. Raises UnknownStation."""
         with self._store.reading() as session:
-            return station_of(_row(session, station), _is_charging(session, station))
+            return station_of(_row(session, station), is_busy(session, station))
 
     def search(self, wanted: StationFilter, after: str | None, limit: int) -> list[Station]:
         """Stations by id, after the given one."""
-        query = select(StationRow, _charging()).where(*_conditions(wanted)).order_by(col(StationRow.id)).limit(limit)
+        query = select(StationRow, busy()).where(*_conditions(wanted)).order_by(col(StationRow.id)).limit(limit)
         if after is not None:
             query = query.where(col(StationRow.id) > after)
         with self._store.reading() as session:
@@ -99,7 +101,7 @@ class Registry:
 
     def changed_since(self, since: datetime, limit: int) -> list[Station]:
         """Stations whose row changed after `since`, oldest change first."""
-        query = select(StationRow, _charging()).where(col(StationRow.updated_at) > since)
+        query = select(StationRow, busy()).where(col(StationRow.updated_at) > since)
         with self._store.reading() as session:
             rows = session.exec(query.order_by(col(StationRow.updated_at)).limit(limit))
             return [station_of(row, charging) for row, charging in rows]
@@ -145,7 +147,7 @@ class Registry:
             row = _row(session, station)
             query = select(AdmissionRow).where(col(AdmissionRow.station) == station)
             found = session.exec(query.order_by(col(AdmissionRow.id).desc()).limit(admissions)).all()
-            return posture_of(row, _is_charging(session, station), [admission_of(a) for a in found])
+            return posture_of(row, is_busy(session, station), [admission_of(a) for a in found])
 
     def overview(self) -> Overview:
         """The fleet in numbers."""
@@ -268,20 +270,6 @@ def _row(session: Session, station: str) -> StationRow:
     if row is None:
         raise UnknownStation(station)
     return row
-
-
-def _charging() -> ColumnElement[bool]:
-    open_ones = select(TransactionRow.id).where(
-        col(TransactionRow.station) == col(StationRow.id), col(TransactionRow.ended_at).is_(None)
-    )
-    return exists(open_ones)
-
-
-def _is_charging(session: Session, station: str) -> bool:
-    query = select(TransactionRow.id).where(
-        col(TransactionRow.station) == station, col(TransactionRow.ended_at).is_(None)
-    )
-    return session.exec(query.limit(1)).first() is not None
 
 
 def _conditions(wanted: StationFilter) -> list[ColumnElement[bool]]:

@@ -12,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from csms_bridge import commands as c
 from csms_bridge import events as e
 from csms_bridge.admission import Admitted
+from csms_bridge.charging import Phase
+from csms_bridge.charging_book import ChargingBook, Told
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects.wire import Fault, House, Request, WireFault
 from csms_bridge.enrolment import Delivery, Enrolment, Receipt
@@ -19,6 +21,7 @@ from csms_bridge.errands import ErrandRunner
 from csms_bridge.errors import BridgeError, StationSilent
 from csms_bridge.event_intake import EventIntake
 from csms_bridge.frames import CallError, Json
+from csms_bridge.id_tokens import NO_LEAVE, IdTokens, Leave
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
 from csms_bridge.orders import Ending, Orders
 from csms_bridge.password_book import PasswordBook
@@ -74,6 +77,8 @@ class Desk:
     orders: Orders
     acts: Acts
     events: EventIntake
+    charging: ChargingBook
+    tokens: IdTokens
     questions: Questions
     password_errand: PasswordErrand
     errands: Mapping[str, ErrandRunner]
@@ -236,13 +241,22 @@ class Session:
                 if slots or not event.more:
                     told = SlotsTold(slots)
                     return Reply(self._standing(action, payload).payload, then=lambda: self._spawn(self._feed(told)))
-            case e.TransactionBegan(transaction):
-                number = await asyncio.to_thread(self._desk.sightings.transaction_began, self.station, transaction)
-                return self._standing(action, payload, number)
-            case e.TransactionEnded(transaction):
-                await asyncio.to_thread(self._desk.sightings.transaction_ended, self.station, transaction)
-                self._spawn(asyncio.to_thread(self._desk.orders.wake, self.station))
+            case e.ChargingTold():
+                return await self._charging_told(event, action, payload)
+            case e.ConnectorsTold():
+                await asyncio.to_thread(self._desk.charging.connectors_told, self.station, event)
         return self._standing(action, payload)
+
+    async def _charging_told(self, event: e.ChargingTold, action: str, payload: Json) -> Reply:
+        """The message is durable before the station hears that it was taken."""
+        told = Told(self.station, self.link.dialect.version, action, payload, event)
+        number = await asyncio.to_thread(self._desk.charging.take, told)
+        if event.phase is Phase.ENDED:
+            self._spawn(asyncio.to_thread(self._desk.orders.wake, self.station))
+        if event.token is None:
+            return self._standing(action, payload, number)
+        leave = await asyncio.to_thread(self._desk.tokens.ask, event.token.text)
+        return self._standing(action, payload, number, leave)
 
     def _heed(self, told: e.SecurityEventTold) -> None:
         """What a security event sets in motion."""
@@ -250,10 +264,10 @@ class Session:
         if name in COMPLAINTS:
             self._spawn(self._feed(Complained(f"{name}: {told.tech_info}".rstrip(": "))))
 
-    def _standing(self, action: str, payload: Json, transaction: int = 0) -> Reply:
+    def _standing(self, action: str, payload: Json, transaction: int = 0, leave: Leave = NO_LEAVE) -> Reply:
         settings = self._desk.settings
         interval = int(settings.heartbeat.total_seconds())
-        house = House(self._desk.clock(), interval, settings.authorize, transaction)
+        house = House(self._desk.clock(), interval, leave.status, leave.until, transaction)
         response = self.link.dialect.response(action, payload, house)
         try:
             self.link.dialect.check_response(action, response)
@@ -334,8 +348,8 @@ class Session:
         return not await self.is_charging()
 
     async def is_charging(self) -> bool:
-        """Whether a transaction is open."""
-        return await asyncio.to_thread(self._desk.sightings.is_charging, self.station)
+        """Whether somebody is charging."""
+        return await asyncio.to_thread(self._desk.charging.is_busy, self.station)
 
     async def _feed(self, seen: Seen) -> None:
         """Tell the walk; store its progress; then do what it asks."""

@@ -5,7 +5,17 @@ from datetime import timedelta
 from pydantic import Field, field_validator
 
 from csms_bridge.endpoint_settings import EndpointSettings
+from csms_bridge.id_tokens import Policy
 from csms_bridge.status.targets import PUBLIC, AllowList
+
+_AS_BOOLEAN = {
+    "true": Policy.YES,
+    "1": Policy.YES,
+    "on": Policy.YES,
+    "false": Policy.NO,
+    "0": Policy.NO,
+    "off": Policy.NO,
+}
 
 
 class BridgeSettings(EndpointSettings):
@@ -19,8 +29,8 @@ class BridgeSettings(EndpointSettings):
     """ISO 3166 code written to a station that refuses to make a CSR without one."""
 
     heartbeat: timedelta = timedelta(minutes=5)
-    authorize: bool = False
-    """Answer to Authorize and to a transaction's id token when there is no upstream CSMS."""
+    authorize: Policy = Policy.NO
+    """Whose token may charge when there is no upstream CSMS: nobody's, everybody's, those of the list."""
 
     status_responders: tuple[str, ...] = (PUBLIC,)
     """Where the status of foreign certificates may be asked: `public`, host names, `.domain`, addresses, networks."""
@@ -49,8 +59,17 @@ class BridgeSettings(EndpointSettings):
     """What came of commands and certificate requests, and charging transactions that have ended."""
     keep_events: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=1))
     """Security events that stations told."""
+    keep_charging: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=7))
+    """Messages about charging that were not handed over: an alarm follows, and a week later they are deleted."""
     keep_rows_per_station: int = Field(default=10_000, ge=100)
     """Messages, admissions, and security events of one station, however young they are."""
+
+    @field_validator("authorize", mode="before")
+    @classmethod
+    def _as_it_was_spelt(cls, value: object) -> object:
+        """It was true or false before there was a list."""
+        spelt = str(value).strip().lower()
+        return _AS_BOOLEAN.get(spelt, spelt)
 
     @field_validator("status_responders")
     @classmethod

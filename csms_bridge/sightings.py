@@ -9,13 +9,13 @@ from sqlmodel import Session, col, select
 from csms_bridge import events as e
 from csms_bridge.acts import FleetAct
 from csms_bridge.admission import Admitted, Registered, Verdict
+from csms_bridge.charging_book import end_all
 from csms_bridge.errors import UnknownStation
 from csms_bridge.password_book import KnownPassword, PasswordBook
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import (
     AdmissionRow,
     StationRow,
-    TransactionRow,
     WalkRow,
 )
 from pki.audit import AuditTrail
@@ -156,7 +156,7 @@ class Sightings:
             row.booted_at = row.last_seen = row.updated_at = now
             session.add(row)
             if boot.reason != "Triggered":  # a station that restarted charges nobody
-                _end_transactions(session, station, now)
+                end_all(session, station, now)
             self._trail.record(
                 session, FleetAct.STATION_BOOTED, by=f"station:{station}", kind="station", thing=station,
                 reason=boot.reason, now=now,
@@ -169,42 +169,6 @@ class Sightings:
         with self._store.reading() as session:
             row = session.get(StationRow, station)
             return row is not None and row.booted_at is not None
-
-    def transaction_began(self, station: str, name: str) -> int:
-        """Charging began, or goes on; the row's id is 1.6's transaction id."""
-        now = self._clock()
-        with self._store.writing() as session:
-            known = session.exec(
-                select(TransactionRow).where(
-                    TransactionRow.station == station,
-                    TransactionRow.name == name,
-                    col(TransactionRow.ended_at).is_(None),
-                )
-            ).first()
-            row = known or TransactionRow(station=station, name=name, began_at=now)
-            session.add(row)
-            _touch(session, station, now)
-            session.flush()
-            return row.id or 0
-
-    def transaction_ended(self, station: str, name: str) -> None:
-        """Charging ended; 1.6 names the transaction by the id we gave, 2.x by its own."""
-        now = self._clock()
-        with self._store.writing() as session:
-            named = col(TransactionRow.name) == name
-            if name.isascii() and name.isdigit():
-                named = named | (col(TransactionRow.id) == int(name[:18]))
-            session.execute(update(TransactionRow).where(col(TransactionRow.station) == station, named)
-                            .where(col(TransactionRow.ended_at).is_(None)).values(ended_at=now))  # fmt: skip
-            _touch(session, station, now)
-
-    def is_charging(self, station: str) -> bool:
-        """Whether a transaction is open."""
-        with self._store.reading() as session:
-            open_ones = select(TransactionRow.id).where(
-                TransactionRow.station == station, col(TransactionRow.ended_at).is_(None)
-            )
-            return session.exec(open_ones.limit(1)).first() is not None
 
 
 def _note_connection(
@@ -224,14 +188,3 @@ def _note_connection(
 def _in_walk(session: Session, station: str) -> bool:
     active = select(WalkRow.id).where(WalkRow.station == station, col(WalkRow.outcome).in_(ACTIVE_WALKS))
     return session.exec(active.limit(1)).first() is not None
-
-
-def _touch(session: Session, station: str, now: datetime) -> None:
-    session.execute(update(StationRow).where(col(StationRow.id) == station).values(updated_at=now, last_seen=now))
-
-
-def _end_transactions(session: Session, station: str, now: datetime) -> None:
-    still_open = update(TransactionRow).where(
-        col(TransactionRow.station) == station, col(TransactionRow.ended_at).is_(None)
-    )
-    session.execute(still_open.values(ended_at=now))

@@ -123,7 +123,10 @@ class CertificateAskRow(SQLModel, table=True):
 
 
 class TransactionRow(SQLModel, table=True):
-    """A charging transaction that a station told of; 1.6 gets `id` as its transaction id."""
+    """A charging transaction that a station told of; 1.6 gets `id` as its transaction id.
+
+    `told_ended`: the station said that it ended, or began another one in its place; else a restart ended it.
+    """
 
     __tablename__ = "transactions"
     __table_args__ = (Index("ix_transactions_station_ended", "station", "ended_at"),)
@@ -131,8 +134,60 @@ class TransactionRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     station: str = Field(foreign_key="stations.id")
     name: str
+    evse: int | None = None
+    connector: int | None = None
+    token: str = ""
     began_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    told_ended: bool = False
+
+
+class ChargingMessageRow(SQLModel, table=True):
+    """A message about charging, whole, until a CSMS that bills has it. `digest` is what makes it the same again."""
+
+    __tablename__ = "charging_messages"
+    __table_args__ = (
+        Index("ix_charging_messages_station_digest", "station", "digest"),
+        Index("ix_charging_messages_handed_received", "handed_over_at", "received_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    station: str = Field(max_length=48)
+    ocpp_version: str = Field(max_length=8)
+    action: str = Field(max_length=50)
+    payload: str = Field(sa_type=Text)
+    digest: str = Field(max_length=64)
+    transaction: int | None = None
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    handed_over_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ConnectorRow(SQLModel, table=True):
+    """The last that a station told of a connector; `evse` is 0 in 1.6."""
+
+    __tablename__ = "connectors"
+
+    station: str = Field(primary_key=True, foreign_key="stations.id")
+    evse: int = Field(primary_key=True)
+    connector: int = Field(primary_key=True)
+    status: str = Field(max_length=50)
+    error: str = ""
+    told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class IdTokenRow(SQLModel, table=True):
+    """A token that may charge, or is blocked; `key` is its text without regard to case."""
+
+    __tablename__ = "id_tokens"
+
+    key: str = Field(primary_key=True, max_length=255)
+    token: str = Field(max_length=255)
+    blocked: bool = False
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    note: str = ""
+    changed_by: str
+    changed_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class MessageRow(SQLModel, table=True):

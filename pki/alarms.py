@@ -36,6 +36,7 @@ class AlarmKind(StrEnum):
     CERTIFICATES_ENDING = "certificates-ending"
     AUTHORITY_ENDING = "authority-ending"
     AUDIT_CHECKPOINT = "audit-checkpoint"
+    CHARGING_NOT_HANDED_OVER = "charging-not-handed-over"
     CHECKPOINT_NOT_STAMPED = "checkpoint-not-stamped"
     SECURITY_EVENT = "security-event"
     UNKNOWN_ROOT = "unknown-root"

@@ -24,6 +24,7 @@ from web.api import (
     enrolment_codes,
     events,
     firmware,
+    id_tokens,
     keys,
     lint,
     overview,
@@ -35,6 +36,7 @@ from web.api import (
     station_roots,
     stations,
     stream,
+    transactions,
     walks,
 )
 from web.body_limit import BodyLimit
@@ -49,7 +51,7 @@ API_MODULES = (
     overview, reports, stations, station_roots, passwords, walks, renewals, certificates, lint, enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, rollovers, chains, firmware,
-    events, alarms, audit, backup, accounts, stream,
+    events, transactions, id_tokens, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 
 # For the OpenAPI document; `web.auth.Needs` is what looks at the token.

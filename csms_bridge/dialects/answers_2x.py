@@ -1,6 +1,7 @@
 """What OCPP 2.x lets us answer a station that asked about certificates or a token."""
 
 from base64 import b64encode
+from datetime import datetime
 
 from csms_bridge.answers import Authorization, CertificateChainStatus, CertificateStatus, EvCertificate, StandingOf
 from csms_bridge.dialects.hash_data import spell_hash_data
@@ -20,9 +21,14 @@ def spell_certificate_status(status: CertificateStatus) -> Json:
 
 def spell_authorization(authorization: Authorization) -> Json:
     """AuthorizeResponse."""
-    info: Json = {"idTokenInfo": {"status": authorization.token}}
+    info: Json = {"idTokenInfo": token_info(authorization.token, authorization.until)}
     contract = authorization.contract
     return info if contract is None else {**info, "certificateStatus": contract.value}
+
+
+def token_info(status: str, until: datetime | None) -> Json:
+    """An idTokenInfo."""
+    return {"status": status} if until is None else {"status": status, "cacheExpiryDateTime": rfc3339(until)}
 
 
 def spell_ev_certificate(certificate: EvCertificate) -> Json:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from csms_bridge import events as e
+from csms_bridge.charging import Phase, Token
 from csms_bridge.dialects import files, variables
 from csms_bridge.dialects.fields import number_in, object_in, objects_in, text_of, texts_in
 from csms_bridge.dialects.hash_data import read_hash_data, read_ocsp_request, read_status_request
@@ -10,6 +11,7 @@ from csms_bridge.dialects.wire import read_time, reason_of
 from csms_bridge.frames import Json
 from csms_bridge.station_certificates import LeafKind
 
+_PHASES = {"Started": Phase.BEGAN, "Ended": Phase.ENDED}
 _LEAF_KINDS = {"V2GCertificate": LeafKind.V2G, "V2G20Certificate": LeafKind.V2G20}
 
 
@@ -47,14 +49,42 @@ def _security_event(payload: Json) -> e.SecurityEventTold:
     return e.SecurityEventTold(text_of(payload, "type"), at, text_of(payload, "techInfo"))
 
 
-def _transaction(payload: Json) -> e.Event:
-    transaction = text_of(object_in(payload, "transactionInfo"), "transactionId")
-    match payload.get("eventType"):
-        case "Ended":
-            return e.TransactionEnded(transaction)
-        case "Started" | "Updated":
-            return e.TransactionBegan(transaction)
-    return e.Told("TransactionEvent")
+def _transaction(payload: Json) -> e.ChargingTold:
+    evse, token = object_in(payload, "evse"), object_in(payload, "idToken")
+    return e.ChargingTold(
+        _PHASES.get(text_of(payload, "eventType"), Phase.WENT_ON),
+        text_of(object_in(payload, "transactionInfo"), "transactionId"),
+        number_in(evse, "id"),
+        number_in(evse, "connectorId"),
+        Token(text_of(token, "idToken"), text_of(token, "type")) if token else None,
+    )
+
+
+def _meter_values(payload: Json) -> e.ChargingTold:
+    return e.ChargingTold(Phase.WENT_ON, "", number_in(payload, "evseId"))
+
+
+def _connector(payload: Json) -> e.ConnectorsTold:
+    evse, connector = number_in(payload, "evseId") or 0, number_in(payload, "connectorId") or 0
+    at = read_time(payload.get("timestamp"))
+    return e.ConnectorsTold((e.ConnectorStatus(evse, connector, text_of(payload, "connectorStatus"), at=at),))
+
+
+def _event_told(payload: Json) -> e.Event:
+    """NotifyEvent tells connectors' states in 2.1, where StatusNotification is no longer sent (2.1 G01)."""
+    told = tuple(_monitored(one) for one in objects_in(payload, "eventData") if _is_about_connector(one))
+    return e.ConnectorsTold(told) if told else e.Told("NotifyEvent")
+
+
+def _is_about_connector(told: Json) -> bool:
+    component, variable = object_in(told, "component"), object_in(told, "variable")
+    return (text_of(component, "name"), text_of(variable, "name")) == ("Connector", "AvailabilityState")
+
+
+def _monitored(told: Json) -> e.ConnectorStatus:
+    evse = object_in(object_in(told, "component"), "evse")
+    number, connector = number_in(evse, "id") or 0, number_in(evse, "connectorId") or 0
+    return e.ConnectorStatus(number, connector, text_of(told, "actualValue")[:50], at=read_time(told.get("timestamp")))
 
 
 def _report(payload: Json) -> e.ReportTold:
@@ -110,6 +140,9 @@ _READERS: dict[str, Callable[[Json], e.Event]] = {
     "SignCertificate": _certificate_asked,
     "SecurityEventNotification": _security_event,
     "TransactionEvent": _transaction,
+    "MeterValues": _meter_values,
+    "StatusNotification": _connector,
+    "NotifyEvent": _event_told,
     "NotifyReport": _report,
     "LogStatusNotification": files.log_status,
     "FirmwareStatusNotification": files.firmware_status,

@@ -1,6 +1,7 @@
 """OCPP 1.6-J with the security extension (OCA white paper "Improved security for OCPP 1.6-J", edition 3)."""
 
 import re
+from datetime import datetime
 from typing import ClassVar
 
 from ocpp.v16 import call
@@ -8,6 +9,7 @@ from ocpp.v16 import call
 from csms_bridge import commands as c
 from csms_bridge import events as e
 from csms_bridge.answers import Authorization, Reply
+from csms_bridge.charging import Phase, Token
 from csms_bridge.commands import Answer, Command, Message, Outcome
 from csms_bridge.dialects import configuration, files
 from csms_bridge.dialects.fields import number_in, objects_in, text_of
@@ -145,9 +147,14 @@ class V16(Dialect):
                 at = read_time(payload.get("timestamp"))
                 return e.SecurityEventTold(text_of(payload, "type"), at, text_of(payload, "techInfo"))
             case "StartTransaction":
-                return e.TransactionBegan(f"connector {payload.get('connectorId')}")
+                name = f"connector {payload.get('connectorId')}"
+                return e.ChargingTold(Phase.BEGAN, name, None, number_in(payload, "connectorId"), _token(payload))
             case "StopTransaction":
-                return e.TransactionEnded(str(payload.get("transactionId")))
+                return e.ChargingTold(Phase.ENDED, _our_number(payload), token=_token(payload))
+            case "MeterValues":
+                return e.ChargingTold(Phase.WENT_ON, _our_number(payload), None, number_in(payload, "connectorId"))
+            case "StatusNotification":
+                return _connector(payload)
             case "LogStatusNotification":
                 return files.log_status(payload)
             case "DiagnosticsStatusNotification":
@@ -169,14 +176,15 @@ class V16(Dialect):
             case "Heartbeat":
                 return {"currentTime": rfc3339(house.now)}
             case "Authorize":
-                return {"idTagInfo": _tag_info(house)}
+                return {"idTagInfo": _tag_info(house.token, house.token_until)}
             case "StartTransaction":
-                return {"transactionId": house.transaction, "idTagInfo": _tag_info(house)}
+                tag_info = _tag_info(house.token, house.token_until)
+                return {"transactionId": house.transaction, "idTagInfo": tag_info}
         return _standing(action)
 
     def spell(self, reply: Reply) -> Json:
         if isinstance(reply, Authorization):
-            return {"idTagInfo": {"status": reply.token}}
+            return {"idTagInfo": _tag_info(reply.token, reply.until)}
         raise LookupError(f"OCPP 1.6 has no message for a {type(reply).__name__}")
 
     def error(self, code: str, description: str) -> Answer:
@@ -238,14 +246,37 @@ def _booted(payload: Json) -> e.Booted:
     )
 
 
+def _token(payload: Json) -> Token | None:
+    tag = text_of(payload, "idTag")
+    return Token(tag) if tag else None
+
+
+def _our_number(payload: Json) -> str:
+    number = number_in(payload, "transactionId")
+    return "" if number is None else str(number)
+
+
+def _connector(payload: Json) -> e.ConnectorsTold:
+    error = text_of(payload, "errorCode")
+    words = ": ".join(part for part in (error, text_of(payload, "info"), text_of(payload, "vendorErrorCode")) if part)
+    status = e.ConnectorStatus(
+        0,
+        number_in(payload, "connectorId") or 0,
+        text_of(payload, "status"),
+        "" if error == "NoError" else words,
+        read_time(payload.get("timestamp")),
+    )
+    return e.ConnectorsTold((status,))
+
+
 def _diagnostics_status(payload: Json) -> e.LogStatusTold:
     """The base version's word for a failed upload is another one than the white paper's."""
     status = text_of(payload, "status")
     return e.LogStatusTold("UploadFailure" if status == "UploadFailed" else status, number_in(payload, "requestId"))
 
 
-def _tag_info(house: House) -> Json:
-    return {"status": "Accepted" if house.authorize else "Invalid"}
+def _tag_info(status: str, until: datetime | None) -> Json:
+    return {"status": status} if until is None else {"status": status, "expiryDate": rfc3339(until)}
 
 
 def _installed(payload: Json, kinds: tuple[CertificateKind, ...]) -> Answer:

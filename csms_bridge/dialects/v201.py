@@ -189,9 +189,9 @@ class V201(Dialect):
             case "Heartbeat":
                 return {"currentTime": rfc3339(house.now)}
             case "Authorize":
-                return {"idTokenInfo": _token_info(house)}
+                return {"idTokenInfo": answers_2x.token_info(house.token, house.token_until)}
             case "TransactionEvent" if "idToken" in payload:
-                return {"idTokenInfo": _token_info(house)}
+                return {"idTokenInfo": answers_2x.token_info(house.token, house.token_until)}
         return _standing(action)
 
     def spell(self, reply: Reply) -> Json:
@@ -274,10 +274,6 @@ _MEANINGS: dict[type[Command], Mapping[str, Outcome]] = {
     c.AskReport: REPORT,
     c.AskReportOf: REPORT,
 }
-
-
-def _token_info(house: House) -> Json:
-    return {"status": "Accepted" if house.authorize else "Invalid"}
 
 
 def _network(payload: Json) -> Answer:

@@ -47,11 +47,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What a standing answer needs to know of us: the time, the heartbeat interval in s, the policy."""
+    """What a standing answer needs to know of us: the time, the heartbeat interval in s, the word on a token."""
 
     now: datetime
     interval: int
-    authorize: bool
+    token: str = "Invalid"  # noqa: S105 -- a status
+    token_until: datetime | None = None
     transaction: int = 0
 
 

@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from csms_bridge.admission import Admitted
+from csms_bridge.charging import Phase
+from csms_bridge.charging_book import ChargingBook, Told
 from csms_bridge.enrolment import Enrolment
+from csms_bridge.events import ChargingTold
 from csms_bridge.journal import Journal
 from csms_bridge.orders import Orders
 from csms_bridge.password_book import PasswordBook
@@ -58,6 +61,7 @@ class Room:
         self.ledger = Ledger(store, self.trail, clock)
         self.orders = Orders(store, self.trail, clock)
         self.journal = Journal(store, clock)
+        self.charging = ChargingBook(store, self.trail, clock)
 
     def add(
         self,
@@ -85,6 +89,19 @@ class Room:
         line = line or (TLS_LINE if profile >= SecurityProfile.TLS_BASIC else PLAIN_LINE)
         admitted = Admitted(profile, SUBPROTOCOL[version], certificate)
         return self.sightings.connected(station, admitted, version, password, line)
+
+    def began(self, station: str, transaction: str) -> None:
+        """A transaction of 2.x began."""
+        self._charging(station, transaction, Phase.BEGAN)
+
+    def ended(self, station: str, transaction: str) -> None:
+        """It ended."""
+        self._charging(station, transaction, Phase.ENDED)
+
+    def _charging(self, station: str, transaction: str, phase: Phase) -> None:
+        payload: dict[str, object] = {"eventType": phase.value, "transactionInfo": {"transactionId": transaction}}
+        event = ChargingTold(phase, transaction)
+        self.charging.take(Told(station, OcppVersion.V201, "TransactionEvent", payload, event))
 
     def records(self, thing: str = "CS-1") -> list[AuditRecord]:
         """Everything on the audit trail about a station, oldest first."""

@@ -150,10 +150,10 @@ def test_tells_what_changed_since_oldest_first(room):
 def test_tells_whether_a_station_is_charging(room):
     room.add("CS-1")
     room.add("CS-2")
-    room.sightings.transaction_began("CS-1", "T1")
+    room.began("CS-1", "T1")
     assert {s.id: s.charging for s in room.registry.search(StationFilter(), None, 10)} == {"CS-1": True, "CS-2": False}
     assert room.registry.station("CS-1").charging
-    room.sightings.transaction_ended("CS-1", "T1")
+    room.ended("CS-1", "T1")
     assert not room.registry.station("CS-1").charging
 
 
@@ -161,7 +161,7 @@ def test_a_removed_station_leaves_only_its_records(room):
     room.add("CS-1")
     room.connect("CS-1")
     room.ledger.start("CS-1", 2, {}, "user:anna")
-    room.sightings.transaction_began("CS-1", "T1")
+    room.began("CS-1", "T1")
     room.registry.remove("CS-1", "user:anna", "scrapped")
     assert found(room) == []
     assert room.sightings.registered("CS-1") is None
@@ -186,10 +186,10 @@ def test_a_removed_station_with_certificate_requests_can_be_removed(signing_room
 
 def test_an_identity_can_be_registered_again_after_removal_with_a_fresh_past(room):
     room.add("CS-1")
-    room.sightings.transaction_began("CS-1", "T1")
+    room.began("CS-1", "T1")
     room.registry.remove("CS-1", "user:anna", "replaced")
     room.add("CS-1", "SN-9")
-    assert not room.sightings.is_charging("CS-1")
+    assert not room.charging.is_busy("CS-1")
 
 
 def test_permits_profile_2_to_a_station_that_reached_3(room):

@@ -13,6 +13,7 @@ from web.pages import (
     authorities,
     certificates,
     chains,
+    charging,
     crls,
     enrolment_codes,
     events,
@@ -37,7 +38,7 @@ def install(app: FastAPI) -> None:
     app.state.sign_in_throttle = SignInThrottle()
     for module in (
         sign_in, overview, stations, station_roots, chains, enrolment_codes, walks, revoking, certificates, crls,
-        authorities, roots, alarms, events, audit,
+        authorities, roots, charging, alarms, events, audit,
     ):  # fmt: skip
         app.include_router(module.router)
 

@@ -14,8 +14,8 @@ PASSWORD = Secret.of("abcdefghijKLMNOP0123")
 TLS = SecurityProfile.TLS_BASIC
 FILE = Secret.of("https://csms.example/logs/one-time")
 HASH_DATA = HashData("SHA384", "0aBc", "dEf0", "0ABC")
-HOUSE = House(NOON, 300, authorize=False, transaction=17)
-OPEN_HOUSE = House(NOON, 300, authorize=True, transaction=17)
+HOUSE = House(NOON, 300, transaction=17)
+OPEN_HOUSE = House(NOON, 300, "Accepted", transaction=17)
 
 SHARED = (
     c.InstallRoot(PEM),

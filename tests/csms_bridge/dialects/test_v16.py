@@ -4,6 +4,7 @@ import pytest
 
 from csms_bridge import commands as c
 from csms_bridge import events as e
+from csms_bridge.charging import Phase
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.station import OcppVersion, SecurityProfile
@@ -177,10 +178,10 @@ def test_reads_a_boot_that_says_little():
             {"type": "VendorThing", "timestamp": "never"},
             e.SecurityEventTold("VendorThing", None, ""),
         ),
-        ("StartTransaction", {"connectorId": 2}, e.TransactionBegan("connector 2")),
-        ("StopTransaction", {"transactionId": 17}, e.TransactionEnded("17")),
+        ("StartTransaction", {"connectorId": 2}, e.ChargingTold(Phase.BEGAN, "connector 2", None, 2)),
+        ("StopTransaction", {"transactionId": 17}, e.ChargingTold(Phase.ENDED, "17")),
         ("Heartbeat", {}, e.Told("Heartbeat")),
-        ("StatusNotification", {"connectorId": 1}, e.Told("StatusNotification")),
+        ("StatusNotification", {"connectorId": 1}, e.ConnectorsTold((e.ConnectorStatus(0, 1, ""),))),
     ],
 )
 def test_reads_what_a_station_tells(action, payload, event):

@@ -4,6 +4,7 @@ import pytest
 
 from csms_bridge import commands as c
 from csms_bridge import events as e
+from csms_bridge.charging import Phase
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.station import OcppVersion, SecurityProfile
@@ -274,10 +275,10 @@ def test_reads_a_certificate_request(version, payload, event):
 @pytest.mark.parametrize(
     ("kind", "event"),
     [
-        ("Started", e.TransactionBegan("T1")),
-        ("Updated", e.TransactionBegan("T1")),
-        ("Ended", e.TransactionEnded("T1")),
-        ("Paused", e.Told("TransactionEvent")),
+        ("Started", e.ChargingTold(Phase.BEGAN, "T1")),
+        ("Updated", e.ChargingTold(Phase.WENT_ON, "T1")),
+        ("Ended", e.ChargingTold(Phase.ENDED, "T1")),
+        ("Paused", e.ChargingTold(Phase.WENT_ON, "T1")),
     ],
 )
 def test_reads_a_transaction(version, kind, event):

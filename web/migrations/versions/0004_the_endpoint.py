@@ -20,11 +20,17 @@ def upgrade() -> None:
     _let_security_events_count()
     _let_commands_be_errands()
     _keep_stations_roots()
+    _keep_charging()
 
 
 def downgrade() -> None:
     """To the one before."""
     _forget_stations_roots()
+    for table in ("id_tokens", "connectors", "charging_messages"):
+        op.drop_table(table)
+    with op.batch_alter_table("transactions", schema=None) as batch_op:
+        for column in ("evse", "connector", "token", "told_ended"):
+            batch_op.drop_column(column)
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.drop_column("use")
     op.drop_table("password_rotations")
@@ -210,3 +216,46 @@ def _forget_stations_roots() -> None:
 
     op.drop_table("root_acts")
     op.drop_table("recorded_roots")
+
+
+def _keep_charging() -> None:
+    """Messages about charging, connectors, and the tokens that may charge."""
+    with op.batch_alter_table("transactions", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("evse", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("connector", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("token", sa.String(), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("told_ended", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.create_table(
+        "charging_messages",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("ocpp_version", sa.String(length=8), nullable=False),
+        sa.Column("action", sa.String(length=50), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("transaction", sa.Integer(), nullable=True),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("handed_over_at", sa.DateTime(timezone=True), nullable=True),
+    )
+    op.create_index("ix_charging_messages_station_digest", "charging_messages", ["station", "digest"])
+    op.create_index("ix_charging_messages_handed_received", "charging_messages", ["handed_over_at", "received_at"])
+    op.create_table(
+        "connectors",
+        sa.Column("station", sa.String(), sa.ForeignKey("stations.id"), primary_key=True),
+        sa.Column("evse", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("connector", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("status", sa.String(length=50), nullable=False),
+        sa.Column("error", sa.String(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "id_tokens",
+        sa.Column("key", sa.String(length=255), primary_key=True),
+        sa.Column("token", sa.String(length=255), nullable=False),
+        sa.Column("blocked", sa.Boolean(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("changed_by", sa.String(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+    )
