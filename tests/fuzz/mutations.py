@@ -1,9 +1,10 @@
-"""Damage that knows DER: most of it keeps the lengths right, so that it comes further than the first octets."""
+"""Damage that knows DER and JSON: most of it keeps the form right, so that it comes further than the first octets."""
 
+import json
 import random
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pki.der import tlv
 from pki.strict_der import NotDerError, elements
@@ -33,6 +34,10 @@ _TAGS = (
     0xA3,
 )
 _CONTENTS = (b"", b"\x00", b"\xff", b"\x80" + bytes(8), b"\x7f" * 20, bytes(300), b"\xd8\x00", b"\xc3\x28", b"\x2a\x03")
+_VALUES: tuple[Any, ...] = (
+    None, True, 0, -1, 7, 2**31, 10**30, 1.5, "", "x", "x" * 300, "é😀", "1e999", "Accepted", "../../etc/passwd",
+    "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00", [], {}, [[]], [{}], {"": {}}, ["x"] * 300,
+)  # fmt: skip
 _BEGIN, _END = b"-----BEGIN ", b"-----END "
 
 
@@ -51,6 +56,8 @@ class Mutator:
         return data
 
     def _damaged(self, data: bytes) -> bytes:
+        if data[:1] in (b"[", b"{") and self._numbers.random() < 0.9 and (value := _json(data)) is not None:
+            return json.dumps(self._damaged_value(value)).encode()
         if _BEGIN in data and self._numbers.random() < 0.7:
             return self._damaged_pem(data)
         if self._numbers.random() < 0.75 and (tree := parsed(data)) is not None:
@@ -109,6 +116,23 @@ class Mutator:
             node = self._numbers.choice(node[1])
         return node
 
+    def _damaged_value(self, value: Any) -> Any:
+        """A JSON value, changed in one place."""
+        if not isinstance(value, dict | list) or not value or self._numbers.random() < 0.15:
+            return self._numbers.choice(_VALUES)
+        place = self._numbers.choice(list(value) if isinstance(value, dict) else range(len(value)))
+        changed = value.copy()
+        match self._numbers.randrange(6):
+            case 0:
+                del changed[place]
+            case 1 if isinstance(value, dict):
+                changed[self._numbers.choice((*value, "", "extra", "status"))] = self._numbers.choice(_VALUES)
+            case 1:
+                changed.extend([value[place]] * self._numbers.choice((1, 4, 60)))
+            case _:
+                changed[place] = self._damaged_value(value[place])
+        return changed
+
     def _damaged_octets(self, data: bytes) -> bytes:
         start = self._numbers.randrange(len(data) + 1)
         end = min(len(data), start + self._numbers.choice((0, 1, 1, 2, 8, 64)))
@@ -124,6 +148,14 @@ class Mutator:
             case _:
                 piece = self._numbers.choice(_CONTENTS)
         return data[:start] + piece + data[end:]
+
+
+def _json(data: bytes) -> Any:
+    """What JSON says; None for what is none."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def parsed(data: bytes, deepest: int = 150) -> list[Node] | None:

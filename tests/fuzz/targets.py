@@ -26,6 +26,7 @@ from csms_bridge.edge_headers import BrokenEdgeHeader, EdgeForm, read_address, r
 from csms_bridge.named_peers import NamedPeers
 from csms_bridge.proxy_protocol import LONGEST_V2, SIGNATURE, MalformedProxyHeader, missing, read_header
 from csms_bridge.reception import makers_certificate
+from csms_bridge.station import OcppVersion
 from pki.anchor_file import read_root
 from pki.anchors import Anchor, AnchorUse
 from pki.csr import read_request
@@ -45,6 +46,7 @@ from pki.signer_process.known import KnownAuthority
 from pki.signer_process.requests import Asked, kind_of
 from pki.signer_process.reservations import Reservation
 from pki.strict_der import elements, inside
+from tests.fuzz import ocpp_targets
 from tests.pki.hostile.pieces import ECDSA, ec_key, information, pem, sign, signed_request
 from tests.pki.hostile.tolerated import TOLERATED, everest_request
 from tests.pki.hostile_requests import HOSTILE
@@ -387,4 +389,9 @@ TARGETS = (
     Target("signed-revocation-list", signed_revocation_list, lambda: [contents_of(_lists()[1])]),
     Target("key-file", key_file, _certificates),
     Target("firmware-certificate", firmware_certificate, _certificates),
+    Target("ocpp-frame", ocpp_targets.frame, ocpp_targets.all_frames),
+    *(
+        Target(f"ocpp-{version}", ocpp_targets.dialect_target(version), ocpp_targets.frames(version))
+        for version in OcppVersion
+    ),
 )

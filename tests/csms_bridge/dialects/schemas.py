@@ -27,11 +27,11 @@ def faults(version: OcppVersion, action: str, kind: str, payload: object) -> lis
     return [error.message for error in Draft4Validator(schema(version, action, kind)).iter_errors(as_sent)]
 
 
-def sample(version: OcppVersion, action: str, *, full: bool) -> dict[str, Any]:
-    """A request that fits its schema: with every field there is, or with those alone that must be there."""
-    document = schema(version, action, "Request")
+def sample(version: OcppVersion, action: str, *, full: bool, kind: str = "Request") -> dict[str, Any]:
+    """A payload that fits its schema: with every field there is, or with those alone that must be there."""
+    document = schema(version, action, kind)
     made: dict[str, Any] = _made(document, document, full)
-    assert faults(version, action, "Request", made) == []
+    assert faults(version, action, kind, made) == []
     return made
 
 
