@@ -16,6 +16,7 @@ class FleetAct(StrEnum):
     FLOOR_PERMITTED = "station:lower-profile-permitted"
     QUIET_ON = "station:made-quiet"
     QUIET_OFF = "station:talked-to-again"
+    SETTINGS_ASKED = "station:settings-asked"
     PASSWORD_OFFERED = "station:password-offered"  # noqa: S105 -- the name of an act
     PASSWORD_CHANGED = "station:password-changed"  # noqa: S105 -- the name of an act
     PASSWORD_SET = "station:password-set"  # noqa: S105 -- the name of an act

@@ -19,6 +19,7 @@ from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_errand import PasswordErrand
 from csms_bridge.password_rotations import PasswordRotations
+from csms_bridge.posture.desk import open_desk
 from csms_bridge.pruning import Pruning
 from csms_bridge.questions import Questions
 from csms_bridge.quiet import QuietMode
@@ -111,6 +112,8 @@ class Fleet:
         intake = EventIntake(self.events)
         self.rotations = PasswordRotations(store, trail, self._orders, clock)
         rotate = PasswordErrand(self.rotations, passwords, self._orders)
+        posture = open_desk(store, trail, authority, settings, clock, node=node, organisation=organisation)
+        self.postures = posture.postures
         self.desk = Desk(
             sightings=sightings,
             passwords=passwords,
@@ -125,6 +128,7 @@ class Fleet:
             roots=self.roots,
             password_errand=rotate,
             errands={Errand.ROTATE_PASSWORD: rotate},
+            posture=posture,
             settings=settings,
             clock=clock,
         )

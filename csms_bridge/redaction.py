@@ -5,11 +5,19 @@ import re
 HIDDEN = "•••"
 
 # Names of fields and variables whose value is a secret, in all three versions (reference §3.12-3.14).
-_SECRET_NAME = re.compile(r"password|authorizationkey|^key$|^vpnkey$|^simpin$|^psk$|secret|token$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"password|passphrase|passwd|authorizationkey|^key$|^vpnkey$|private_?key|api_?key|^simpin$|^psk$|secret|token$",
+    re.IGNORECASE,
+)
 # Up to the last @ before the path: some people put one into the password without encoding it.
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s]+@")
 # Where a setting's value stands: 1.6, Set/GetVariables, NotifyReport (inside `variableAttribute`), NotifyEvent.
 _VALUES = ("value", "attributeValue", "actualValue")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a setting of this name holds a secret: AuthorizationKey, BasicAuthPassword, a maker's own …"""
+    return _SECRET_NAME.search(name) is not None
 
 
 def redact(payload: object) -> object:

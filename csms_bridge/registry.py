@@ -12,6 +12,7 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.charging_book import busy, is_busy
 from csms_bridge.errors import StationExists, StationRefused, UnknownStation
 from csms_bridge.password_book import PasswordBook
+from csms_bridge.posture.rows import POSTURE_ROWS
 from csms_bridge.station import (
     AddedStation,
     AdmissionRecord,
@@ -54,7 +55,7 @@ class StationFilter:
 
 _ABOUT_ONE = (
     PasswordRow, WalkRow, CertificateAskRow, TransactionRow, ConnectorRow, RenewalAskRow, PasswordRotationRow,
-    StationRootRow, RootListingRow, RootActRow,
+    StationRootRow, RootListingRow, RootActRow, *POSTURE_ROWS,
 )  # fmt: skip
 
 

@@ -77,6 +77,7 @@ class Bridge:
         settings = self._fleet.desk.settings
         self._every(settings.tick, self._tick)
         self._every(timedelta(seconds=1), self._write_journal)
+        self._every(timedelta(seconds=1), self._read_settings)
         self._every(settings.renewal_check, self._renew_server_certificates)
         self._every(_TRUST_CHECK, self._renew_trust)
         self._every(_ROOTS_ROUND, self._look_after_roots)
@@ -137,6 +138,7 @@ class Bridge:
         replaced = self._sessions.get(station)
         session = Session(link, Arrival(welcome.serial, welcome.admitted, welcome.password, at), desk, replaced)
         self._sessions[station] = session
+        desk.posture.rounds.arrived(station)
         if replaced is not None:
             replaced.replaced = True
             closing = asyncio.create_task(replaced.link.close(1000, REPLACED_WORDS))
@@ -147,6 +149,7 @@ class Bridge:
         finally:
             if self._sessions.get(station) is session:
                 del self._sessions[station]
+                desk.posture.rounds.left(station)
             log.info("station_disconnected", station=station)
 
     async def _tick(self) -> None:
@@ -173,6 +176,9 @@ class Bridge:
         desk = self._fleet.desk
         restarts = [one for one in desk.password_errand.rotations.restart_due() if one in self._sessions]
         return {*desk.ledger.running_stations(), *desk.enrolment.waiting_stations(), *restarts}
+
+    async def _read_settings(self) -> None:
+        await self._fleet.desk.posture.rounds.round(self._sessions)
 
     async def _write_journal(self) -> None:
         heard = self._fleet.journal.take_heard()

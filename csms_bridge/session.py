@@ -15,6 +15,7 @@ from csms_bridge.admission import Admitted
 from csms_bridge.charging import Phase
 from csms_bridge.charging_book import ChargingBook, Told
 from csms_bridge.commands import Answer, Outcome
+from csms_bridge.dialects.timestamps import stamp_of
 from csms_bridge.dialects.wire import Fault, House, Request, WireFault
 from csms_bridge.enrolment import Delivery, Enrolment, Receipt
 from csms_bridge.errands import ErrandRunner
@@ -26,6 +27,8 @@ from csms_bridge.link import POLICY_VIOLATION, Link, Reply
 from csms_bridge.orders import Ending, Orders
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_errand import PasswordErrand
+from csms_bridge.posture.desk import PostureDesk
+from csms_bridge.posture.schedule import Due
 from csms_bridge.questions import Questions
 from csms_bridge.security_vocabulary import COMPLAINTS, canonical
 from csms_bridge.settings import BridgeSettings
@@ -83,6 +86,7 @@ class Desk:
     password_errand: PasswordErrand
     errands: Mapping[str, ErrandRunner]
     roots: StationRoots
+    posture: PostureDesk
     settings: BridgeSettings
     clock: Clock
 
@@ -134,6 +138,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._acting = False
         self._nudged = False
+        self._reader = desk.posture.reader(link.station, link.dialect, self.ask)
 
     @property
     def station(self) -> str:
@@ -171,6 +176,19 @@ class Session:
         """Send a command that somebody ordered."""
         self._spawn(self._carry_out(order))
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether something may be asked of the station that nobody ordered."""
+        return self._booted and not self.replaced and not self._acting
+
+    def read_settings(self, due: Due) -> None:
+        """Ask the station for its settings, beside whatever else goes on."""
+        self._spawn(self._read_settings(due))
+
+    async def _read_settings(self, due: Due) -> None:
+        if await self._reader.carry_out(due):
+            self._desk.posture.rounds.arrived(self.station)
+
     async def drop(self, reason: str) -> None:
         """Close the line for a reason of ours."""
         await asyncio.to_thread(self._desk.sightings.closed_by_us, self.station, reason)
@@ -200,6 +218,7 @@ class Session:
             self._predecessor = None
 
     async def _wind_up(self) -> None:
+        self._reader.line_closed()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.ended.set()
         if not self.replaced:
@@ -224,6 +243,7 @@ class Session:
         dialect = self.link.dialect
         dialect.check_call(action, payload)
         event = dialect.event(action, payload)
+        self._desk.posture.heard(self.station, stamp_of(action, payload), self._desk.clock())
         if not self._booted and not isinstance(event, e.Booted) and dialect.version is not OcppVersion.V16:
             raise WireFault(Fault.SECURITY, "a BootNotification must be accepted first")  # B01.FR.10
         if (answer := await self._desk.questions.answer(self.station, dialect.version, event)) is not None:
@@ -237,8 +257,9 @@ class Session:
                 await self._desk.events.take(self.station, event)
                 return Reply(self._standing(action, payload).payload, then=lambda: self._heed(event))
             case e.ReportTold():
+                await self._reader.report(event)
                 slots = event.values_of(PRIORITY)
-                if slots or not event.more:
+                if slots or not (event.more or self._reader.awaits(event.request_id)):
                     told = SlotsTold(slots)
                     return Reply(self._standing(action, payload).payload, then=lambda: self._spawn(self._feed(told)))
             case e.ChargingTold():
@@ -291,6 +312,7 @@ class Session:
     def _after_boot(self) -> None:
         self.nudge()
         self._spawn(asyncio.to_thread(self._desk.orders.wake, self.station))
+        self._desk.posture.rounds.arrived(self.station)
 
     def _is_its_serial(self, told: str) -> bool:
         """The field ends at 25 characters; a longer serial number comes cut off or not at all."""

@@ -52,6 +52,19 @@ class BridgeSettings(EndpointSettings):
 
     list_roots_every: timedelta = Field(default=timedelta(days=30), ge=timedelta(0))
     """How old a station's list of its certificates may get; zero: stations are asked only after a change."""
+    settings_unasked: bool = True
+    """Read stations' settings without anybody asking; quiet stations never are."""
+    settings_rate: float = Field(default=5.0, gt=0, le=1000)
+    """Readings that may begin in a second: a fleet that comes back is not read all at once."""
+    settings_pause: timedelta = timedelta(minutes=1)
+    """After a station connected or booted it is asked nothing for this long."""
+    settings_age: timedelta = Field(default=timedelta(days=7), ge=timedelta(hours=1))
+    """Settings older than this are read again."""
+    variables_per_station: int = Field(default=5000, ge=100)
+    variable_octets_per_station: int = Field(default=1024 * 1024, ge=64 * 1024)
+    """How much is kept of what one station tells of itself; the rest is dropped, and its page says so."""
+    clock_tolerance: timedelta = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1))
+    """How far a station's clock may be off before it counts as a difference."""
 
     keep_messages: timedelta = Field(default=timedelta(days=30), ge=timedelta(hours=1))
     keep_admissions: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))

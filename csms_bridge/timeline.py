@@ -17,6 +17,7 @@ _PLAIN: Mapping[str, str] = {
     FleetAct.FLOOR_PERMITTED: "profile {profile} permitted again",
     FleetAct.QUIET_ON: "made quiet: it is sent nothing unasked",
     FleetAct.QUIET_OFF: "no longer quiet",
+    FleetAct.SETTINGS_ASKED: "its settings are to be read",
     FleetAct.PASSWORD_OFFERED: "new password made",
     FleetAct.PASSWORD_CHANGED: "password changed; the old one is refused",
     FleetAct.PASSWORD_SET: "password set by an operator",

@@ -29,6 +29,7 @@ from web.api import (
     lint,
     overview,
     passwords,
+    postures,
     renewals,
     reports,
     rollovers,
@@ -48,7 +49,8 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, station_roots, passwords, walks, renewals, certificates, lint, enrolment_codes, keys,
+    overview, reports, stations, postures, station_roots, passwords, walks, renewals, certificates, lint,
+    enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, rollovers, chains, firmware,
     events, transactions, id_tokens, alarms, audit, backup, accounts, stream,

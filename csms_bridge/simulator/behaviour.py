@@ -6,10 +6,11 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from csms_bridge.simulator.body import Body
 from csms_bridge.simulator.certificate_desk import CertificateDesk
+from csms_bridge.simulator.config import Fault, StationConfig
 from csms_bridge.simulator.events import Booted
 from csms_bridge.simulator.log_desk import LogDesk
 from csms_bridge.simulator.wire import Answer, CallFailed, CommandRefused, JsonObject
@@ -118,6 +119,11 @@ class Behaviour(ABC):
             await self.body.call("Heartbeat", {})
 
 
-def timestamp() -> str:
-    """Spell now as OCPP does: RFC 3339, UTC, whole milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+SLOW_BY = timedelta(hours=3)
+"""The clock under `Fault.SLOW_CLOCK`."""
+
+
+def timestamp(config: StationConfig) -> str:
+    """Spell now, by the station's own clock, as OCPP does: RFC 3339, UTC, whole milliseconds."""
+    now = datetime.now(UTC) - (SLOW_BY if config.has(Fault.SLOW_CLOCK) else timedelta())
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -35,6 +35,8 @@ class Behaviour16(Behaviour):
         self.logs = LogDesk(body)
         secured = not body.config.has(Fault.NO_SECURITY_EXTENSION)
         self._keys: dict[str, Key] = {**PLAIN_KEYS, **(SECURITY_KEYS if secured else {})}
+        if body.config.has(Fault.REVEALS_PASSWORD):
+            self._keys["AuthorizationKey"] = Key("")
         self._handlers: dict[str, Handler] = {
             "ChangeConfiguration": self._change_configuration,
             "GetConfiguration": self._get_configuration,
@@ -73,7 +75,7 @@ class Behaviour16(Behaviour):
         for number in range(1, self.body.config.connectors + 1):
             status = "Charging" if self.body.transaction and number == 1 else "Available"
             payload = {"connectorId": number, "errorCode": "NoError", "status": status}
-            await self.body.call("StatusNotification", {**payload, "timestamp": timestamp()})
+            await self.body.call("StatusNotification", {**payload, "timestamp": timestamp(self.body.config)})
 
     def event_name(self, kind: str) -> str:
         """Use the whitepaper's names for stations and central systems."""
@@ -130,6 +132,8 @@ class Behaviour16(Behaviour):
         return Answer({"status": "Accepted"}, lambda: body.redial(pause))
 
     def _get_configuration(self, payload: JsonObject) -> Answer:
+        if self.body.config.has(Fault.NO_SETTINGS):
+            raise CommandRefused("NotSupported", "this station tells no settings")
         wanted: list[str] = payload.get("key") or list(self._keys)
         known = [
             {"key": name, "readonly": self._keys[name].read_only, "value": self._value(name)}
@@ -143,6 +147,7 @@ class Behaviour16(Behaviour):
         config, memory = self.body.config, self.body.memory
         computed = {
             "SecurityProfile": str(memory.profile),
+            "AuthorizationKey": (memory.password or b"").hex(),
             "CpoName": memory.settings.get("organisation", config.organisation or ""),
             "NumberOfConnectors": str(config.connectors),
             "AdditionalRootCertificateCheck": str(config.has(Fault.ADDITIONAL_ROOT_CHECK)).lower(),
@@ -197,7 +202,7 @@ class Behaviour16(Behaviour):
 
     async def start_transaction(self, token: str) -> None:
         """Begin to charge on connector 1."""
-        payload = {"connectorId": 1, "idTag": token, "meterStart": 0, "timestamp": timestamp()}
+        payload = {"connectorId": 1, "idTag": token, "meterStart": 0, "timestamp": timestamp(self.body.config)}
         answer = await self.body.call("StartTransaction", payload)
         self.body.transaction = str(answer["transactionId"])
         await self.send_status()
@@ -207,6 +212,11 @@ class Behaviour16(Behaviour):
         if self.body.transaction is None:
             return
         number, self.body.transaction = int(self.body.transaction), None
-        payload = {"transactionId": number, "meterStop": 1000, "timestamp": timestamp(), "reason": reason}
+        payload = {
+            "transactionId": number,
+            "meterStop": 1000,
+            "timestamp": timestamp(self.body.config),
+            "reason": reason,
+        }
         await self.body.call("StopTransaction", payload)
         await self.send_status()

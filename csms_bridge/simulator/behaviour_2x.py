@@ -73,7 +73,7 @@ class Behaviour2x(Behaviour):
         for number in range(1, self.body.config.connectors + 1):
             status = "Occupied" if self.body.transaction and number == 1 else "Available"
             payload = {"evseId": number, "connectorId": 1, "connectorStatus": status}
-            await self.body.call("StatusNotification", {**payload, "timestamp": timestamp()})
+            await self.body.call("StatusNotification", {**payload, "timestamp": timestamp(self.body.config)})
 
     def event_name(self, kind: str) -> str:
         """The 2.x names are the ones used inside."""
@@ -190,7 +190,7 @@ class Behaviour2x(Behaviour):
             "TransactionEvent",
             {
                 "eventType": kind,
-                "timestamp": timestamp(),
+                "timestamp": timestamp(self.body.config),
                 "triggerReason": trigger,
                 "seqNo": next(self._event_numbers),
                 "transactionInfo": {"transactionId": self.body.transaction, **about},

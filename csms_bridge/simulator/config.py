@@ -154,6 +154,30 @@ class Fault(StrEnum):
         "rsa-only-tls",
         "Speaks TLS 1.2 with the RSA suites only, as a station that cannot do ECDSA.",
     )
+    REVEALS_PASSWORD = (
+        "reveals-password",
+        "Tells its Basic password to whoever reads its settings (MicroOcpp).",
+    )
+    SMALL_QUESTIONS = (
+        "small-questions",
+        "2.x: refuses a GetVariables of more than 600 octets and does not say how long it may be (EVerest: 2,048).",
+    )
+    NO_SETTINGS = (
+        "no-settings",
+        "Knows neither GetConfiguration nor GetVariables nor GetBaseReport: answers NotSupported.",
+    )
+    LOST_PART = (
+        "lost-part",
+        "2.x: the second part of every report never comes.",
+    )
+    ENDLESS_REPORT = (
+        "endless-report",
+        "2.x: a report goes on for ever, with ever new variables.",
+    )
+    SLOW_CLOCK = (
+        "slow-clock",
+        "Its clock is three hours behind.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,7 +103,11 @@ def _security(longest_password: int) -> dict[Address, Variable]:
     }
     named = {Address("SecurityCtrlr", name): variable for name, variable in table.items()}
     country = Variable(RW, highest=2)
-    return {**named, Address("ISO15118Ctrlr", "CountryName"): country}
+    clock = {
+        Address("ClockCtrlr", "DateTime"): Variable(RO, data_type="dateTime"),
+        Address("ClockCtrlr", "TimeSource"): Variable(RW, "Heartbeat", "SequenceList", values="NTP,Heartbeat"),
+    }
+    return {**named, Address("ISO15118Ctrlr", "CountryName"): country, **clock}
 
 
 def _communication(slots: tuple[int, ...]) -> dict[Address, Variable]:

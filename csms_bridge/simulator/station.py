@@ -161,7 +161,7 @@ class SimulatedStation:
 
     def report(self, kind: str, info: str = "") -> None:
         """Log a security event (2.x name) and queue it until it can be sent (A04.FR.02)."""
-        at, name = timestamp(), self._behaviour.event_name(kind)
+        at, name = timestamp(self.config), self._behaviour.event_name(kind)
         self._behaviour.logs.write(at, name, info)
         if self.config.has(Fault.NO_SECURITY_EXTENSION):
             return

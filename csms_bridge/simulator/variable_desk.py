@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 from csms_bridge.simulator.behaviour import timestamp
 from csms_bridge.simulator.body import Body
 from csms_bridge.simulator.config import Fault
 from csms_bridge.simulator.device_model import Access, Address, Variable, variables
 from csms_bridge.simulator.events import PasswordChanged
 from csms_bridge.simulator.slots import NetworkProfile, ProfileRefused, Reason, read_priority
-from csms_bridge.simulator.wire import Answer, JsonObject
+from csms_bridge.simulator.wire import Answer, CommandRefused, JsonObject
 
 REPORT_SIZE = 20
 """Variables in one NotifyReport."""
+SMALL_REPORT_SIZE, LOST = 5, 1
+"""The same under `Fault.LOST_PART`, and the part that never comes."""
+LONGEST_SMALL_QUESTION = 600
+"""Octets under `Fault.SMALL_QUESTIONS`."""
 
 BASIC_PROFILES = (1, 2)
 
@@ -38,13 +44,22 @@ class VariableDesk:
 
     def get_variables(self, payload: JsonObject) -> Answer:
         """Answer GetVariables; what may only be written is Rejected."""
+        self._check_may_ask()
+        asked = json.dumps(payload, separators=(",", ":"))
+        if self._body.config.has(Fault.SMALL_QUESTIONS) and len(asked) > LONGEST_SMALL_QUESTION:
+            raise CommandRefused("FormatViolation", "too long")
         return Answer({"getVariableResult": [self._get_one(entry) for entry in payload["getVariableData"]]})
 
     def base_report(self, payload: JsonObject) -> Answer:
         """Answer GetBaseReport; NotifyReport follows in parts."""
+        self._check_may_ask()
         if payload["reportBase"] == "SummaryInventory":
             return Answer({"status": "EmptyResultSet"})
         return Answer({"status": "Accepted"}, lambda: self._send_report(payload["requestId"]))
+
+    def _check_may_ask(self) -> None:
+        if self._body.config.has(Fault.NO_SETTINGS):
+            raise CommandRefused("NotSupported", "this station tells no settings")
 
     def _set_one(self, entry: JsonObject) -> JsonObject:
         place = _address(entry)
@@ -115,7 +130,7 @@ class VariableDesk:
         missing = self._missing(place, entry)
         if missing:
             return {"attributeStatus": missing, **result}
-        if self._variables[place].access is Access.WRITE_ONLY:
+        if self._variables[place].access is Access.WRITE_ONLY and not self._reveals(place):
             return {"attributeStatus": "Rejected", **result}
         return {"attributeStatus": "Accepted", "attributeValue": self.value(place), **result}
 
@@ -126,8 +141,13 @@ class VariableDesk:
             return "UnknownVariable"
         return "NotSupportedAttributeType" if entry.get("attributeType", "Actual") != "Actual" else None
 
+    def _reveals(self, place: Address) -> bool:
+        return self._body.config.has(Fault.REVEALS_PASSWORD) and place.variable == "BasicAuthPassword"
+
     def value(self, place: Address) -> str:
         """Read a variable's actual value."""
+        if self._reveals(place):
+            return (self._body.memory.password or b"").decode()
         if place.component == "NetworkConfiguration":
             slot = self._body.memory.slots.get(int(place.instance or 0), NetworkProfile.blank())
             return slot.values.get(place.variable, "")
@@ -140,6 +160,7 @@ class VariableDesk:
         """Values that are not stored under their own name."""
         config, memory = self._body.config, self._body.memory
         return {
+            "ClockCtrlr.DateTime": timestamp(config),
             "SecurityCtrlr.Identity": config.identity,
             "SecurityCtrlr.OrganizationName": memory.settings.get("organisation", config.organisation or ""),
             "SecurityCtrlr.SecurityProfile": str(memory.profile),
@@ -155,23 +176,34 @@ class VariableDesk:
 
     async def _send_report(self, request_id: int) -> None:
         rows = [self._report_row(place, variable) for place, variable in self._variables.items()]
-        parts = [rows[at : at + REPORT_SIZE] for at in range(0, len(rows), REPORT_SIZE)]
+        size = SMALL_REPORT_SIZE if self._body.config.has(Fault.LOST_PART) else REPORT_SIZE
+        parts = [rows[at : at + size] for at in range(0, len(rows), size)]
         for number, part in enumerate(parts):
-            await self._body.call(
-                "NotifyReport",
-                {
-                    "requestId": request_id,
-                    "generatedAt": timestamp(),
-                    "seqNo": number,
-                    "tbc": number + 1 < len(parts),
-                    "reportData": part,
-                },
-            )
+            if number != LOST or not self._body.config.has(Fault.LOST_PART):
+                await self._send_part(request_id, number, part, more=number + 1 < len(parts) or self._is_endless)
+        while self._is_endless:
+            number += 1
+            endless = [{**row, "component": {"name": f"Endless{number}"}} for row in parts[0]]
+            await self._send_part(request_id, number, endless, more=True)
+
+    @property
+    def _is_endless(self) -> bool:
+        return self._body.config.has(Fault.ENDLESS_REPORT)
+
+    async def _send_part(self, request_id: int, number: int, rows: list[JsonObject], *, more: bool) -> None:
+        payload = {
+            "requestId": request_id,
+            "generatedAt": timestamp(self._body.config),
+            "seqNo": number,
+            "tbc": more,
+            "reportData": rows,
+        }
+        await self._body.call("NotifyReport", payload)
 
     def _report_row(self, place: Address, variable: Variable) -> JsonObject:
         component = {"name": place.component, **({"instance": place.instance} if place.instance else {})}
         attribute: JsonObject = {"mutability": variable.access.value}
-        if variable.access is not Access.WRITE_ONLY:
+        if variable.access is not Access.WRITE_ONLY or self._reveals(place):
             attribute["value"] = self.value(place)
         return {
             "component": component,

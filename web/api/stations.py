@@ -19,7 +19,6 @@ from web.api.shapes import (
     In,
     MessageOut,
     Page,
-    PostureOut,
     ReasonIn,
     StationOut,
     TimelineEntryOut,
@@ -192,14 +191,6 @@ def make_quiet(
 ) -> StationOut:
     """Send the station nothing unasked, as in a certification; or talk to it again."""
     return StationOut.of(doors.fleet.make_quiet(station_id, body.quiet, caller.name, body.reason))
-
-
-@router.get("/{station_id}/posture")
-def show_posture(
-    doors: Doors, station_id: str, _caller: Principal = Depends(Needs(Permission.STATIONS_READ))
-) -> PostureOut:
-    """What was observed of the station, as against what is configured."""
-    return PostureOut.of(doors.fleet.posture(station_id))
 
 
 @router.get("/{station_id}/messages")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from web.cli import enrolment_code, password_rotation, station_roots
+from web.cli import enrolment_code, password_rotation, posture, station_roots
 from web.cli.client import Data, segment, service
 from web.cli.failures import WrongUse
 from web.cli.output import Json, say, show_fields, show_json, show_list, show_table, wants_json
@@ -21,6 +21,9 @@ app.command("rotate-password")(password_rotation.rotate)
 app.command("roots")(station_roots.roots)
 app.command("install-root")(station_roots.install)
 app.command("delete-root")(station_roots.delete)
+app.command("posture")(posture.show)
+app.command("variables")(posture.variables)
+app.command("differences")(posture.differences)
 
 _COLUMNS = ("id", "serial", "ocpp_version", "profile", "wanted_profile", "online", "hold", "last_seen")
 _CSV_COLUMNS = ("id", "serial", "ocpp_version", "profile", "password", "site", "tags", "quiet")
@@ -123,9 +126,9 @@ def show(id: Id, data: Data = None, _json: Json = False) -> None:  # noqa: A002
     with service(data) as client:
         station = client.get(f"stations/{segment(id)}")
         if not wants_json():
-            posture = client.get(f"stations/{segment(id)}/posture")
+            observed = client.get(f"stations/{segment(id)}/posture")
             seen = ("transport", "tls_version", "cipher", "certificate_serial", "address", "proof")
-            station |= {name: posture[name] for name in seen}
+            station |= {name: observed[name] for name in seen}
     show_fields(station)
 
 

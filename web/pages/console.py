@@ -18,6 +18,7 @@ from web.pages import (
     enrolment_codes,
     events,
     overview,
+    postures,
     revoking,
     roots,
     sign_in,
@@ -37,8 +38,8 @@ def install(app: FastAPI) -> None:
     app.state.form_guard = FormGuard(app.state.service.keys.secret("forms"))
     app.state.sign_in_throttle = SignInThrottle()
     for module in (
-        sign_in, overview, stations, station_roots, chains, enrolment_codes, walks, revoking, certificates, crls,
-        authorities, roots, charging, alarms, events, audit,
+        sign_in, overview, postures, stations, station_roots, chains, enrolment_codes, walks, revoking,
+        certificates, crls, authorities, roots, charging, alarms, events, audit,
     ):  # fmt: skip
         app.include_router(module.router)
 

@@ -16,6 +16,7 @@ from csms_bridge.station_certificates import CertificateKind
 from pki.secret_text import Secret
 from web.api.asked import Doors
 from web.errors import RequestRefused
+from web.pages.postures import sides
 from web.pages.rendering import render
 from web.pages.visitor import Seen, Submitted, Visitor
 from web.pages.walks import Moving
@@ -128,7 +129,7 @@ def add(
 @router.get("/{station_id}")
 def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permission.STATIONS_READ))) -> HTMLResponse:
     """One station: what is true, since when, and the next safe act."""
-    posture = doors.fleet.posture(station_id)
+    posture, full = doors.fleet.posture(station_id), doors.fleet.postures.of(station_id)
     walk = doors.fleet.current_walk(station_id)
     certificates = (
         doors.authority.certificates(station=station_id, limit=_CERTIFICATES)
@@ -139,6 +140,8 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         "station.html",
         visitor,
         posture=posture,
+        full=full,
+        sides=sides(posture, full),
         station=posture.station,
         moving=Moving.of(walk) if walk else None,
         certificates=certificates,

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _let_commands_be_errands()
     _keep_stations_roots()
     _keep_charging()
+    _add_postures()
 
 
 def downgrade() -> None:
@@ -31,6 +32,8 @@ def downgrade() -> None:
     with op.batch_alter_table("transactions", schema=None) as batch_op:
         for column in ("evse", "connector", "token", "told_ended"):
             batch_op.drop_column(column)
+    for table in ("station_differences", "station_postures", "station_variables"):
+        op.drop_table(table)
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.drop_column("use")
     op.drop_table("password_rotations")
@@ -259,3 +262,71 @@ def _keep_charging() -> None:
         sa.Column("changed_by", sa.String(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
     )
+
+
+def _add_postures() -> None:
+    """What stations told of their settings, when they were read, and what does not fit."""
+    op.create_table(
+        "station_variables",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("component", sa.String(length=50), nullable=False),
+        sa.Column("name", sa.String(length=50), nullable=False),
+        sa.Column("instance", sa.String(length=50), nullable=False),
+        sa.Column("variable_instance", sa.String(length=50), nullable=False),
+        sa.Column("evse", sa.Integer(), nullable=False),
+        sa.Column("connector", sa.Integer(), nullable=False),
+        sa.Column("attribute", sa.String(length=8), nullable=False),
+        sa.Column("value", sa.Text(), nullable=True),
+        sa.Column("words", sa.String(), nullable=False),
+        sa.Column("mutability", sa.String(length=9), nullable=False),
+        sa.Column("data_type", sa.String(length=20), nullable=False),
+        sa.Column("unit", sa.String(length=16), nullable=False),
+        sa.Column("lowest", sa.Float(), nullable=True),
+        sa.Column("highest", sa.Float(), nullable=True),
+        sa.Column("choices", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=8), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint(
+            "station", "component", "name", "instance", "variable_instance", "evse", "connector", "attribute",
+            name="uq_station_variables",
+        ),
+    )  # fmt: skip
+    op.create_table(
+        "station_postures",
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("asked_whole", sa.Boolean(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(length=8), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("firmware", sa.String(), nullable=False),
+        sa.Column("ocpp_version", sa.String(length=8), nullable=True),
+        sa.Column("profile", sa.Integer(), nullable=True),
+        sa.Column("extension", sa.Boolean(), nullable=True),
+        sa.Column("report", sa.String(), nullable=False),
+        sa.Column("report_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reveals", sa.String(), nullable=False),
+        sa.Column("clock_offset", sa.Float(), nullable=True),
+        sa.Column("clock_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("station"),
+    )
+    with op.batch_alter_table("station_postures", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_station_postures_asked_at"), ["asked_at"], unique=False)
+    op.create_table(
+        "station_differences",
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("next_act", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("station", "kind"),
+    )
+    with op.batch_alter_table("station_differences", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_station_differences_kind"), ["kind"], unique=False)
