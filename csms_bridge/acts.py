@@ -17,6 +17,14 @@ class FleetAct(StrEnum):
     QUIET_ON = "station:made-quiet"
     QUIET_OFF = "station:talked-to-again"
     SETTINGS_ASKED = "station:settings-asked"
+    BOOTSTRAP_ALLOWED = "station:bootstrap-allowed"
+    BOOTSTRAP_ENDED = "station:bootstrap-ended"
+    RECOVERY_OPENED = "station:recovery-opened"
+    RECOVERY_ENDED = "station:recovery-ended"
+    LANE_ENTERED = "station:let-in-pending"
+    LANE_HINDERED = "station:renewal-hindered"
+    WORKS_WHEN_ACCEPTED = "station:accepted-for-certificate-work"
+    UNKNOWN_FORGOTTEN = "station:unknown-forgotten"
     PASSWORD_OFFERED = "station:password-offered"  # noqa: S105 -- the name of an act
     PASSWORD_CHANGED = "station:password-changed"  # noqa: S105 -- the name of an act
     PASSWORD_SET = "station:password-set"  # noqa: S105 -- the name of an act

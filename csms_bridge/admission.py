@@ -6,10 +6,11 @@ revocation and identity are decided here, where the reason can be recorded (ADR 
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
+from csms_bridge.standing import Lane
 from csms_bridge.station import IDENTITY, OcppVersion, SecurityProfile
 from pki.certificates import Certificate, CertificateState
 from pki.name_matching import holds_name
@@ -92,6 +93,10 @@ class Registered:
     """When the newest certificate that the station has used was made; older ones are done with."""
     vendor: str = ""
     """As the station said in BootNotification; empty until it did."""
+    bootstrap: str = ""
+    """The maker whose certificate alone lets it in, until it has used one of ours; empty: nobody's."""
+    recovering: bool = False
+    """An operator lets it in with its expired certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +108,20 @@ class Admitted:
     certificate_serial: str | None
     certificate_made_at: datetime | None = None
     beside: str = ""
-    """What else it showed, that did not count as proof."""
+    """What else it showed, that did not count as proof; in the bootstrap lane it is all there is."""
+    lane: Lane | None = None
+    """Why it is let in as Pending only; None when it is let in for good."""
 
     @property
     def reason(self) -> str:
         """The verdict in words, for the record."""
+        match self.lane:
+            case Lane.RECOVERY:
+                return f"expired client certificate {self.certificate_serial}, in the recovery lane: to be renewed"
+            case Lane.BOOTSTRAP:
+                return f"nothing but {self.beside}: to get its own certificate"
+            case Lane.QUARANTINE:
+                return "not registered: in quarantine"
         proofs = {
             SecurityProfile.NONE: "no proof asked on profile 0",
             SecurityProfile.BASIC: "Basic password over plain transport",
@@ -133,8 +147,11 @@ Verdict = Admitted | Refused
 
 def presented_of(record: Certificate, *, is_retired: bool) -> PresentedCertificate:
     """A certificate of ours as it is judged here; `is_retired` says whether the authority that issued it is."""
-    is_good = record.state is CertificateState.GOOD
-    state = f"of the retired authority {record.authority!r}" if is_good and is_retired else str(record.state)
+    state = str(record.state)
+    if record.state is CertificateState.GOOD and is_retired:
+        state = f"of the retired authority {record.authority!r}"
+    if record.state is CertificateState.EXPIRED and record.reason is not None:
+        state = CertificateState.HELD.value  # a hold that nobody released outlasts the certificate
     return PresentedCertificate(
         record.serial, record.station, record.common_name, state, record.profile, record.made_at
     )
@@ -174,20 +191,37 @@ def decide(peer: Peer, station: Registered) -> Verdict:
 
     Order: proof first, then the profile it makes, then the subprotocol, so that a prober learns nothing
     before it has proved itself. Stronger than asked is welcome; below the floor is refused for good
-    (A00.FR.002, A05.FR.07/.09).
+    (A00.FR.002, A05.FR.07/.09). Who would be refused may still be let in through a lane, as Pending.
     """
     proved = _proved_profile(peer, station)
-    if isinstance(proved, Refused):
+    if not isinstance(proved, Refused) and proved < station.floor:
+        proved = Refused(401, f"profile {proved:d} is below {station.floor:d}, which this station has reached")
+    lane = _lane(peer, station) if isinstance(proved, Refused) else None
+    if isinstance(lane, Refused):
+        return lane
+    if isinstance(proved, Refused) and lane is None:
         return proved
-    if proved < station.floor:
-        return Refused(401, f"profile {proved:d} is below {station.floor:d}, which this station has reached")
     subprotocol = choose_subprotocol(peer.offered, station.version)
+    return _no_version(peer.offered) if subprotocol is None else _admitted(peer, proved, subprotocol, lane)
+
+
+def stranger(offered: tuple[str, ...]) -> Verdict:
+    """An identity that nobody registered, where such are let in to be looked at: it has proved nothing."""
+    subprotocol = choose_subprotocol(offered, None)
     if subprotocol is None:
-        offered = ", ".join(peer.offered) or "none"
-        return Refused(400, f"no subprotocol in common: offered {offered}")
-    if peer.certificate and proved is SecurityProfile.MUTUAL_TLS:
-        return Admitted(proved, subprotocol, peer.certificate.serial, peer.certificate.made_at)
-    return Admitted(proved, subprotocol, None, beside=_makers_words(peer))
+        return _no_version(offered)
+    return Admitted(SecurityProfile.NONE, subprotocol, None, lane=Lane.QUARANTINE)
+
+
+def _no_version(offered: tuple[str, ...]) -> Refused:
+    return Refused(400, f"no subprotocol in common: offered {', '.join(offered) or 'none'}")
+
+
+def _admitted(peer: Peer, proved: SecurityProfile | Refused, subprotocol: str, lane: Lane | None) -> Admitted:
+    profile = SecurityProfile.MUTUAL_TLS if isinstance(proved, Refused) else proved
+    if lane is not Lane.BOOTSTRAP and profile is SecurityProfile.MUTUAL_TLS and peer.certificate:
+        return Admitted(profile, subprotocol, peer.certificate.serial, peer.certificate.made_at, lane=lane)
+    return Admitted(profile, subprotocol, None, beside=_makers_words(peer), lane=lane)
 
 
 def choose_subprotocol(offered: tuple[str, ...], registered: OcppVersion | None) -> str | None:
@@ -197,9 +231,9 @@ def choose_subprotocol(offered: tuple[str, ...], registered: OcppVersion | None)
     return next(iter(on_record or spoken), None)
 
 
-def outranks(newcomer: SecurityProfile, holder: SecurityProfile) -> bool:
-    """Whether a second connection for one identity may take over: with at least equal proof."""
-    return newcomer >= holder
+def outranks(newcomer: Admitted, holder: Admitted) -> bool:
+    """Whether a second connection for one identity may take over: with at least equal proof. A lane is the least."""
+    return (newcomer.lane is None, newcomer.profile) >= (holder.lane is None, holder.profile)
 
 
 def _proved_profile(peer: Peer, station: Registered) -> SecurityProfile | Refused:
@@ -239,16 +273,57 @@ def certificate_fault(certificate: PresentedCertificate, station: Registered) ->
     return None
 
 
+def _lane(peer: Peer, station: Registered) -> Lane | Refused | None:
+    """The lane of a peer that would be refused; Refused when its lane has a reason of its own to refuse it."""
+    certificate = peer.certificate
+    if certificate is None:
+        return None
+    if certificate.maker is not None:
+        if not station.bootstrap or peer.basic_present:
+            return None
+        fault = _bootstrap_fault(certificate.maker, station)
+        return Lane.BOOTSTRAP if fault is None else Refused(401, fault)
+    # All but its time must be right: the station, the serial number, neither revoked nor held, none newer used.
+    is_expired = certificate.state == CertificateState.EXPIRED
+    would_do = certificate_fault(replace(certificate, state=CertificateState.GOOD.value), station) is None
+    return Lane.RECOVERY if station.recovering and is_expired and would_do else None
+
+
+def _bootstrap_fault(maker: MakersCertificate, station: Registered) -> str | None:
+    """Why a maker's certificate alone does not do for a station that may begin with one; None when it does.
+
+    The operator named the maker; what the station calls its vendor in BootNotification may be spelt otherwise.
+    """
+    whose = _whose(maker)
+    if station.bootstrap.casefold() != maker.vendor.casefold():
+        return f"{whose}, where {station.bootstrap} may vouch for this station"
+    if fault := _another_serial(maker, station):
+        return fault
+    if station.newest_used is not None:
+        return f"{whose}, which counts at first contact only; this station has used a certificate of ours"
+    return None
+
+
+def _whose(maker: MakersCertificate) -> str:
+    return f"the client certificate is one of {maker.vendor} (anchor {maker.anchor})"
+
+
+def _another_serial(maker: MakersCertificate, station: Registered) -> str | None:
+    if maker.states(station.serial):
+        return None
+    stated = " or ".join(repr(name) for name in maker.names) or "no name"
+    return f"{_whose(maker)} for {stated}, not for the registered serial number"
+
+
 def _makers_fault(maker: MakersCertificate, peer: Peer, station: Registered) -> str | None:
     """Why a certificate under a maker's root is in the way, or None when the password may decide (A00.FR.801–806).
 
     It never proves a station to us: whoever holds the maker's key could make one. It may stand beside the password
     until the station has reached profile 3, when it states the registered serial number of that maker's station.
     """
-    whose = f"the client certificate is one of {maker.vendor} (anchor {maker.anchor})"
-    if not maker.states(station.serial):
-        stated = " or ".join(repr(name) for name in maker.names) or "no name"
-        return f"{whose} for {stated}, not for the registered serial number"
+    whose = _whose(maker)
+    if fault := _another_serial(maker, station):
+        return fault
     if station.vendor and station.vendor.casefold() != maker.vendor.casefold():
         return f"{whose}, but the station is one of {station.vendor}"
     if station.floor >= SecurityProfile.MUTUAL_TLS:

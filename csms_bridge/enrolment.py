@@ -127,6 +127,23 @@ class Enrolment:
             asks = [ask for ask in session.exec(query.order_by(col(CertificateAskRow.id))) if ask is not None]
         return [self._delivery(ask) for ask in asks]
 
+    def unproved(self, station: str) -> Delivery | None:
+        """The newest certificate that was made for the station, is good, and was not seen in use nor rejected."""
+        states = (AskState.ISSUED, AskState.SENT, AskState.TAKEN)
+        query = select(CertificateAskRow).where(
+            CertificateAskRow.station == station, col(CertificateAskRow.state).in_(states)
+        )
+        with self._store.reading() as session:
+            row = session.exec(query.order_by(col(CertificateAskRow.id).desc())).first()
+            station_row = session.get(StationRow, station)
+        if row is None or row.id is None or row.serial is None or station_row is None:
+            return None
+        certificate = self._authority.certificate(row.serial)
+        is_used = station_row.newest_used is not None and certificate.made_at <= station_row.newest_used
+        if is_used or certificate.state is not CertificateState.GOOD:
+            return None
+        return self._delivery(row.id)
+
     def newest_delivery(self, station: str, serial: str) -> Delivery | None:
         """What is to be sent for the certificate `serial`."""
         query = select(CertificateAskRow.id).where(

@@ -30,6 +30,7 @@ from csms_bridge.security_events import SecurityEvents
 from csms_bridge.session import Desk
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
+from csms_bridge.standing import Standing, may_ask
 from csms_bridge.station import (
     AddedStation,
     CommandOrder,
@@ -48,6 +49,7 @@ from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger, WalkView
+from pki.anchors import AnchorUse
 from pki.audit import AuditTrail
 from pki.authority import Authority, Certificate
 from pki.clock import Clock, utc_now
@@ -101,6 +103,8 @@ class Fleet:
         self.roots = StationRoots(store, trail, authority, self._orders, settings, clock, node)
         self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, self._orders, clock)
+        self._authority = authority
+        self.lanes = sightings.lanes
         self.quiet = QuietMode(store, trail, clock)
         self.charging = ChargingBook(store, trail, clock)
         self._charging_retention = ChargingRetention(store, authority.alarms, settings, clock)
@@ -136,11 +140,14 @@ class Fleet:
     # --- stations
 
     def add_station(self, new: NewStation, by: str) -> AddedStation:
-        """Register a station. Raises StationExists."""
+        """Register a station. Raises StationExists, StationRefused."""
+        self._check_maker(new.bootstrap)
         return self._registry.add([new], by)[0]
 
     def import_stations(self, stations: Sequence[NewStation], by: str) -> list[AddedStation]:
-        """Register all of them or none. Raises StationExists."""
+        """Register all of them or none. Raises StationExists, StationRefused."""
+        for vendor in {new.bootstrap for new in stations}:
+            self._check_maker(vendor)
         return self._registry.add(stations, by)
 
     def stations(
@@ -185,6 +192,41 @@ class Fleet:
         """Send a station nothing unasked from now on, or talk to it again. Raises UnknownStation."""
         self.quiet.turn(station, quiet, by, reason)
         return self._registry.station(station)
+
+    def recover(self, station: str, life: timedelta, by: str, reason: str) -> Station:
+        """Let a station in with its expired certificate, as Pending, so that it gets a new one (A00.FR.429).
+
+        Raises UnknownStation, StationRefused.
+        """
+        found = self._registry.station(station)
+        if not self._authority.certificates(station=station, limit=1):
+            raise StationRefused("id", f"station {found.id!r} never had a certificate of ours: there is none to renew")
+        self.lanes.open_recovery(station, life, by, reason)
+        return self._registry.station(station)
+
+    def end_recovery(self, station: str, by: str, reason: str) -> Station:
+        """Close a station's recovery lane. Raises UnknownStation, StationRefused."""
+        self.lanes.end_recovery(station, by, reason)
+        return self._registry.station(station)
+
+    def allow_bootstrap(self, station: str, vendor: str, by: str, reason: str) -> Station:
+        """Let a station begin with a certificate of this maker alone; empty ends it (A00.FR.404/.406/.801-807).
+
+        Raises UnknownStation, StationRefused when no anchor is of this maker.
+        """
+        self._check_maker(vendor)
+        self.lanes.allow_bootstrap(station, vendor, by, reason)
+        return self._registry.station(station)
+
+    def makers(self) -> list[str]:
+        """The makers of whom a root is an anchor for first contacts."""
+        return sorted({anchor.vendor for anchor in self._authority.anchors.all(AnchorUse.FIRST_CONTACT)})
+
+    def _check_maker(self, vendor: str) -> None:
+        if vendor and vendor.casefold() not in {maker.casefold() for maker in self.makers()}:
+            raise StationRefused(
+                "bootstrap", f"there is no anchor of {vendor!r}: add its root with voltward anchor add"
+            )
 
     def posture(self, station: str) -> Posture:
         """What was observed of a station. Raises UnknownStation."""
@@ -282,6 +324,10 @@ class Fleet:
         if not target.online or target.ocpp_version is None:
             raise CommandRefused(
                 f"station {station!r} is not connected", "commands are sent to connected stations only"
+            )
+        if target.lane is not None and not may_ask(Standing.PENDING, target.lane, action):
+            raise CommandRefused(
+                f"{action} is not sent: the station is in the {target.lane} lane", "it is not accepted"
             )
         dialect = DIALECTS[target.ocpp_version]
         try:

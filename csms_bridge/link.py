@@ -44,6 +44,10 @@ class Reply:
     then: Callable[[], None] | None = None
 
 
+def _nothing(_action: str, _error: CallError | CallResultError) -> None:
+    """What is done about a refused answer unless somebody cares."""
+
+
 _Waiting = tuple[Call | CallError, str | bytes]
 """A CALL that waits for its answer, or the error that answers a broken one; and the message it came as."""
 
@@ -74,6 +78,7 @@ class Link:
         self._awaited: tuple[str, str, asyncio.Future[CallResult | CallError]] | None = None
         self._calls: asyncio.Queue[_Waiting] = asyncio.Queue(limits.unanswered)
         self._answered = AnsweredCalls()
+        self.when_answer_refused: Callable[[str, CallError | CallResultError], None] = _nothing
 
     async def serve(self, handler: Handler) -> None:
         """Read until the line closes, answering calls in order."""
@@ -128,8 +133,10 @@ class Link:
                 self._journal.note(self.station, IN, frame)
                 return self._line_up(frame, message)
             case CallResultError() if frame.type in self.dialect.message_types:
-                self._journal.note(self.station, IN, frame, self._answered.action_of(frame.id))
+                action = self._answered.action_of(frame.id)
+                self._journal.note(self.station, IN, frame, action)
                 log.warning("answer_refused", station=self.station, code=frame.code)
+                self.when_answer_refused(action, frame)
                 return True
         self._journal.note(self.station, IN, frame)
         code = self.dialect.complaint(frame)
@@ -144,6 +151,11 @@ class Link:
 
     def _match(self, frame: CallResult | CallError) -> None:
         if self._awaited is None or self._awaited[0] != frame.id:
+            if isinstance(frame, CallError) and (refused := self._answered.action_of(frame.id)):
+                # Before 2.1 there is no message for it; EVerest, while it is Pending, turns an answer down with this.
+                self._journal.note(self.station, IN, frame, refused)
+                self.when_answer_refused(refused, frame)
+                return
             self._journal.note(self.station, IN, frame, "unasked")
             log.info("answer_unasked", station=self.station)
             return

@@ -139,7 +139,7 @@ class Reception:
         self._sightings.judged(identity, line, verdict)
         if isinstance(verdict, Refused):
             return verdict
-        return Welcome(identity, station.serial, verdict, used, line)
+        return Welcome(identity, station.serial, verdict, used if verdict.lane is None else None, line)
 
     def _matching(
         self, station: Registered, basic: BasicCredentials | None, passwords: list[KnownPassword]

@@ -13,6 +13,7 @@ from csms_bridge.charging_book import busy, is_busy
 from csms_bridge.errors import StationExists, StationRefused, UnknownStation
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.posture.rows import POSTURE_ROWS
+from csms_bridge.standing import Lane
 from csms_bridge.station import (
     AddedStation,
     AdmissionRecord,
@@ -177,6 +178,7 @@ class Registry:
             session, FleetAct.STATION_ADDED, by=by, kind="station", thing=new.id, now=now,
             details={
                 "serial": new.serial, "profile": int(new.profile), "version": new.ocpp_version, "quiet": new.quiet,
+                "bootstrap": new.bootstrap,
             },
         )  # fmt: skip
         return AddedStation(station_of(row, charging=False), generated)
@@ -213,6 +215,7 @@ def row_of(new: NewStation, now: datetime) -> StationRow:
         site=new.site,
         tags=json.dumps(new.tags),
         quiet=new.quiet,
+        bootstrap=new.bootstrap,
         added_at=now,
         updated_at=now,
     )
@@ -239,6 +242,10 @@ def station_of(row: StationRow, charging: bool) -> Station:
         tags=tuple(json.loads(row.tags)),
         quiet=row.quiet,
         updated_at=row.updated_at,
+        bootstrap=row.bootstrap,
+        lane=Lane(row.lane) if row.lane else None,
+        recovery_until=row.recovery_until,
+        recovery_reason=row.recovery_reason,
     )
 
 

@@ -121,7 +121,7 @@ class Bridge:
         """An admitted station's connection; a second one takes over when its proof is at least equal."""
         station = welcome.identity
         holder = self._sessions.get(station)
-        if holder is not None and not outranks(welcome.admitted.profile, holder.arrival.admitted.profile):
+        if holder is not None and not outranks(welcome.admitted, holder.arrival.admitted):
             await connection.close(1008, OUTRANKED_WORDS)
             return
         version = SUBPROTOCOLS[welcome.admitted.subprotocol]
@@ -155,6 +155,7 @@ class Bridge:
     async def _tick(self) -> None:
         """Find out what is due for the stations that are connected here."""
         await self._drop_revoked_elsewhere()
+        await self._drop_closed_lanes()
         for station in await asyncio.to_thread(self._due):
             if session := self._sessions.get(station):
                 session.nudge()
@@ -194,6 +195,16 @@ class Bridge:
         # Another node's clock may be behind ours; what was dropped already has no line here any more.
         since, self._looked = self._looked - _CLOCKS_DIFFER, self._fleet.desk.clock()
         self._drop_revoked(await asyncio.to_thread(self._authority.revoked_since, since))
+
+    async def _drop_closed_lanes(self) -> None:
+        """A lane is open for a time, and until somebody closes it; whoever is in it then has no business here."""
+        lanes = {name: one.arrival.admitted.lane for name, one in self._sessions.items()}
+        lines = {name: lane for name, lane in lanes.items() if lane is not None}
+        if not lines:
+            return
+        for station, reason in (await asyncio.to_thread(self._fleet.lanes.closed_among, lines)).items():
+            if session := self._sessions.get(station):
+                await session.drop(reason)
 
     def _revoked(self, serials: Sequence[str]) -> None:
         """Called by the authority, in any thread: the live line of a revoked certificate is closed at once."""

@@ -21,8 +21,9 @@ from csms_bridge.enrolment import Delivery, Enrolment, Receipt
 from csms_bridge.errands import ErrandRunner
 from csms_bridge.errors import BridgeError, StationSilent
 from csms_bridge.event_intake import EventIntake
-from csms_bridge.frames import CallError, Json
+from csms_bridge.frames import CallError, CallResult, CallResultError, Json
 from csms_bridge.id_tokens import NO_LEAVE, IdTokens, Leave
+from csms_bridge.lane_work import LaneWork
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
 from csms_bridge.orders import Ending, Orders
 from csms_bridge.password_book import PasswordBook
@@ -33,6 +34,7 @@ from csms_bridge.questions import Questions
 from csms_bridge.security_vocabulary import COMPLAINTS, canonical
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
+from csms_bridge.standing import Standing, may_ask, may_say, provoked_by
 from csms_bridge.station import CommandOrder, OcppVersion, SecurityProfile
 from csms_bridge.station_roots.answers import ROOT_MESSAGES
 from csms_bridge.station_roots.door import StationRoots
@@ -138,6 +140,10 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._acting = False
         self._nudged = False
+        self._rejected = False
+        self._provoked: set[str] = set()
+        self._lane = _lane_work(self, desk)
+        link.when_answer_refused = self._answer_refused
         self._reader = desk.posture.reader(link.station, link.dialect, self.ask)
 
     @property
@@ -149,6 +155,14 @@ class Session:
     def version(self) -> OcppVersion:
         """What it speaks."""
         return self.link.dialect.version
+
+    @property
+    def standing(self) -> Standing:
+        """Where the station stands on this line, whatever it was told. A 1.6 station need not boot (J16E only asks)."""
+        if self._rejected:
+            return Standing.REJECTED
+        is_accepted = self._booted or self.link.dialect.version is OcppVersion.V16
+        return Standing.ACCEPTED if is_accepted and self._lane is None else Standing.PENDING
 
     async def run(self) -> None:
         """Serve the line until it closes."""
@@ -186,7 +200,7 @@ class Session:
         self._spawn(self._read_settings(due))
 
     async def _read_settings(self, due: Due) -> None:
-        if await self._reader.carry_out(due):
+        if self._lane is None and await self._reader.carry_out(due):
             self._desk.posture.rounds.arrived(self.station)
 
     async def drop(self, reason: str) -> None:
@@ -196,6 +210,9 @@ class Session:
 
     async def _greet(self) -> None:
         await self._let_predecessor_end()
+        if self._lane is not None:
+            await self._lane.run(self._first_words())
+            return
         admitted = self.arrival.admitted
         if admitted.certificate_serial:
             await asyncio.to_thread(self._desk.enrolment.seen_in_use, self.station, admitted.certificate_serial)
@@ -208,6 +225,18 @@ class Session:
             await self._deliver_unless_walking(delivery)
         if self._booted:
             await asyncio.to_thread(self._desk.orders.wake, self.station)
+        await self._accept_who_waits()
+
+    async def _accept_who_waits(self) -> None:
+        """It came through a lane and was told Pending last: one that did not restart says nothing until it is asked."""
+        if await asyncio.to_thread(self._desk.sightings.waits_for_acceptance, self.station):
+            await asyncio.sleep(self._first_words().total_seconds())
+            if not self._booted:
+                await self.ask(c.Trigger(c.Message.BOOT, plain=True))
+
+    def _first_words(self) -> timedelta:
+        """What a station that restarted gets for its BootNotification, before anything is asked of it."""
+        return min(self._desk.settings.walk_settle, timedelta(seconds=2))
 
     async def _let_predecessor_end(self) -> None:
         """Answers that came on the old line are taken in first; what was not answered there never will be."""
@@ -218,6 +247,8 @@ class Session:
             self._predecessor = None
 
     async def _wind_up(self) -> None:
+        if self._lane is not None:
+            self._lane.end()
         self._reader.line_closed()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.ended.set()
@@ -242,10 +273,10 @@ class Session:
     async def _answer(self, action: str, payload: Json) -> Reply:
         dialect = self.link.dialect
         dialect.check_call(action, payload)
+        if not may_say(self.standing, self.arrival.admitted.lane, action, self._provoked):
+            raise WireFault(Fault.SECURITY, "a BootNotification must be accepted first")  # B01.FR.10, B02.FR.09
         event = dialect.event(action, payload)
         self._desk.posture.heard(self.station, stamp_of(action, payload), self._desk.clock())
-        if not self._booted and not isinstance(event, e.Booted) and dialect.version is not OcppVersion.V16:
-            raise WireFault(Fault.SECURITY, "a BootNotification must be accepted first")  # B01.FR.10
         if (answer := await self._desk.questions.answer(self.station, dialect.version, event)) is not None:
             return Reply(dialect.spell(answer))
         match event:
@@ -304,10 +335,21 @@ class Session:
         if on_certificate and boot.serials and not any(self._is_its_serial(serial) for serial in boot.serials):
             reason = "the serial number in the BootNotification is not the certificate's"
             rejected = {**reply.payload, "status": "Rejected"}
+            self._rejected = True
             return Reply(rejected, then=lambda: self._spawn(self.drop(reason)))
+        if self._lane is not None:
+            return await self._boot_in_lane(self._lane, boot, reply.payload)
         await asyncio.to_thread(self._desk.sightings.booted, self.station, boot)
         self._booted = True
         return Reply(reply.payload, then=self._after_boot)
+
+    async def _boot_in_lane(self, lane: LaneWork, boot: e.Booted, accepted: Json) -> Reply:
+        """Pending, unless the station works only when accepted; then that is all that it is told, and no more."""
+        told = await lane.boot_status()
+        await asyncio.to_thread(self._desk.sightings.booted, self.station, boot, told)
+        interval = int(self._desk.settings.pending_interval.total_seconds())
+        pending = {**accepted, "status": "Pending", "interval": interval}
+        return Reply(accepted if told is Standing.ACCEPTED else pending, then=lambda: lane.booted(told))
 
     def _after_boot(self) -> None:
         self.nudge()
@@ -321,9 +363,8 @@ class Session:
 
     async def _certificate_asked(self, asked: e.CertificateAsked) -> Reply:
         """Answered at once; signing begins when the answer is on its way (A02.FR.11/.12)."""
-        profile = self.arrival.admitted.profile
         try:
-            receipt = await asyncio.to_thread(self._desk.enrolment.ask, self.station, asked, profile)
+            receipt = await asyncio.to_thread(self._take_request, asked)
         except SQLAlchemyError:
             # A CALLERROR would leave some stations stuck until they restart (reference, station-everest).
             log.exception("certificate_request_not_recorded", station=self.station)
@@ -332,6 +373,11 @@ class Session:
         if receipt.accepted:
             return Reply(response, then=lambda: self._spawn(self._sign_waiting()))
         return Reply(response, then=lambda: self._spawn(self._feed(RequestRefused(receipt.reason))))
+
+    def _take_request(self, asked: e.CertificateAsked) -> Receipt:
+        if self._lane is not None and not self._desk.sightings.lanes.may_request(self.station):
+            return Receipt(False, "too many certificate requests today")
+        return self._desk.enrolment.ask(self.station, asked, self.arrival.admitted.profile)
 
     # --- certificates
 
@@ -345,7 +391,9 @@ class Session:
         await self._move_walk()
 
     async def _deliver_unless_walking(self, delivery: Delivery) -> None:
-        if not await asyncio.to_thread(self._walk_takes):
+        if self._lane is not None:
+            await self._lane.deliver(delivery)
+        elif not await asyncio.to_thread(self._walk_takes):
             await asyncio.to_thread(self._desk.enrolment.sent, delivery)
             prepared = Prepared(self._desk.acts.delivery(delivery), delivery=delivery)
             await self._settle(prepared, await self.ask(prepared.command))
@@ -362,7 +410,7 @@ class Session:
             await self._feed(Tick(ready=await self._is_ready()))
 
     async def _is_ready(self) -> bool:
-        if self.replaced or not self._booted:
+        if self.replaced or not self._booted or self._lane is not None:
             return False
         # A station that restarted speaks first: give it the time before anything is asked of it.
         if self._desk.clock() - self.arrival.at < min(self._desk.settings.walk_settle, timedelta(seconds=2)):
@@ -429,7 +477,7 @@ class Session:
         except WireFault as fault:
             return Answer(Outcome.FAILED, f"nothing, since it could not be asked: {fault.sentence}")
         try:
-            result = await self.link.call(request)
+            result = await self._call(request)
         except StationSilent as silent:
             await self._note_roots(request, Ending.SILENT, None, silent.sentence)
             return None
@@ -449,6 +497,17 @@ class Session:
         if request.action in ROOT_MESSAGES:
             await asyncio.to_thread(self._desk.roots.heard, self.station, request, ending, answer, words)
 
+    async def _call(self, request: Request) -> CallResult | CallError:
+        """Send a CALL. What it asks for may be said from now on. Raises StationSilent."""
+        if not may_ask(self.standing, self.arrival.admitted.lane, request.action):
+            raise StationSilent(request.action, f"it is not sent to a station that is {self.standing} now")
+        self._provoked |= provoked_by(request.action, request.payload)
+        return await self.link.call(request)
+
+    def _answer_refused(self, action: str, error: CallError | CallResultError) -> None:
+        if self._lane is not None:
+            self._spawn(self._lane.answer_refused(action, f"{error.code}: {error.description}"))
+
     # --- commands of people and scripts
 
     async def _carry_out(self, order: CommandOrder) -> None:
@@ -456,7 +515,7 @@ class Session:
             await runner.carry_out(order, self)
             return
         try:
-            result = await self.link.call(Request(order.action, order.payload))
+            result = await self._call(Request(order.action, order.payload))
         except StationSilent as silent:
             await asyncio.to_thread(self._desk.orders.finish, order, None, silent.sentence)
             return
@@ -465,3 +524,11 @@ class Session:
             await asyncio.to_thread(self._desk.orders.finish, order, result.details, error, Ending.REFUSED)
             return
         await asyncio.to_thread(self._desk.orders.finish, order, result.payload)
+
+
+def _lane_work(session: Session, desk: Desk) -> LaneWork | None:
+    lane = session.arrival.admitted.lane
+    if lane is None:
+        return None
+    interval = desk.settings.pending_interval
+    return LaneWork(session, lane, desk.sightings.lanes, desk.enrolment, desk.acts, interval)

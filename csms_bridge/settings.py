@@ -29,6 +29,8 @@ class BridgeSettings(EndpointSettings):
     """ISO 3166 code written to a station that refuses to make a CSR without one."""
 
     heartbeat: timedelta = timedelta(minutes=5)
+    pending_interval: timedelta = Field(default=timedelta(minutes=1), ge=timedelta(seconds=1), le=timedelta(days=1))
+    """When a station that is told Pending asks again (B02.FR.03), and how often its lane is worked at."""
     authorize: Policy = Policy.NO
     """Whose token may charge when there is no upstream CSMS: nobody's, everybody's, those of the list."""
 

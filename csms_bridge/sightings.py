@@ -11,7 +11,9 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.admission import Admitted, Registered, Verdict
 from csms_bridge.charging_book import end_all
 from csms_bridge.errors import UnknownStation
+from csms_bridge.lanes import Lanes, is_recovering
 from csms_bridge.password_book import KnownPassword, PasswordBook
+from csms_bridge.standing import Standing
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import (
     AdmissionRow,
@@ -48,6 +50,7 @@ class Sightings:
         self._passwords = passwords
         self._clock = clock
         self._node = node
+        self.lanes = Lanes(store, trail, clock)
 
     def forget_connections(self) -> None:
         """At start: no socket of this node outlived the last process."""
@@ -63,8 +66,11 @@ class Sightings:
                 return None
             passwords = self._passwords.known(session, station)
             version = OcppVersion(row.ocpp_version) if row.ocpp_version else None
-            floor = SecurityProfile(row.floor)
-            return Registered(row.id, row.serial, version, floor, row.newest_used, row.vendor), passwords
+            registered = Registered(
+                row.id, row.serial, version, SecurityProfile(row.floor), row.newest_used, row.vendor,
+                bootstrap=row.bootstrap, recovering=is_recovering(row, self._clock()),
+            )  # fmt: skip
+            return registered, passwords
 
     def judged(self, station: str, line: Line, verdict: Verdict) -> None:
         """Record an admission decision about a registered station; a refusal is audited as well."""
@@ -94,14 +100,20 @@ class Sightings:
     ) -> datetime:
         """The WebSocket is open; returns since when. An offered password that was used becomes the only one.
 
-        Outside a walk the profile seen becomes the floor at once; in a walk the walk decides when.
-        Raises UnknownStation when it was removed meanwhile.
+        Outside a walk the profile seen becomes the floor at once; in a walk the walk decides when. What comes through
+        a lane proves neither profile nor certificate. Raises UnknownStation when it was removed meanwhile.
         """
         now = self._clock()
         with self._store.writing() as session:
             row = session.get(StationRow, station)
             if row is None:
                 raise UnknownStation(station)
+            if admitted.lane is not None:
+                self.lanes.entered(session, row, admitted.lane, admitted, line.address)
+                _note_line(row, admitted, version, line, self._node, now)
+                session.add(row)
+                return now
+            self.lanes.left(session, row, admitted)
             first_time = row.profile != int(admitted.profile) or row.certificate_serial != admitted.certificate_serial
             _note_connection(row, admitted, version, line, self._node, now)
             raised = admitted.profile > row.floor and not _in_walk(session, station)
@@ -144,8 +156,8 @@ class Sightings:
             for station, at in stations.items():
                 session.execute(update(StationRow).where(col(StationRow.id) == station).values(last_seen=at))
 
-    def booted(self, station: str, boot: e.Booted) -> None:
-        """A BootNotification."""
+    def booted(self, station: str, boot: e.Booted, told: Standing = Standing.ACCEPTED) -> None:
+        """A BootNotification, and what the station was told."""
         now = self._clock()
         with self._store.writing() as session:
             row = session.get(StationRow, station)
@@ -154,6 +166,7 @@ class Sightings:
             row.vendor, row.model, row.firmware = boot.vendor, boot.model, boot.firmware
             row.boot_serial, row.boot_reason = next(iter(boot.serials), None), boot.reason or None
             row.booted_at = row.last_seen = row.updated_at = now
+            row.told = "" if told is Standing.ACCEPTED else told.value
             session.add(row)
             if boot.reason != "Triggered":  # a station that restarted charges nobody
                 end_all(session, station, now)
@@ -165,23 +178,33 @@ class Sightings:
             )  # fmt: skip
 
     def has_booted(self, station: str) -> bool:
-        """Whether the station ever sent a BootNotification; reconnects carry none (station-quirks 12)."""
+        """Whether the station was told Accepted last; reconnects carry no BootNotification (station-quirks 12)."""
         with self._store.reading() as session:
             row = session.get(StationRow, station)
-            return row is not None and row.booted_at is not None
+            return row is not None and row.booted_at is not None and not row.told
+
+    def waits_for_acceptance(self, station: str) -> bool:
+        """Whether the last that the station was told is Pending: it says nothing until it is told otherwise."""
+        with self._store.reading() as session:
+            row = session.get(StationRow, station)
+            return row is not None and row.told == Standing.PENDING
 
 
 def _note_connection(
     row: StationRow, admitted: Admitted, version: OcppVersion, line: Line, node: str, now: datetime
 ) -> None:
+    _note_line(row, admitted, version, line, node, now)
     row.profile = int(admitted.profile)
+    row.certificate_serial = admitted.certificate_serial
+    if admitted.certificate_made_at is not None:
+        row.newest_used = max(row.newest_used or admitted.certificate_made_at, admitted.certificate_made_at)
+
+
+def _note_line(row: StationRow, admitted: Admitted, version: OcppVersion, line: Line, node: str, now: datetime) -> None:
     row.online, row.node = True, node
     row.connected_at = row.last_seen = row.updated_at = now
     row.ocpp_version = version
     row.address, row.tls_version, row.cipher = line.address, line.tls_version, line.cipher
-    row.certificate_serial = admitted.certificate_serial
-    if admitted.certificate_made_at is not None:
-        row.newest_used = max(row.newest_used or admitted.certificate_made_at, admitted.certificate_made_at)
     row.proof = line.on_record(admitted.reason)
 
 

@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 
 from csms_bridge.errors import StationRefused
 from csms_bridge.security_vocabulary import ClockFit, EventSeverity
+from csms_bridge.standing import Lane
 from pki.secret_text import Secret
 
 
@@ -52,8 +53,12 @@ class NewStation:
     site: str = ""
     tags: tuple[str, ...] = ()
     quiet: bool = False
+    bootstrap: str = ""
+    """The maker whose certificate alone lets it in until it has one of ours; empty: nobody's."""
 
     def __post_init__(self) -> None:
+        if self.id == "unknown":
+            raise StationRefused("id", "the list of unknown stations has this name")
         if not IDENTITY.fullmatch(self.id) or self.id in {".", ".."}:
             raise StationRefused("id", "1 to 48 of A-Z a-z 0-9 * - _ = : + | @ . and blank are allowed")
         if not SERIAL_NUMBER.fullmatch(self.serial) or self.serial != self.serial.strip():
@@ -88,6 +93,11 @@ class Station:
     tags: tuple[str, ...]
     quiet: bool
     updated_at: datetime
+    bootstrap: str = ""
+    lane: Lane | None = None
+    """Why it was let in as Pending only at its last connection; None when it was let in for good."""
+    recovery_until: datetime | None = None
+    recovery_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

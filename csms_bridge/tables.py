@@ -13,7 +13,8 @@ class StationRow(SQLModel, table=True):
 
     `settled_floor` is the floor by registration or walk; `floor` may stand above it by a mere sighting.
     `newest_used` is when the newest certificate that the station has used was made. `quiet` ones are sent nothing
-    unasked.
+    unasked. `lane` is that of its last connection, `told` the boot status that it was told last, both empty when
+    it came in for good and was accepted. `bootstrap` names the maker that may vouch for it at first contact.
     """
 
     __tablename__ = "stations"
@@ -27,6 +28,14 @@ class StationRow(SQLModel, table=True):
     site: str = ""
     tags: str = "[]"
     quiet: bool = False
+    bootstrap: str = Field(default="", max_length=100)
+    recovery_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    recovery_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    recovery_reason: str = ""
+    recovery_by: str = ""
+    lane: str = Field(default="", max_length=16)
+    told: str = Field(default="", max_length=16)
+    works_when_accepted: bool = False
     added_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
@@ -81,6 +90,34 @@ class AdmissionRow(SQLModel, table=True):
     admitted: bool
     profile: int | None = None
     reason: str
+
+
+class UnknownStationRow(SQLModel, table=True):
+    """An identity that nobody registered and that knocked: what it showed and said of itself, none of it proved.
+
+    `addresses` is a JSON list of the latest ones; `credential` the keyed hash of the password that it showed first,
+    `contested` whether another was shown since.
+    """
+
+    __tablename__ = "unknown_stations"
+
+    id: str = Field(primary_key=True, max_length=48)
+    state: str = Field(max_length=16)
+    reason: str = ""
+    address: str = Field(index=True)
+    addresses: str = Field(default="[]", sa_type=Text)
+    first_seen: datetime = Field(sa_type=UtcDateTime)
+    last_seen: datetime = Field(sa_type=UtcDateTime, index=True)
+    tries: int = 0
+    shown: str = ""
+    credential: str | None = None
+    contested: bool = False
+    ocpp_version: str = Field(default="", max_length=8)
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+    booted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class WalkRow(SQLModel, table=True):

@@ -26,6 +26,7 @@ from web.api import (
     firmware,
     id_tokens,
     keys,
+    lanes,
     lint,
     overview,
     passwords,
@@ -49,7 +50,7 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, postures, station_roots, passwords, walks, renewals, certificates, lint,
+    overview, reports, stations, postures, station_roots, passwords, lanes, walks, renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, rollovers, chains, firmware,

@@ -61,9 +61,18 @@ class Acts:
                 return self._deliver(under_way.station, facts, with_root=act is Do.DELIVER_WITH_ROOT)
         return Prepared(self._command(act, facts, leg))
 
-    def delivery(self, delivery: Delivery) -> c.DeliverCertificate:
+    def delivery(self, delivery: Delivery, *, with_root: bool = False) -> c.DeliverCertificate:
         """The command that delivers a certificate outside a walk."""
-        return c.DeliverCertificate(delivery.chain, delivery.request_id)
+        chain = delivery.chain + (self._root_pem(delivery.root) if with_root else "")
+        return c.DeliverCertificate(chain, delivery.request_id)
+
+    def introduction(self, *, with_country: bool) -> c.NameOperator:
+        """The command that names the operator to a station outside a walk."""
+        return c.NameOperator(self._address.organisation, self._address.country if with_country else None)
+
+    def root_above(self, delivery: Delivery) -> c.InstallRoot:
+        """The command that has a station trust the root above a certificate that it is about to get."""
+        return c.InstallRoot(self._root_pem(delivery.root))
 
     def _command(self, act: Do, facts: Mapping[str, str], leg: SecurityProfile) -> c.Command:
         match act:

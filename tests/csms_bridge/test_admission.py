@@ -20,9 +20,14 @@ from csms_bridge.admission import (
     decide,
     identity_of,
     outranks,
+    presented_of,
     read_basic,
+    stranger,
 )
+from csms_bridge.standing import Lane
 from csms_bridge.station import OcppVersion, SecurityProfile
+from pki.certificates import Certificate, CertificateState
+from pki.revocation import RevocationReason
 from pki.secret_text import Secret
 from tests.csms_bridge.room import NOON
 
@@ -212,7 +217,11 @@ def test_chooses_the_version_on_record_else_the_stations_first(offered, register
 @pytest.mark.parametrize("newcomer", SecurityProfile)
 @pytest.mark.parametrize("holder", SecurityProfile)
 def test_a_second_connection_takes_over_with_at_least_equal_proof(newcomer, holder):
-    assert outranks(newcomer, holder) is (int(newcomer) >= int(holder))
+    came, there = Admitted(newcomer, "ocpp1.6", None), Admitted(holder, "ocpp1.6", None)
+    assert outranks(came, there) is (int(newcomer) >= int(holder))
+    for lane in (Lane.RECOVERY, Lane.BOOTSTRAP):
+        assert not outranks(replace(came, lane=lane), there)
+        assert outranks(came, replace(there, lane=lane))
 
 
 @pytest.mark.parametrize(
@@ -395,3 +404,108 @@ def test_a_makers_certificate_is_never_proof_by_itself(certificate, station, pas
 def test_a_name_states_a_serial_number_as_a_word_of_its_own(name, serial, states):
     """A00.FR.405: the CN contains the serial number."""
     assert MakersCertificate("V", "v", (name,)).states(serial) is states
+
+
+EXPIRED = replace(CERTIFICATE, state="expired")
+RECOVERING = replace(at(MUTUAL), recovering=True)
+
+
+@pytest.mark.parametrize("password", [None, True, False])
+def test_an_expired_certificate_lets_in_as_pending_while_an_operator_says_so(password):
+    """A00.FR.429/.807."""
+    verdict = decide(peer(tls=True, certificate=EXPIRED, password=password), RECOVERING)
+    assert verdict == Admitted(MUTUAL, "ocpp1.6", "5eed", lane=Lane.RECOVERY)
+    assert verdict.reason == "expired client certificate 5eed, in the recovery lane: to be renewed"
+
+
+def test_who_can_come_in_for_good_is_in_no_lane():
+    assert decide(peer(tls=True, certificate=CERTIFICATE), RECOVERING) == Admitted(MUTUAL, "ocpp1.6", "5eed")
+    by_password = decide(peer(tls=True, certificate=EXPIRED, password=True), replace(RECOVERING, floor=TLS))
+    assert by_password == Admitted(TLS, "ocpp1.6", None)
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        *(one for kind, one in BAD_CERTIFICATES.items() if kind != "expired"),
+        *(replace(one, state="expired") for kind, one in BAD_CERTIFICATES.items() if "of" in kind.split()),
+        replace(EXPIRED, common_name="SN-2"),
+        replace(EXPIRED, made_at=NOON - timedelta(days=1)),
+        None,
+    ],
+)
+def test_the_recovery_lane_makes_up_for_nothing_but_the_time(certificate):
+    station = replace(RECOVERING, newest_used=NOON)
+    assert isinstance(decide(peer(tls=True, certificate=certificate), station), Refused)
+
+
+def recorded(state: CertificateState, reason: RevocationReason | None) -> Certificate:
+    return Certificate(
+        "5eed",
+        "",
+        "SN-1",
+        "CS-1",
+        "stations",
+        "station",
+        NOON,
+        NOON,
+        NOON,
+        state,
+        None,
+        reason,
+        "",
+        "",
+        b"",
+        "",
+        "root",
+    )
+
+
+def test_a_hold_that_nobody_released_outlasts_the_certificate():
+    held = recorded(CertificateState.EXPIRED, RevocationReason.CERTIFICATE_HOLD)
+    assert presented_of(held, is_retired=False).state == "held"
+    assert presented_of(recorded(CertificateState.EXPIRED, None), is_retired=False).state == "expired"
+
+
+BEGINNER = replace(at(MUTUAL), bootstrap="VOLT MOTORS")
+
+
+def test_a_makers_certificate_alone_lets_in_as_pending_where_an_operator_allows_it():
+    """A00.FR.404/.406/.805: it is no proof of ours; what the station calls its vendor is not asked."""
+    verdict = decide(peer(tls=True, certificate=FACTORY), replace(BEGINNER, vendor="VM GmbH"))
+    assert isinstance(verdict, Admitted)
+    assert (verdict.profile, verdict.certificate_serial, verdict.lane) == (MUTUAL, None, Lane.BOOTSTRAP)
+    assert verdict.reason == (
+        "nothing but a certificate of Volt Motors for its serial number (anchor volt): to get its own certificate"
+    )
+
+
+@pytest.mark.parametrize(
+    ("certificate", "station", "password", "why"),
+    [
+        (FACTORY, at(BASIC), None, "no proof without the Basic password"),
+        (FACTORY, BEGINNER, False, "this station has reached profile 3"),
+        (made_by("SN-2"), BEGINNER, None, "not for the registered serial number"),
+        (made_by(), BEGINNER, None, "for no name"),
+        (made_by("SN-1", vendor="Other Motors"), BEGINNER, None, "where VOLT MOTORS may vouch"),
+        (FACTORY, replace(BEGINNER, newest_used=NOON), None, "this station has used a certificate of ours"),
+    ],
+)
+def test_a_makers_certificate_alone_counts_once_for_one_station_of_one_maker(certificate, station, password, why):
+    verdict = decide(peer(tls=True, certificate=certificate, password=password), station)
+    assert isinstance(verdict, Refused)
+    assert verdict.status == 401
+    assert why in verdict.reason
+
+
+@pytest.mark.parametrize("lane", [RECOVERING, BEGINNER])
+def test_a_lane_asks_for_a_common_version_like_every_way_in(lane):
+    shown = EXPIRED if lane is RECOVERING else FACTORY
+    assert decide(peer(tls=True, certificate=shown, offered=("soap",)), lane) == Refused(
+        400, "no subprotocol in common: offered soap"
+    )
+
+
+def test_a_stranger_is_in_quarantine_and_proves_nothing():
+    assert stranger(("ocpp0.1", "ocpp1.6")) == Admitted(NONE, "ocpp1.6", None, lane=Lane.QUARANTINE)
+    assert stranger(("soap",)) == Refused(400, "no subprotocol in common: offered soap")

@@ -74,7 +74,7 @@ def test_registering_is_on_the_audit_trail_without_the_password(room):
     password = room.add().password
     record = room.records()[0]
     assert (record.act, record.by, record.at) == ("station:added", "user:anna", NOON)
-    assert record.details == {"serial": "SN-1", "profile": 1, "version": "1.6", "quiet": False}
+    assert record.details == {"serial": "SN-1", "profile": 1, "version": "1.6", "quiet": False, "bootstrap": ""}
     assert password.text() not in str(record)
 
 

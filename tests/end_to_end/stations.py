@@ -2,14 +2,17 @@
 
 import asyncio
 import base64
+import itertools
+import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from csms_bridge.simulator.certificates import Credential
 from csms_bridge.simulator.config import Fault, StationConfig
 from csms_bridge.simulator.station import SimulatedStation
 from tests.end_to_end.running_service import RunningService
@@ -30,6 +33,7 @@ async def station(
     service: RunningService, identity: str, version: Version, password: str | None, *faults: Fault, **more: Any
 ) -> AsyncIterator[SimulatedStation]:
     """A station that dials, serves and dials again."""
+    credential: Credential | None = more.pop("credential", None)
     tls = more.get("profile", 1) >= 2
     port = more.pop("port", service.ocpp_port)
     config = StationConfig(
@@ -43,6 +47,8 @@ async def station(
         **more,
     )
     simulated = SimulatedStation(config)
+    if credential is not None:
+        simulated.memory.credentials = (credential,)
     running = asyncio.create_task(simulated.run())
     try:
         yield simulated
@@ -91,3 +97,65 @@ def trusting(root: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=root)
     return context
+
+
+class Wire:
+    """One OCPP-J connection by hand: what it is sent is seen as it is."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self._numbers = itertools.count(1)
+        self._passed_over: list[list[Any]] = []
+
+    async def send(self, action: str, payload: dict[str, Any]) -> str:
+        """Send a CALL; its message id."""
+        number = f"m{next(self._numbers)}"
+        await self.socket.send(json.dumps([2, number, action, payload]))
+        return number
+
+    async def ask(self, action: str, payload: dict[str, Any]) -> dict[str, Any] | str:
+        """A CALL's answer: the payload of a CALLRESULT, or the code of a CALLERROR. CALLs that come meanwhile wait."""
+        number = await self.send(action, payload)
+        frame = await self.until(lambda one: one[0] in (3, 4) and one[1] == number)
+        answer: dict[str, Any] | str = frame[2]
+        return answer
+
+    async def called(self, action: str, answer: dict[str, Any] | str, within: float = 15) -> dict[str, Any]:
+        """The payload of the next CALL of this action, answered so: text is a CALLERROR's code."""
+        frame = await self.until(lambda one: one[0] == 2 and one[2] == action, within)
+        reply = [4, frame[1], answer, "", {}] if isinstance(answer, str) else [3, frame[1], answer]
+        await self.socket.send(json.dumps(reply))
+        payload: dict[str, Any] = frame[3]
+        return payload
+
+    async def until(self, fits: Callable[[list[Any]], bool], within: float = 15) -> list[Any]:
+        """The next frame that fits; others are kept for whoever waits for them."""
+        for kept in self._passed_over:
+            if fits(kept):
+                self._passed_over.remove(kept)
+                return kept
+        async with asyncio.timeout(within):
+            while True:
+                frame: list[Any] = json.loads(await self.socket.recv())
+                if fits(frame):
+                    return frame
+                self._passed_over.append(frame)
+
+
+@asynccontextmanager
+async def wire(
+    service: RunningService,
+    identity: str,
+    version: Version,
+    *,
+    password: str | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[Wire]:
+    """An open connection by hand. Raises InvalidStatus when it is refused."""
+    sent = {}
+    if password is not None:
+        sent["Authorization"] = "Basic " + base64.b64encode(f"{identity}:{password}".encode()).decode()
+    url = f"{'wss' if tls else 'ws'}://localhost:{service.ocpp_port}/ocpp/{identity}"
+    offered: list[Any] = [SUBPROTOCOL[version]]
+    async with connect(url, ssl=tls, additional_headers=sent, subprotocols=offered, proxy=None) as socket:
+        yield Wire(socket)

@@ -11,12 +11,24 @@ from fastapi.routing import APIRoute
 from tests.web.conftest import token
 from web.app import API_MODULES, make_app
 from web.auth import Needs, open_to_anyone
-from web.pages import alarms, audit, certificates, crls, enrolment_codes, overview, revoking, sign_in, stations, walks
+from web.pages import (
+    alarms,
+    audit,
+    certificates,
+    crls,
+    enrolment_codes,
+    lanes,
+    overview,
+    revoking,
+    sign_in,
+    stations,
+    walks,
+)
 from web.pages.visitor import Seen, Submitted
 from web.permissions import ALLOWED, Permission, Role
 from web.service import Service
 
-PAGES = (overview, stations, enrolment_codes, walks, revoking, certificates, crls, alarms, audit)
+PAGES = (overview, stations, lanes, enrolment_codes, walks, revoking, certificates, crls, alarms, audit)
 
 
 def routes(*modules: object) -> Iterator[APIRoute]:

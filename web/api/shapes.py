@@ -47,7 +47,11 @@ class Page(Out, Generic[Item]):
 
 
 class StationOut(Out):
-    """A station. `profile` is what was observed last, null if it was never seen; `hold` is null or the reason."""
+    """A station. `profile` is what was observed last, null if it was never seen; `hold` is null or the reason.
+
+    `lane` is null, or why it was let in as Pending only when it connected last (`recovery`, `bootstrap`);
+    `bootstrap` the maker whose certificate alone may let it in; `recovery_until` null or how long its expired one may.
+    """
 
     id: str
     serial: str
@@ -67,6 +71,10 @@ class StationOut(Out):
     tags: list[str]
     quiet: bool
     updated_at: datetime
+    bootstrap: str
+    lane: str | None
+    recovery_until: datetime | None
+    recovery_reason: str
 
 
 class AddedStationOut(StationOut):

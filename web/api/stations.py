@@ -43,6 +43,9 @@ class NewStationIn(In):
     site: str = Field(default="", max_length=200)
     tags: tuple[str, ...] = Field(default=(), max_length=50)
     quiet: bool = False
+    bootstrap: str = Field(
+        default="", max_length=100, description="the maker whose certificate alone lets it in until it has one of ours"
+    )
 
     def new_station(self) -> NewStation:
         """Checked by the fleet's own rules. Raises StationRefused."""
@@ -55,6 +58,7 @@ class NewStationIn(In):
             site=self.site,
             tags=self.tags,
             quiet=self.quiet,
+            bootstrap=self.bootstrap,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from web.cli import enrolment_code, password_rotation, posture, station_roots
+from web.cli import enrolment_code, lanes, password_rotation, posture, station_roots
 from web.cli.client import Data, segment, service
 from web.cli.failures import WrongUse
 from web.cli.output import Json, say, show_fields, show_json, show_list, show_table, wants_json
@@ -24,9 +24,11 @@ app.command("delete-root")(station_roots.delete)
 app.command("posture")(posture.show)
 app.command("variables")(posture.variables)
 app.command("differences")(posture.differences)
+app.command("recover")(lanes.recover)
+app.command("bootstrap")(lanes.bootstrap)
 
 _COLUMNS = ("id", "serial", "ocpp_version", "profile", "wanted_profile", "online", "hold", "last_seen")
-_CSV_COLUMNS = ("id", "serial", "ocpp_version", "profile", "password", "site", "tags", "quiet")
+_CSV_COLUMNS = ("id", "serial", "ocpp_version", "profile", "password", "site", "tags", "quiet", "bootstrap")
 _SHOWN_ONCE = "This password is shown once; set it in the station:"
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The station's identity, as in its URL.")]
@@ -59,6 +61,10 @@ def add(
     site: Annotated[str, typer.Option("--site", help="Where it stands.")] = "",
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A label; repeatable.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Send it nothing unasked.")] = False,
+    bootstrap: Annotated[
+        str,
+        typer.Option("--bootstrap", metavar="VENDOR", help="The maker whose certificate alone lets it in at first."),
+    ] = "",
     data: Data = None,
     _json: Json = False,
 ) -> None:
@@ -72,6 +78,7 @@ def add(
         "site": site,
         "tags": tag or [],
         "quiet": quiet,
+        "bootstrap": bootstrap,
     }
     with service(data) as client:
         added = client.post("stations", asked)
@@ -87,7 +94,7 @@ def import_csv(
     _json: Json = False,
 ) -> None:
     """Register many stations: all rows or none. Columns: id, serial, and if wanted ocpp_version, profile,
-    password, site, tags (separated by `;`), quiet (yes or no)."""
+    password, site, tags (separated by `;`), quiet (yes or no), bootstrap."""
     rows = list(read_rows(file))
     with service(data) as client:
         added = client.post("stations/import", {"stations": rows})["items"]

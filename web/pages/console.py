@@ -17,6 +17,7 @@ from web.pages import (
     crls,
     enrolment_codes,
     events,
+    lanes,
     overview,
     postures,
     revoking,
@@ -38,7 +39,7 @@ def install(app: FastAPI) -> None:
     app.state.form_guard = FormGuard(app.state.service.keys.secret("forms"))
     app.state.sign_in_throttle = SignInThrottle()
     for module in (
-        sign_in, overview, postures, stations, station_roots, chains, enrolment_codes, walks, revoking,
+        sign_in, overview, postures, stations, station_roots, lanes, chains, enrolment_codes, walks, revoking,
         certificates, crls, authorities, roots, charging, alarms, events, audit,
     ):  # fmt: skip
         app.include_router(module.router)

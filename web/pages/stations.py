@@ -82,9 +82,9 @@ def list_stations(
 
 
 @router.get("/new")
-def new(visitor: Visitor = Depends(Seen(Permission.STATIONS_CHANGE))) -> HTMLResponse:
+def new(doors: Doors, visitor: Visitor = Depends(Seen(Permission.STATIONS_CHANGE))) -> HTMLResponse:
     """The form for a new station."""
-    return _new_form(visitor, {}, "")
+    return _new_form(doors, visitor, {}, "")
 
 
 @router.post("/new")
@@ -97,6 +97,7 @@ def add(
     password: Text = "",
     site: Text = "",
     quiet: bool = Form(default=False),
+    bootstrap: Text = "",
     visitor: Visitor = Depends(Submitted(Permission.STATIONS_CHANGE)),
 ) -> Response:
     """Register a station; a password that was made here is on the answer's page and nowhere else."""
@@ -107,6 +108,7 @@ def add(
         "profile": profile,
         "site": site,
         "quiet": quiet,
+        "bootstrap": bootstrap,
     }
     try:
         asked = NewStation(
@@ -117,10 +119,11 @@ def add(
             password=Secret.of(password) if password else None,
             site=site.strip(),
             quiet=quiet,
+            bootstrap=bootstrap,
         )
         added = doors.fleet.add_station(asked, visitor.name)
     except (BridgeError, ValueError) as refusal:
-        return _new_form(visitor, filled, getattr(refusal, "sentence", str(refusal)), status=422)
+        return _new_form(doors, visitor, filled, getattr(refusal, "sentence", str(refusal)), status=422)
     if added.password is None:
         return RedirectResponse(_address(added.station.id), status_code=303)
     return render("station_added.html", visitor, added=added, dial=_dial(doors, added.station.id))
@@ -160,6 +163,7 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         timeline=doors.fleet.timeline(station_id, limit=_LINES),
         messages=doors.fleet.messages(station_id, limit=_MESSAGES),
         dial=_dial(doors, station_id),
+        makers=doors.fleet.makers(),
     )
 
 
@@ -254,9 +258,10 @@ def _check_typed(typed: str, name: str) -> None:
         raise RequestRefused("typed", f"the name that was typed is not {name!r}", "Nothing was changed.")
 
 
-def _new_form(visitor: Visitor, filled: dict[str, Any], wrong: str, status: int = 200) -> HTMLResponse:
+def _new_form(doors: Service, visitor: Visitor, filled: dict[str, Any], wrong: str, status: int = 200) -> HTMLResponse:
+    versions = [v.value for v in OcppVersion]
     return render(
-        "station_new.html", visitor, status, filled=filled, wrong=wrong, versions=[v.value for v in OcppVersion]
+        "station_new.html", visitor, status, filled=filled, wrong=wrong, versions=versions, makers=doors.fleet.makers()
     )
 
 

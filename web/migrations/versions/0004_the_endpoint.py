@@ -10,11 +10,48 @@ down_revision: str | None = "0003"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+_OF_ADMISSION = (
+    "bootstrap", "recovery_until", "recovery_since", "recovery_reason", "recovery_by", "lane", "told",
+    "works_when_accepted",
+)  # fmt: skip
+
 
 def upgrade() -> None:
     """To this revision."""
     with op.batch_alter_table("stations", schema=None) as batch_op:
         batch_op.add_column(sa.Column("quiet", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("bootstrap", sa.String(length=100), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("recovery_until", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("recovery_since", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("recovery_reason", sa.String(), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("recovery_by", sa.String(), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("lane", sa.String(length=16), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("told", sa.String(length=16), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("works_when_accepted", sa.Boolean(), nullable=False, server_default=sa.false()))
+
+    op.create_table(
+        "unknown_stations",
+        sa.Column("id", sa.String(length=48), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("addresses", sa.Text(), nullable=False),
+        sa.Column("first_seen", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("shown", sa.String(), nullable=False),
+        sa.Column("credential", sa.String(), nullable=True),
+        sa.Column("contested", sa.Boolean(), nullable=False),
+        sa.Column("ocpp_version", sa.String(length=8), nullable=False),
+        sa.Column("vendor", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("serial", sa.String(), nullable=False),
+        sa.Column("firmware", sa.String(), nullable=False),
+        sa.Column("booted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_unknown_stations_address", "unknown_stations", ["address"])
+    op.create_index("ix_unknown_stations_last_seen", "unknown_stations", ["last_seen"])
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.add_column(sa.Column("use", sa.String(length=16), nullable=False, server_default="first-contact"))
     _let_security_events_count()
@@ -26,6 +63,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """To the one before."""
+    op.drop_table("unknown_stations")
     _forget_stations_roots()
     for table in ("id_tokens", "connectors", "charging_messages"):
         op.drop_table(table)
@@ -45,6 +83,8 @@ def downgrade() -> None:
         for column in ("told", "severity", "last_at", "last_received_at", "times", "clock"):
             batch_op.drop_column(column)
     with op.batch_alter_table("stations", schema=None) as batch_op:
+        for name in _OF_ADMISSION:
+            batch_op.drop_column(name)
         batch_op.drop_column("quiet")
 
 
