@@ -23,6 +23,7 @@ from web.errors import AddressRefused, FolderOffline, FolderServed, PortInUse
 from web.garbage import collect_seldom
 from web.housekeeping import keep_house, keep_watch
 from web.logs import set_up_logs
+from web.metrics_port import make_metrics_app
 from web.roles import Role
 from web.service import Service
 from web.tls_port import TlsContexts, configure, keep_renewing
@@ -60,6 +61,8 @@ async def serve_until(
             running.enter_context(_alone(service))
         if roles & {Role.ALL, Role.WEB}:
             ports = running.enter_context(_web_ports(service))
+        if service.settings.web.metrics_port is not None:
+            await running.enter_async_context(_metrics(service, service.settings.web.metrics_port))
         if roles & {Role.ALL, Role.BRIDGE}:
             await running.enter_async_context(_bridge(service))
         await running.enter_async_context(_rounds(keep_watch(service)))
@@ -112,19 +115,30 @@ def _listening(host: str, port: int, setting: str) -> Iterator[socket.socket]:
 async def _web(service: Service, plain: socket.socket, tls: socket.socket | None) -> AsyncIterator[None]:
     app = make_app(service)
     async with contextlib.AsyncExitStack() as ports:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE,
-            ws="none",
-        )
-        await ports.enter_async_context(_answering(app, config, plain))
+        await ports.enter_async_context(_answering(app, _config(app), plain))
         if tls is not None:
             await ports.enter_async_context(_tls_port(service, app, tls))
         yield
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+        ws="none",
+    )
+
+
+@asynccontextmanager
+async def _metrics(service: Service, port: int) -> AsyncIterator[None]:
+    app = make_metrics_app(service)
+    with _listening(service.settings.web.metrics_host, port, "VOLTWARD_METRICS_PORT") as listening:
+        async with _answering(app, _config(app), listening, "metrics_open"):
+            yield
 
 
 @asynccontextmanager
@@ -142,11 +156,13 @@ async def _tls_port(service: Service, app: FastAPI, listening: socket.socket) ->
 
 
 @asynccontextmanager
-async def _answering(app: FastAPI, config: uvicorn.Config, listening: socket.socket) -> AsyncIterator[None]:
+async def _answering(
+    app: FastAPI, config: uvicorn.Config, listening: socket.socket, event: str = "console_open"
+) -> AsyncIterator[None]:
     server = _Uvicorn(config)
     task = asyncio.create_task(server.serve([listening]))
     host, port = listening.getsockname()[:2]
-    _LOG.info("console_open", url=f"{'https' if config.is_ssl else 'http'}://{host}:{port}")
+    _LOG.info(event, url=f"{'https' if config.is_ssl else 'http'}://{host}:{port}")
     try:
         yield
     finally:

@@ -44,6 +44,9 @@ class WebSettings(BaseModel):
     web_tls_host: str = "0.0.0.0"  # noqa: S104 -- stations are elsewhere; EST makes each prove itself
     web_tls_port: int | None = Field(default=None, ge=0, le=65535)
     """Console, API and EST over TLS with our own server certificate; None is off."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """This process's own numbers, also where it has no console; None is off."""
     database_url: str = Field(default="", pattern=r"^(|sqlite:///.*|postgresql(\+psycopg)?://.*)$")
     """Empty means SQLite in the data folder."""
     passphrase: SecretStr | None = None
@@ -158,7 +161,11 @@ def _parse(name: str, value: str) -> Any:
 
 
 def _off(name: str, value: Any) -> Any:
-    return None if name in {"ocpp_port", "ocpp_tls_port", "web_tls_port"} and value in {"off", ""} else value
+    return (
+        None
+        if name in {"ocpp_port", "ocpp_tls_port", "web_tls_port", "metrics_port"} and value in {"off", ""}
+        else value
+    )
 
 
 def _flat_file(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.end_to_end.running_service import RunningService
+from tests.end_to_end.running_service import RunningService, free_ports
 from tests.end_to_end.sockets import closed_with, dial, frame, request, status_of, upgrade
 from tests.end_to_end.stations import register
 
@@ -289,3 +289,17 @@ def test_no_place_is_lost(service: RunningService) -> None:
     """After all of the above."""
     until(lambda: metric(service, "voltward_ocpp_handshakes_open") == 0)
     until(lambda: metric(service, "voltward_ocpp_lines") == 0)
+
+
+def test_a_process_without_a_console_tells_its_own_numbers(folder: Path) -> None:
+    """Its stations are counted where they are, whether the database answers or not."""
+    bridge = RunningService(folder)
+    [port] = free_ports(1)
+    bridge.roles, bridge.extra = ("bridge",), {"VOLTWARD_METRICS_PORT": str(port)}
+    bridge.start()
+    try:
+        assert upgrade(bridge.ocpp_port, "NOBODY") == 404
+        told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    finally:
+        bridge.stop()
+    assert 'voltward_ocpp_upgrades_total{status="404"} 1\n' in told
