@@ -41,6 +41,8 @@ class FleetAct(StrEnum):
     CHARGING_HANDED_OVER = "charging:handed-over"
     ID_TOKEN_PUT = "id-token:put"  # noqa: S105 -- the name of an act
     ID_TOKEN_REMOVED = "id-token:removed"  # noqa: S105 -- the name of an act
+    LOG_RECEIVED = "station:log-received"
+    LOG_READ = "station:log-read"
     COMMAND_ORDERED = "command:ordered"
     COMMAND_ANSWERED = "command:answered"
     ROOTS_LISTED = "station:roots-listed"

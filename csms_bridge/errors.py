@@ -1,7 +1,7 @@
 """What can go wrong on the OCPP side, split by who must act.
 
 BridgeError
-├── UnknownStation, UnknownWalk, UnknownCommand, UnknownIdToken   the caller named something we do not have
+├── UnknownStation, UnknownWalk, UnknownCommand, UnknownIdToken, UnknownLog   the caller named what we do not have
 ├── StationExists, StationRefused                 the caller's data about a station
 ├── IdTokenRefused                                the caller's data about a token
 ├── WalkRefused                                   this walk cannot be started, held or resumed now
@@ -9,6 +9,8 @@ BridgeError
 ├── StatusUnavailable                             nobody says whether somebody else's certificate is good
 ├── CommandRefused                                a message that must not, or cannot, be sent
 ├── UnknownRoot, RootRefused                      a root that we do not have, or that must not go or come
+├── UploadOver, UploadDiffers, UploadTooLarge, UploadTooSlow   a log's upload that is not taken
+├── LogElsewhere, LogNotThere                     a log whose file is not here
 └── StationSilent                                 the station gave no answer: unknown, not failed
 """
 
@@ -62,6 +64,56 @@ class IdTokenRefused(BridgeError):
         super().__init__(f"{where}{field}: {why}")
         self.field = field
         self.row = row
+
+
+class UnknownLog(BridgeError):
+    """No log has this number, or no upload this address."""
+
+    def __init__(self, log: int) -> None:
+        super().__init__(f"there is no log {log}" if log else "nothing is expected at this address")
+        self.log = log
+
+
+class UploadOver(BridgeError):
+    """The address was good for a while, and that is over."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing is expected at this address any more")
+
+
+class UploadDiffers(BridgeError):
+    """Something else was uploaded to this address before."""
+
+    def __init__(self) -> None:
+        super().__init__("this address is good for one upload, and has had it")
+
+
+class UploadTooLarge(BridgeError):
+    """A log of more octets than are taken."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the log is longer than {limit} bytes")
+
+
+class UploadTooSlow(BridgeError):
+    """An upload that did not end in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the upload took longer than {seconds:g} seconds")
+
+
+class LogElsewhere(BridgeError):
+    """The log lies on another node's disk."""
+
+    def __init__(self, log: int, node: str) -> None:
+        super().__init__(f"log {log} lies on node {node!r}", "ask that node, or let the nodes share the folder")
+
+
+class LogNotThere(BridgeError):
+    """Nothing was uploaded, or its file is gone."""
+
+    def __init__(self, log: int) -> None:
+        super().__init__(f"there is no file of log {log}", "files are not part of a backup, and go with their time")
 
 
 class StationExists(BridgeError):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from csms_bridge.charging_book import ChargingBook
 from csms_bridge.charging_retention import ChargingRetention
@@ -14,6 +15,9 @@ from csms_bridge.errors import CommandRefused, StationRefused
 from csms_bridge.event_intake import EventIntake
 from csms_bridge.id_tokens import IdTokens
 from csms_bridge.journal import Journal
+from csms_bridge.log_errand import LogErrand
+from csms_bridge.log_fetches import LogFetches
+from csms_bridge.log_store import LogStore
 from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
@@ -68,7 +72,10 @@ class Changes:
 
 
 class Fleet:
-    """Stations, walks and commands. `password_key`: 32 bytes for the keyed hash of generated passwords."""
+    """Stations, walks and commands. `password_key`: 32 bytes for the keyed hash of generated passwords.
+
+    Stations upload their logs to `public_url` unless a setting says otherwise; `log_folder` is where these are kept.
+    """
 
     def __init__(
         self,
@@ -80,6 +87,8 @@ class Fleet:
         password_key: bytes,
         organisation: str,
         hostname: str,
+        public_url: str,
+        log_folder: Path,
         node: str = "main",
         clock: Clock = utc_now,
     ) -> None:
@@ -118,6 +127,11 @@ class Fleet:
         rotate = PasswordErrand(self.rotations, passwords, self._orders)
         posture = open_desk(store, trail, authority, settings, clock, node=node, organisation=organisation)
         self.postures = posture.postures
+        self.logs = LogFetches(
+            store, trail, self._orders, LogStore(log_folder, settings.log_upload_limit), clock,
+            address=settings.log_upload_url or public_url, node=node, good_for=settings.log_upload_within,
+            kept=settings.keep_logs,
+        )  # fmt: skip
         self.desk = Desk(
             sightings=sightings,
             passwords=passwords,
@@ -131,7 +145,8 @@ class Fleet:
             questions=questions,
             roots=self.roots,
             password_errand=rotate,
-            errands={Errand.ROTATE_PASSWORD: rotate},
+            errands={Errand.ROTATE_PASSWORD: rotate, Errand.FETCH_LOG: LogErrand(self.logs, self._orders)},
+            logs=self.logs,
             posture=posture,
             settings=settings,
             clock=clock,
@@ -361,7 +376,7 @@ class Fleet:
     def prune(self) -> int:
         """To be called every few seconds: deletes some of what is old enough; how many rows."""
         self._orders.give_up_queued()
-        return self._pruning.round() + self._charging_retention.round()
+        return self._pruning.round() + self._charging_retention.round() + self.logs.prune()
 
     # --- for the live pages
 

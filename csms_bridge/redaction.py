@@ -11,6 +11,8 @@ _SECRET_NAME = re.compile(
 )
 # Up to the last @ before the path: some people put one into the password without encoding it.
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s]+@")
+# The secret in the address that a log is uploaded to (csms_bridge.log_fetches).
+_UPLOAD = re.compile(r"(?<=/logs/)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 # Where a setting's value stands: 1.6, Set/GetVariables, NotifyReport (inside `variableAttribute`), NotifyEvent.
 _VALUES = ("value", "attributeValue", "actualValue")
 
@@ -24,7 +26,7 @@ def redact(payload: object) -> object:
     """A copy of a payload with every secret replaced; everything else is as it was.
 
     Covers named fields (`basicAuthPassword`, `simPin`, the VPN's `key` …), key/value pairs of 1.6 configuration, 2.x
-    variables, and user names and passwords inside URLs.
+    variables, user names and passwords inside URLs, and the secret of an address for uploads.
     """
     match payload:
         case dict():
@@ -32,7 +34,7 @@ def redact(payload: object) -> object:
         case list():
             return [redact(item) for item in payload]
         case str():
-            return _USER_INFO.sub(HIDDEN + "@", payload)
+            return _UPLOAD.sub(HIDDEN, _USER_INFO.sub(HIDDEN + "@", payload))
     return payload
 
 

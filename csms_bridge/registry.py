@@ -32,6 +32,7 @@ from csms_bridge.tables import (
     PasswordRotationRow,
     PasswordRow,
     RenewalAskRow,
+    StationLogRow,
     StationRow,
     TransactionRow,
     WalkRow,
@@ -56,7 +57,7 @@ class StationFilter:
 
 _ABOUT_ONE = (
     PasswordRow, WalkRow, CertificateAskRow, TransactionRow, ConnectorRow, RenewalAskRow, PasswordRotationRow,
-    StationRootRow, RootListingRow, RootActRow, *POSTURE_ROWS,
+    StationLogRow, StationRootRow, RootListingRow, RootActRow, *POSTURE_ROWS,
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from csms_bridge.frames import CallError, CallResult, CallResultError, Json
 from csms_bridge.id_tokens import NO_LEAVE, IdTokens, Leave
 from csms_bridge.lane_work import LaneWork
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
+from csms_bridge.log_fetches import LogFetches
 from csms_bridge.orders import Ending, Orders
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_errand import PasswordErrand
@@ -89,6 +90,7 @@ class Desk:
     errands: Mapping[str, ErrandRunner]
     roots: StationRoots
     posture: PostureDesk
+    logs: LogFetches
     settings: BridgeSettings
     clock: Clock
 
@@ -293,6 +295,8 @@ class Session:
                 if slots or not (event.more or self._reader.awaits(event.request_id)):
                     told = SlotsTold(slots)
                     return Reply(self._standing(action, payload).payload, then=lambda: self._spawn(self._feed(told)))
+            case e.LogStatusTold():
+                await asyncio.to_thread(self._desk.logs.told, self.station, event)
             case e.ChargingTold():
                 return await self._charging_told(event, action, payload)
             case e.ConnectorsTold():

@@ -1,5 +1,6 @@
 """Settings of the OCPP side."""
 
+import re
 from datetime import timedelta
 
 from pydantic import Field, field_validator
@@ -41,6 +42,15 @@ class BridgeSettings(EndpointSettings):
     status_questions_per_minute: int = Field(default=60, ge=1)
     """Questions to responders that one station may cause."""
 
+    log_upload_url: str = Field(default="", max_length=400)
+    """Where stations upload their logs, without the path; empty means the public URL."""
+    log_upload_within: timedelta = Field(default=timedelta(hours=2), ge=timedelta(minutes=1))
+    """How long the address is good, from the moment that the station was asked."""
+    log_upload_time: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1))
+    """How long one upload may take."""
+    log_upload_limit: int = Field(default=64 * 1024 * 1024, ge=1024)
+    """Octets of one log."""
+
     call_timeout: timedelta = timedelta(seconds=30)
 
     walk_settle: timedelta = timedelta(seconds=2)
@@ -76,8 +86,17 @@ class BridgeSettings(EndpointSettings):
     """Security events that stations told."""
     keep_charging: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=7))
     """Messages about charging that were not handed over: an alarm follows, and a week later they are deleted."""
+    keep_logs: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))
+    """Logs that stations uploaded."""
     keep_rows_per_station: int = Field(default=10_000, ge=100)
     """Messages, admissions, and security events of one station, however young they are."""
+
+    @field_validator("log_upload_url")
+    @classmethod
+    def _upload_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("must look like https://host/path, without a name or password in it")
+        return value
 
     @field_validator("authorize", mode="before")
     @classmethod

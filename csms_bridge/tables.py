@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Text
+from sqlalchemy import BigInteger, Index, Text
 from sqlmodel import Field, SQLModel
 
 from pki.store import UtcDateTime
@@ -322,3 +322,36 @@ class PasswordRotationRow(SQLModel, table=True):
     seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     asked_by: str
     asked_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class StationLogRow(SQLModel, table=True):
+    """A log that a station was asked for (N01): what was asked, what it said of it, and what arrived.
+
+    `token_sha256` is the digest of the secret in the address to upload to, good until `good_until`.
+    """
+
+    __tablename__ = "station_logs"
+    __table_args__ = (Index("ix_station_logs_station_id", "station", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    station: str = Field(max_length=48)
+    kind: str = Field(max_length=20)
+    request_id: int
+    command: int = Field(index=True)
+    token_sha256: str | None = Field(default=None, max_length=64, unique=True)
+    good_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    oldest: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    latest: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    outcome: str = Field(default="", max_length=16)
+    reason: str = Field(default="", sa_type=Text)
+    given_up: bool = False
+    told: str = Field(default="", max_length=50)
+    told_words: str = Field(default="", max_length=500)
+    told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    filename: str = Field(default="", max_length=255)
+    received_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    size: int | None = Field(default=None, sa_type=BigInteger)
+    sha256: str | None = Field(default=None, max_length=64)
+    node: str | None = Field(default=None, max_length=63)
+    asked_by: str
+    asked_at: datetime = Field(sa_type=UtcDateTime, index=True)

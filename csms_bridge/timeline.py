@@ -41,6 +41,8 @@ _PLAIN: Mapping[str, str] = {
     PkiAct.ENROLMENT_CODE_USED: "enrolment code used for certificate {serial}",
     PkiAct.ENROLMENT_CODE_WITHDRAWN: "enrolment code withdrawn",
     FleetAct.SECURITY_EVENT: "security event {type} {tech_info}",
+    FleetAct.LOG_RECEIVED: "uploaded its log {log}: {type}, {size} bytes",
+    FleetAct.LOG_READ: "log {log} downloaded",
     FleetAct.COMMAND_ORDERED: "command {action} ordered",
     FleetAct.COMMAND_ANSWERED: "command {action} {state}",
     FleetAct.ROOTS_LISTED: "lists {count} certificates: {came} new, {gone} gone",

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
-from web import chain_publications, health, problems, publications
+from web import chain_publications, health, log_uploads, problems, publications
 from web.api import (
     accounts,
     alarms,
@@ -28,6 +28,7 @@ from web.api import (
     keys,
     lanes,
     lint,
+    logs,
     overview,
     passwords,
     postures,
@@ -50,7 +51,8 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, postures, station_roots, passwords, lanes, walks, renewals, certificates, lint,
+    overview, reports, stations, postures, station_roots, passwords, logs, lanes, walks,
+    renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, rollovers, chains, firmware,
@@ -81,12 +83,17 @@ def make_app(service: Service) -> FastAPI:
     app.include_router(chain_publications.router)
     app.include_router(publications.router)
     app.include_router(est.router)
+    app.include_router(log_uploads.router)
     app.include_router(health.router)
     console.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app, console.error_page)
     app.add_middleware(IdempotentPosts, service=service)
-    app.add_middleware(BodyLimit, upload_limit=service.settings.web.upload_limit)
+    app.add_middleware(
+        BodyLimit,
+        upload_limit=service.settings.web.upload_limit,
+        log_limit=service.settings.bridge.log_upload_limit,
+    )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(
         RememberedAnswers,

@@ -22,8 +22,11 @@ _WARNING_ROUND = 600.0  # seconds; the narrowest warning is told a day before
 
 
 async def keep_watch(service: Service) -> None:
-    """What every process does, since each finds out for itself whether it can have things signed."""
-    await _every(_SIGNER_ROUND, service.authority.watch_signers)
+    """What every process does: each finds out whether it can have things signed, and tidies its own disk."""
+    await asyncio.gather(
+        _every(_SIGNER_ROUND, service.authority.watch_signers),
+        _every(_SWEEP_ROUND, service.fleet.logs.sweep),
+    )
 
 
 async def keep_house(service: Service) -> None:

@@ -19,6 +19,8 @@ class Permission(StrEnum):
     STATIONS_COMMAND = "stations:command"
     STATIONS_FORCE = "stations:force"
     ROOTS_CHANGE = "roots:change"
+    LOGS_READ = "logs:read"
+    LOGS_FETCH = "logs:fetch"
     WALKS_READ = "walks:read"
     WALKS_CHANGE = "walks:change"
     CERTIFICATES_READ = "certificates:read"

@@ -61,6 +61,8 @@ def put_together(
         password_key=keys.secret("station passwords"),
         organisation=settings.pki.organisation,
         hostname=settings.pki.hostnames[0],
+        public_url=settings.pki.public_url,
+        log_folder=folder / "logs",
         node=settings.web.node,
         clock=clock,
     )

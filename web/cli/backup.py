@@ -1,20 +1,17 @@
 """voltward backup, voltward restore: everything in one encrypted file, and back."""
 
-import os
-import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from web.cli.client import Data, service
-from web.cli.failures import FAILED, CommandFailed, WrongUse
-from web.cli.files import private_files
+from web.cli.failures import FAILED, WrongUse
+from web.cli.files import appearing, private_files
 from web.cli.output import Json, plain, say, show_json, show_text, wants_json
 from web.cli.passphrases import read_passphrase
 
@@ -39,7 +36,7 @@ def backup(
         raise WrongUse(f"there is a file {out} already", "A backup is never overwritten; choose another name.")
     passphrase = read_passphrase(_VARIABLE, passphrase_file, what="the backup", repeat=True)
     asked = {"passphrase": passphrase}
-    with service(data) as client, _appearing(out) as file, client.stream("POST", "backup", asked) as pieces:
+    with service(data) as client, appearing(out) as file, client.stream("POST", "backup", asked) as pieces:
         for piece in _with_bar(pieces):
             file.write(piece)
     size = out.stat().st_size
@@ -92,28 +89,6 @@ def _show(report: "RestoreReport") -> None:
     for note in told["notes"]:  # type: ignore[attr-defined]
         say(f"note: {plain(note)}")
     say(f"next: voltward serve --data {report.folder}")
-
-
-@contextmanager
-def _appearing(out: Path) -> Iterator[IO[bytes]]:
-    """A file for its owner alone that has its name once it is whole and on the disk. Raises WrongUse."""
-    passing = out.with_name(f".{out.name}.{secrets.token_hex(6)}")
-    try:
-        descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as fault:
-        raise WrongUse(f"cannot write {out}: {fault.strerror}") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(passing, out)  # unlike a rename, a link never replaces what is there
-    except FileExistsError:
-        raise WrongUse(f"there is a file {out} already") from None
-    except OSError as fault:
-        raise CommandFailed(f"cannot write {out}: {fault.strerror}") from None
-    finally:
-        passing.unlink()
 
 
 def _with_bar(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,11 +1,13 @@
 """Files that a command was told to read or write, with errors in the caller's terms."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from web.cli.failures import WrongUse
+from web.cli.failures import CommandFailed, WrongUse
 
 
 def read_bytes(path: Path) -> bytes:
@@ -57,3 +59,25 @@ def private_files() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+@contextmanager
+def appearing(out: Path) -> Iterator[IO[bytes]]:
+    """A file for its owner alone that has its name once it is whole and on the disk. Raises WrongUse."""
+    passing = out.with_name(f".{out.name}.{secrets.token_hex(6)}")
+    try:
+        descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as fault:
+        raise WrongUse(f"cannot write {out}: {fault.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(passing, out)  # unlike a rename, a link never replaces what is there
+    except FileExistsError:
+        raise WrongUse(f"there is a file {out} already") from None
+    except OSError as fault:
+        raise CommandFailed(f"cannot write {out}: {fault.strerror}") from None
+    finally:
+        passing.unlink()

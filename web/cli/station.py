@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from web.cli import enrolment_code, lanes, password_rotation, posture, station_roots
+from web.cli import enrolment_code, lanes, log_fetch, password_rotation, posture, station_roots
 from web.cli.client import Data, segment, service
 from web.cli.failures import WrongUse
 from web.cli.output import Json, say, show_fields, show_json, show_list, show_table, wants_json
@@ -18,6 +18,8 @@ app.command("code")(enrolment_code.make)
 app.command("codes")(enrolment_code.list_codes)
 app.command("withdraw-code")(enrolment_code.withdraw)
 app.command("rotate-password")(password_rotation.rotate)
+app.command("fetch-log")(log_fetch.fetch)
+app.command("logs")(log_fetch.list_logs)
 app.command("roots")(station_roots.roots)
 app.command("install-root")(station_roots.install)
 app.command("delete-root")(station_roots.delete)

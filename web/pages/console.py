@@ -18,6 +18,7 @@ from web.pages import (
     enrolment_codes,
     events,
     lanes,
+    logs,
     overview,
     postures,
     revoking,
@@ -31,7 +32,7 @@ from web.pages.rendering import render
 from web.pages.throttle import SignInThrottle
 from web.pages.visitor import SignInFirst, Visitor, visitor_of
 
-_NOT_PAGES = ("/api/", "/pki/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")
+_NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")
 
 
 def install(app: FastAPI) -> None:
@@ -40,7 +41,7 @@ def install(app: FastAPI) -> None:
     app.state.sign_in_throttle = SignInThrottle()
     for module in (
         sign_in, overview, postures, stations, station_roots, lanes, chains, enrolment_codes, walks, revoking,
-        certificates, crls, authorities, roots, charging, alarms, events, audit,
+        certificates, crls, authorities, roots, charging, alarms, events, logs, audit,
     ):  # fmt: skip
         app.include_router(module.router)
 

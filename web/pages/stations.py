@@ -30,6 +30,7 @@ _MESSAGES = 30
 _CERTIFICATES = 20
 _CODES = 5
 _EVENTS = 10
+_LOGS = 10
 _LINES = 25
 
 
@@ -160,6 +161,7 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         events=doors.fleet.events.page(EventFilter(station=station_id), None, _EVENTS)
         if visitor.principal.may(Permission.EVENTS_READ)
         else [],
+        logs=doors.fleet.logs.page(station_id, None, _LOGS) if visitor.principal.may(Permission.LOGS_READ) else [],
         timeline=doors.fleet.timeline(station_id, limit=_LINES),
         messages=doors.fleet.messages(station_id, limit=_MESSAGES),
         dial=_dial(doors, station_id),

@@ -59,6 +59,7 @@ def upgrade() -> None:
     _keep_stations_roots()
     _keep_charging()
     _add_postures()
+    _make_room_for_logs()
 
 
 def downgrade() -> None:
@@ -74,6 +75,7 @@ def downgrade() -> None:
         op.drop_table(table)
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.drop_column("use")
+    op.drop_table("station_logs")
     op.drop_table("password_rotations")
     with op.batch_alter_table("commands", schema=None) as batch_op:
         batch_op.drop_column("errand")
@@ -370,3 +372,37 @@ def _add_postures() -> None:
     )
     with op.batch_alter_table("station_differences", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_station_differences_kind"), ["kind"], unique=False)
+
+
+def _make_room_for_logs() -> None:
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "station_logs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("request_id", sa.Integer(), nullable=False),
+        sa.Column("command", sa.Integer(), nullable=False),
+        sa.Column("token_sha256", sa.String(length=64), nullable=True, unique=True),
+        sa.Column("good_until", moment, nullable=True),
+        sa.Column("oldest", moment, nullable=True),
+        sa.Column("latest", moment, nullable=True),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("given_up", sa.Boolean(), nullable=False),
+        sa.Column("told", sa.String(length=50), nullable=False),
+        sa.Column("told_words", sa.String(length=500), nullable=False),
+        sa.Column("told_at", moment, nullable=True),
+        sa.Column("filename", sa.String(length=255), nullable=False),
+        sa.Column("received_at", moment, nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column("node", sa.String(length=63), nullable=True),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("asked_at", moment, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("station_logs", schema=None) as batch_op:
+        batch_op.create_index("ix_station_logs_station_id", ["station", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_station_logs_command"), ["command"], unique=False)
+        batch_op.create_index(batch_op.f("ix_station_logs_asked_at"), ["asked_at"], unique=False)
