@@ -185,7 +185,7 @@ def _chain(known: Known) -> Difference | None:
     return Difference(
         DifferenceKind.CHAIN,
         sentence,
-        "Use an EC key: its chains are the shortest. `voltward station chain` shows them.",
+        f"Use an EC key: its chains are the shortest. They are shown by: voltward station chain {known.station.id}",
     )
 
 
@@ -194,8 +194,10 @@ def _roots(known: Known) -> Difference | None:
         return None
     return Difference(
         DifferenceKind.ROOTS,
-        f"It has room for {known.room_for_roots} root certificates: a root cannot be replaced without a gap.",
-        "Choose a cross-certified chain for it (`voltward station chain`) before a root is rolled over.",
+        f"It has room for {'one root certificate' if known.room_for_roots else 'no root certificate'} only: "
+        "a root cannot be replaced without a gap.",
+        "Choose a cross-certified chain for it before a root is rolled over: "
+        f"voltward station chain {known.station.id} --root NAME",
     )
 
 

@@ -11,7 +11,7 @@ class Why(StrEnum):
     """What a reading is for."""
 
     ASKED = "somebody asked"
-    FIRST = "they were never read"
+    FIRST = "they had never been read"
     FIRMWARE = "its firmware changed"
     VERSION = "it speaks another OCPP version"
     PROFILE = "it is on another profile"

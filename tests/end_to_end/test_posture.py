@@ -78,7 +78,7 @@ async def test_a_station_is_read_by_itself_after_its_first_boot(
     async with met(eager_service, f"READ-{version}", version):
         posture = await posture_once_read(eager_service, f"READ-{version}")
     reading = posture["reading"]
-    assert (reading["outcome"], reading["words"], reading["why"]) == ("whole", "", "they were never read")
+    assert (reading["outcome"], reading["words"], reading["why"]) == ("whole", "", "they had never been read")
     assert configured(posture)["SecurityProfile" if version == "1.6" else "SecurityCtrlr.SecurityProfile"] == "1"
     assert kinds(posture) == {"operator-name"}
     assert abs(posture["clock"]["offset"]) < 60

@@ -333,3 +333,22 @@ def test_a_webhook_is_tested_where_there_is_one(voltward: Command) -> None:
     ran = voltward("alarm", "test")
     assert ran.code != 0
     assert ran.err.startswith("error: no webhook is set\nhint: Set VOLTWARD_WEBHOOK_URL")
+
+
+def test_a_stations_posture_is_shown_and_asked_for(voltward: Command) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1", "--ocpp", "1.6")
+    shown = voltward("station", "posture", "CS-1")
+    assert (shown.code, "organisation" in shown.out, "configured" in shown.err) == (0, True, True)
+    asked = voltward("station", "posture", "CS-1", "--refresh", "--json")
+    assert asked.json["reading"]["asked_at"]
+    assert "as soon as the station is there" in asked.err
+    assert voltward("station", "variables", "CS-1", "--search", "Profile", "--json").json == {"items": [], "next": None}
+    assert voltward("station", "posture", "CS-9").code == 2
+
+
+def test_differences_of_the_fleet_are_counted(voltward: Command) -> None:
+    voltward("station", "add", "CS-1", "--serial", "SN-1")
+    report = voltward("station", "differences", "--json").json
+    assert (report["stations"], report["differing"], report["items"]) == (1, 0, [])
+    assert "0 of 1 stations differ" in voltward("station", "differences").err
+    assert voltward("station", "differences", "--kind", "colour").code == 2

@@ -55,7 +55,7 @@ def test_a_station_as_it_should_be_differs_in_nothing():
         (DifferenceKind.SERIAL, known(boot_serial="SN-2"), "'SN-2'"),
         (DifferenceKind.CHAIN, known({Subject.LONGEST_CHAIN: "2000"}, chain_length=2641), "has 2641"),
         (DifferenceKind.CHAIN, known({Subject.LONGEST_CHAIN: "2000"}), "advises 5600"),
-        (DifferenceKind.ROOTS, known(room_for_roots=1), "room for 1 root"),
+        (DifferenceKind.ROOTS, known(room_for_roots=1), "room for one root certificate only"),
         (DifferenceKind.TRANSFER, known({Subject.TRANSFER: "FTP, SFTP"}), "FTP, SFTP only"),
         (DifferenceKind.REVEALS, known(reveals=("AuthorizationKey",)), "AuthorizationKey"),
         (DifferenceKind.CLOCK, known(clock_offset=timedelta(hours=-3, minutes=-20)), "3 h 20 min behind"),

@@ -250,7 +250,12 @@ async def test_a_reading_is_written_down_from_its_beginning_to_its_end(shelf, ro
     station = AskedStation(V16, SECURED)
     assert await reader_of(station, shelf).carry_out(Due(NOON, Why.FIRST, whole=False))
     state = shelf.book.state("CS-1")
-    assert (state.outcome, state.tries, state.why, state.extension) == (Outcome.WHOLE, 0, "they were never read", True)
+    assert (state.outcome, state.tries, state.why, state.extension) == (
+        Outcome.WHOLE,
+        0,
+        "they had never been read",
+        True,
+    )
     assert state.ended_at == room.clock()
 
 
