@@ -193,9 +193,14 @@ class Session:
         self._spawn(self._carry_out(order))
 
     @property
+    def is_accepted(self) -> bool:
+        """Whether the station may be asked for more than its acceptance needs (B02.FR.01, B03.FR.03)."""
+        return self.standing is Standing.ACCEPTED and not self.replaced
+
+    @property
     def is_at_rest(self) -> bool:
         """Whether something may be asked of the station that nobody ordered."""
-        return self._booted and not self.replaced and not self._acting
+        return self.is_accepted and self._booted and not self._acting
 
     def read_settings(self, due: Due) -> None:
         """Ask the station for its settings, beside whatever else goes on."""

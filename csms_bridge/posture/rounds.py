@@ -25,6 +25,10 @@ class Readable(Protocol):
     """A station's line."""
 
     @property
+    def is_accepted(self) -> bool:
+        """Whether the station is neither pending nor rejected."""
+
+    @property
     def is_at_rest(self) -> bool:
         """Whether something may be asked that nobody ordered."""
 
@@ -63,7 +67,7 @@ class ReadingRounds:
         await self._note()
         now = self._clock()
         for station, due in (await self._look(await asyncio.to_thread(self._book.asked, _LOOKED_AT))).items():
-            if due is not None and station in lines:
+            if due is not None and station in lines and lines[station].is_accepted:
                 lines[station].read_settings(due)
         for station, due in (await self._look(self._queue.unknown(now, _LOOKED_AT))).items():
             self._expect(station, due, now + self._pause)

@@ -27,6 +27,7 @@ class Line:
     book: PostureBook
     rounds: ReadingRounds
     is_at_rest: bool = True
+    is_accepted: bool = True
     read: list[Why] = field(default_factory=list)
 
     def read_settings(self, due: Due) -> None:
@@ -125,6 +126,18 @@ async def test_a_station_that_charged_is_read_later(fleet):
     fleet.room.ended("CS-1", "t")
     await fleet.pass_time(700)
     assert line.read == [Why.FIRST]
+
+
+async def test_a_pending_station_is_read_once_it_is_accepted_even_when_somebody_asks(fleet):
+    """B02.FR.01: before that it is asked only what its acceptance needs."""
+    line = fleet.meet()
+    line.is_accepted = line.is_at_rest = False
+    fleet.postures.ask("CS-1", False, "user:anna")
+    await fleet.pass_time(5)
+    assert line.read == []
+    line.is_accepted = True
+    await fleet.pass_time(1)
+    assert line.read == [Why.ASKED]
 
 
 async def test_a_line_that_is_busy_is_asked_later(fleet):
