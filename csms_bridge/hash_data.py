@@ -20,9 +20,6 @@ from csms_bridge.station_certificates import HashData
 ALGORITHMS: Mapping[str, str] = {"SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512"}
 """OCPP's name of a hash to Python's."""
 
-LONGEST_SERIAL = 40
-"""Characters of `serialNumber` in every version."""
-
 
 class Deviation(StrEnum):
     """How a station's hash data differs from what the specifications ask for."""

@@ -124,5 +124,4 @@ def test_the_example_walk_is_the_plan() -> None:
 
 
 def test_the_number_of_faults_is_the_one_that_is_told() -> None:
-    told = {"thirty-six": 36}
-    assert told[re.search(r"with ([\w-]+) ways to misbehave", README)[1]] == len(Fault)  # type: ignore[index]
+    assert int(re.search(r"with (\d+) ways to misbehave", README)[1]) == len(Fault)  # type: ignore[index]

@@ -150,6 +150,7 @@ class Behaviour16(Behaviour):
             "AuthorizationKey": (memory.password or b"").hex(),
             "CpoName": memory.settings.get("organisation", config.organisation or ""),
             "NumberOfConnectors": str(config.connectors),
+            "CertificateStoreMaxLength": str(self.certificates.capacity),
             "AdditionalRootCertificateCheck": str(config.has(Fault.ADDITIONAL_ROOT_CHECK)).lower(),
         }
         return computed.get(name) or memory.settings.get(name, self._keys[name].default)
@@ -194,7 +195,8 @@ class Behaviour16(Behaviour):
     def _installed(self, payload: JsonObject) -> Answer:
         kind = SPELLINGS.get(payload["certificateType"], payload["certificateType"])
         found = [data for _, data in self.certificates.listed([str(kind)])]
-        return Answer({"status": "Accepted", "certificateHashData": found} if found else {"status": "NotFound"})
+        listed = {"certificateHashData": found} if found else {}
+        return Answer({"status": self.certificates.list_status(found), **listed})
 
     def _unsigned_firmware(self, _: JsonObject) -> Answer:
         """Refuse the unsigned message (1.6 L01.FR.20)."""

@@ -165,7 +165,8 @@ class Behaviour2x(Behaviour):
             {"certificateType": kind, "certificateHashData": data}
             for kind, data in self.certificates.listed(payload.get("certificateType", []))
         ]
-        return Answer({"status": "Accepted", "certificateHashDataChain": found} if found else {"status": "NotFound"})
+        listed = {"certificateHashDataChain": found} if found else {}
+        return Answer({"status": self.certificates.list_status(found), **listed})
 
     async def start_transaction(self, token: str) -> None:
         """Begin to charge on EVSE 1."""

@@ -22,6 +22,7 @@ from csms_bridge.simulator.certificates import (
 )
 from csms_bridge.simulator.config import Fault
 from csms_bridge.simulator.events import CertificateInstalled, CertificateRequested, RootInstalled
+from csms_bridge.simulator.hash_spelling import spell
 from csms_bridge.simulator.keys import PrivateKey, make_csr, new_key
 from csms_bridge.simulator.memory import PendingKey
 from csms_bridge.simulator.slots import MUTUAL_TLS, TLS_PROFILE
@@ -175,7 +176,7 @@ class CertificateDesk:
                 kind,
                 payload["certificate"],
                 utc_now(),
-                capacity=STORE_CAPACITY,
+                capacity=self.capacity,
                 checks_new_root=body.config.has(Fault.ADDITIONAL_ROOT_CHECK),
             )
         except root_store.RootRefused as refusal:
@@ -187,6 +188,11 @@ class CertificateDesk:
         body.emit(RootInstalled(body.config.identity, kind, serial))
         return Answer({"status": "Accepted"})
 
+    @property
+    def capacity(self) -> int:
+        """How many certificates its store has room for."""
+        return len(self._body.memory.roots) if self._body.config.has(Fault.STORE_FULL) else STORE_CAPACITY
+
     def delete(self, payload: JsonObject) -> Answer:
         """Answer DeleteCertificate (M04): never the station's own, never the last root that TLS needs."""
         data, memory = payload["certificateHashData"], self._body.memory
@@ -195,7 +201,7 @@ class CertificateDesk:
         )
         if self._is_own(name):
             return Answer({"status": "Failed"})
-        root = root_store.find(memory.roots, name)
+        root = self._named(name)
         if root is None:
             return Answer({"status": "NotFound"})
         needed = memory.profile >= TLS_PROFILE and memory.csms_roots == (root.certificate,)
@@ -211,10 +217,34 @@ class CertificateDesk:
             return False
         return any(name_certificate(chain[0], chain[1], name.algorithm).matches(name) for chain in chains)
 
+    def _named(self, name: CertificateName) -> root_store.StoredRoot | None:
+        """Find the root that a name means: one of the names that it lists, or (unless it is literal) any good one."""
+        literal = self._body.config.has(Fault.LITERAL_HASHES)
+        for root, own in self._spelt():
+            if own == name if literal else own.matches(name):
+                return root
+        return None if literal else root_store.find(self._body.memory.roots, name)
+
+    def _spelt(self) -> list[tuple[root_store.StoredRoot, CertificateName]]:
+        faults = self._body.config.faults
+        found = root_store.with_issuers(self._body.memory.roots)
+        return [(root, spell(root.certificate, issuer, faults)) for root, issuer in found]
+
     def listed(self, kinds: list[str]) -> list[tuple[str, JsonObject]]:
         """Give kind (2.x name) and CertificateHashDataType of every listed root of these kinds (M03)."""
-        found = root_store.named(self._body.memory.roots)
-        return [(root.kind, _hash_data(name)) for root, name in found if not kinds or root.kind in kinds]
+        config = self._body.config
+        if config.has(Fault.LISTS_NOTHING):
+            return []
+        found = [(root.kind, _hash_data(name)) for root, name in self._spelt()]
+        chains = [own.chain for own in self._body.memory.credentials[:1] if len(own.chain) > 1]
+        if config.has(Fault.LISTS_LEAF):
+            leaves = (spell(chain[0], chain[1], config.faults) for chain in chains)
+            found += [(root_store.CSMS_ROOT, _hash_data(name)) for name in leaves]
+        return [(kind, data) for kind, data in found if not kinds or kind in kinds]
+
+    def list_status(self, found: object) -> str:
+        """Give the status of GetInstalledCertificateIds."""
+        return "Accepted" if found or self._body.config.has(Fault.LISTS_NOTHING) else "NotFound"
 
 
 def _hash_data(name: CertificateName) -> JsonObject:

@@ -146,6 +146,42 @@ class Fault(StrEnum):
         "additional-root-check",
         "AdditionalRootCertificateCheck is true: a further CSMS root must be signed by the old one.",
     )
+    UPPER_CASE_HASHES = (
+        "upper-case-hashes",
+        "Lists its roots with hashes and serial numbers in upper case (MicroOcpp).",
+    )
+    PADDED_SERIAL = (
+        "padded-serial",
+        "Lists its roots with serial numbers that are filled up with zeros to 40 digits (open-ocpp, shiv3 add some).",
+    )
+    WHOLE_KEY_HASH = (
+        "whole-key-hash",
+        "Lists its roots with a key hash over the whole SubjectPublicKeyInfo (SAP).",
+    )
+    SHA384_HASHES = (
+        "sha384-hashes",
+        "Lists its roots by SHA-384 hashes.",
+    )
+    SHA512_HASHES = (
+        "sha512-hashes",
+        "Lists its roots by SHA-512 hashes.",
+    )
+    LITERAL_HASHES = (
+        "literal-hashes",
+        "Deletes a root only when it is named letter for letter as it listed it, and answers NotFound otherwise.",
+    )
+    LISTS_NOTHING = (
+        "lists-nothing",
+        "Answers Accepted to GetInstalledCertificateIds and lists nothing, whatever it holds.",
+    )
+    LISTS_LEAF = (
+        "lists-leaf",
+        "Lists its own certificate as a CSMS root too (SAP).",
+    )
+    STORE_FULL = (
+        "store-full",
+        "Its certificate store has room for what it holds now and for nothing more.",
+    )
     NEEDS_COUNTRY = (
         "needs-country",
         "2.x: rejects a certificate trigger until CountryName and OrganizationName are set (EVerest).",

@@ -78,14 +78,19 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         return False
 
 
-def named(store: tuple[StoredRoot, ...], algorithm: str = "SHA256") -> list[tuple[StoredRoot, CertificateName]]:
-    """Name every root that can be named: its issuer's key must be in the store too (RFC 6960 §4.1.1)."""
+def with_issuers(store: tuple[StoredRoot, ...]) -> list[tuple[StoredRoot, x509.Certificate]]:
+    """Give every root that can be named: its issuer's key must be in the store too (RFC 6960 §4.1.1)."""
     found = []
     for root in store:
         issuer = next((other for other in store if signed_by(root.certificate, other.certificate)), None)
         if issuer:
-            found.append((root, name_certificate(root.certificate, issuer.certificate, algorithm)))
+            found.append((root, issuer.certificate))
     return found
+
+
+def named(store: tuple[StoredRoot, ...], algorithm: str = "SHA256") -> list[tuple[StoredRoot, CertificateName]]:
+    """Name every root that can be named, as it ought to be."""
+    return [(root, name_certificate(root.certificate, above, algorithm)) for root, above in with_issuers(store)]
 
 
 def find(store: tuple[StoredRoot, ...], name: CertificateName) -> StoredRoot | None:

@@ -13,7 +13,7 @@ from csms_bridge.station_roots.asking import Asking, hold_station
 from csms_bridge.station_roots.entries import OPEN, Deed
 from csms_bridge.station_roots.rows import RootActRow, RootListingRow
 from csms_bridge.station_roots.unknown import UnknownRoots
-from csms_bridge.tables import CommandRow, StationRow, WalkRow
+from csms_bridge.tables import CommandRow, StationRow, TransactionRow, WalkRow
 from pki.clock import Clock
 from pki.store import Store
 
@@ -90,8 +90,11 @@ class Rounds:
             self._ask(station, ())
 
     def _reachable(self, since: datetime) -> tuple[ColumnElement[bool], ...]:
-        """Connected here since then, accepted, not quiet, and not in a walk, which asks by itself."""
+        """Connected here since then, accepted, not quiet, charging nobody, and not in a walk, which asks by itself."""
         walking = select(WalkRow.id).where(col(WalkRow.station) == col(StationRow.id), WalkRow.outcome == "running")
+        charging = select(TransactionRow.id).where(
+            col(TransactionRow.station) == col(StationRow.id), col(TransactionRow.ended_at).is_(None)
+        )
         return (
             col(StationRow.online).is_(True),
             col(StationRow.node) == self._node,
@@ -100,6 +103,7 @@ class Rounds:
             col(StationRow.ocpp_version).is_not(None),
             col(StationRow.connected_at) <= since,
             ~walking.exists(),
+            ~charging.exists(),
         )
 
     def _ask(self, station: str, kinds: Sequence[CertificateKind]) -> None:

@@ -123,8 +123,9 @@ class SigningRoom(Room):
         settings = PkiSettings(organisation="Acme Charging", hostnames=("csms.example",))
         self.authority = Authority(self.store, self.keys, self.trail, settings, clock)
         self.enrolment = Enrolment(self.store, self.trail, self.authority, clock)
+        self.settings = BridgeSettings()
         self.roots = StationRoots(
-            self.store, self.trail, self.authority, self.orders, BridgeSettings(), clock, "this-node"
+            self.store, self.trail, self.authority, self.orders, self.settings, clock, "this-node"
         )
         address = Address("Acme Charging", "NL", "wss://csms.example:8887/ocpp")
         self.walk_acts = Acts(self.authority, self.enrolment, self.passwords, address)
