@@ -22,7 +22,7 @@ from csms_bridge.station_roots.book import act_of_command, begun, heard_of, kind
 from csms_bridge.station_roots.entries import OPEN, ActState, Deed, Entry, ListingState
 from csms_bridge.station_roots.inventory import Taken, mark_gone, rows_of, take_in, told_of
 from csms_bridge.station_roots.known import KnownCertificates, same_certificate
-from csms_bridge.station_roots.messages import kinds_asked, kinds_of, listed
+from csms_bridge.station_roots.messages import kept_text, kinds_asked, kinds_of, listed
 from csms_bridge.station_roots.rows import RootActRow, StationRootRow
 from csms_bridge.station_roots.unknown import UnknownRoots
 from csms_bridge.tables import StationRow
@@ -203,6 +203,7 @@ class Answers:
             make_due(session, said.station, kinds_in(act.kinds), now + _LATER)
 
 
+_LONGEST_INFO = 600
 _MOST_TOLD = 50  # audit records about one list
 _OF_LISTING = {
     ListingState.LISTED: ActState.DONE,
@@ -240,7 +241,7 @@ def _meaning_of_change(said: Said, meanings: Mapping[str, tuple[ActState, str]])
     status = _status(said.answer)
     state, sentence = meanings.get(status, (ActState.FAILED, f"it answered {status or 'nothing that we understand'}"))
     info = reason_of(said.answer.get("statusInfo")) if isinstance(said.answer, dict) else ""
-    return state, f"{sentence} ({info})" if info else sentence
+    return state, f"{sentence} ({kept_text(info, _LONGEST_INFO)})" if info else sentence
 
 
 def _shown(row: RootActRow, present: Sequence[Entry]) -> tuple[ActState | None, str]:
@@ -263,7 +264,7 @@ def _entry_named(session: Session, said: Said) -> StationRootRow | None:
 
 
 def _status(answer: object) -> str:
-    return str(answer.get("status", ""))[:50] if isinstance(answer, dict) else ""
+    return kept_text(str(answer.get("status", "")), 50) if isinstance(answer, dict) else ""
 
 
 def _teller(said: Said) -> str:

@@ -58,12 +58,17 @@ def listed(version: OcppVersion, answer: object, asked: Sequence[CertificateKind
     ]
 
 
+def kept_text(told: str, longest: int) -> str:
+    """A station's words as a database takes them: PostgreSQL has no NUL, and none is endless."""
+    return told[:longest].replace("\0", "\ufffd")
+
+
 def _clipped(told: HashData) -> HashData:
     return HashData(
-        told.algorithm[:16],
-        told.issuer_name_hash[:_LONGEST_HASH],
-        told.issuer_key_hash[:_LONGEST_HASH],
-        told.serial_number[:_LONGEST_SERIAL],
+        kept_text(told.algorithm, 16),
+        kept_text(told.issuer_name_hash, _LONGEST_HASH),
+        kept_text(told.issuer_key_hash, _LONGEST_HASH),
+        kept_text(told.serial_number, _LONGEST_SERIAL),
     )
 
 

@@ -11,7 +11,7 @@ from csms_bridge.quiet import QuietMode
 from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.station_roots.entries import ActState
 from csms_bridge.station_roots.rounds import PACE
-from csms_bridge.tables import CommandRow
+from csms_bridge.tables import CommandRow, TransactionRow
 from tests.csms_bridge.room import SigningRoom
 from tests.csms_bridge.station_roots.holder import BY, CSMS, Holder, name_of
 
@@ -24,6 +24,12 @@ def settled(room: SigningRoom, station: str = "CS-1") -> Holder:
     room.sightings.booted(station, BOOT)
     room.clock.advance(seconds=31)
     return holder
+
+
+def charge(room: SigningRoom) -> None:
+    """Somebody charges at it."""
+    with room.store.writing() as session:
+        session.add(TransactionRow(station="CS-1", name="t1", began_at=room.clock.now))
 
 
 def asked(holder: Holder) -> int:
@@ -52,7 +58,7 @@ def test_what_a_walk_listed_is_not_the_whole(signing_room: SigningRoom) -> None:
     [
         lambda room: QuietMode(room.store, room.trail, room.clock).turn("CS-1", True, BY, "a certification"),
         lambda room: room.ledger.start("CS-1", 3, room.walk_acts.first_facts(), BY),
-        lambda room: room.sightings.transaction_began("CS-1", "t1"),
+        charge,
         lambda room: room.sightings.disconnected("CS-1", room.clock.now - timedelta(seconds=31)),
         lambda room: room.connect("CS-1"),
     ],
