@@ -48,13 +48,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A certificate ready to be sent: PEM chain, leaf first; `root` is the name of the root above it."""
+    """A certificate ready to be sent: PEM chain, leaf first; `root` is the name of the root above it.
+
+    `with_root`: the root is sent along, since the station took its last certificate so (reference §8.4).
+    """
 
     ask: int
     serial: str
     chain: str
     root: str
     request_id: int | None
+    with_root: bool = False
 
 
 def _storable(text: str) -> str:
@@ -166,6 +170,12 @@ class Enrolment:
     def taken(self, delivery: Delivery) -> None:
         """The station answered Accepted; only a connection with the certificate proves it."""
         self._settle(delivery.ask, AskState.TAKEN, FleetAct.CERTIFICATE_TAKEN, "station")
+        with self._store.writing() as session:
+            row = session.get(CertificateAskRow, delivery.ask)
+            station = session.get(StationRow, row.station) if row is not None else None
+            if station is not None and station.takes_root is not delivery.with_root:
+                station.takes_root = delivery.with_root
+                session.add(station)
 
     def rejected(self, delivery: Delivery, words: str) -> None:
         """The station did not take it."""
@@ -232,10 +242,12 @@ class Enrolment:
     def _delivery(self, ask: int) -> Delivery:
         with self._store.reading() as session:
             row = session.get(CertificateAskRow, ask)
+            station = session.get(StationRow, row.station) if row is not None else None
         if row is None or row.serial is None:
             raise UnknownCertificate(f"request {ask}")
         certificate = self._authority.certificate(row.serial)
-        return Delivery(ask, row.serial, certificate.chain_pem, certificate.root, row.request_id)
+        with_root = station is not None and station.takes_root
+        return Delivery(ask, row.serial, certificate.chain_pem, certificate.root, row.request_id, with_root)
 
     def _settle(self, ask: int, state: AskState, act: FleetAct, by: str, reason: str = "") -> None:
         with self._store.writing() as session:

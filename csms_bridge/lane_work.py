@@ -7,6 +7,7 @@ one is told Accepted at its next BootNotification; what it may say and do here s
 import asyncio
 import contextlib
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -125,7 +126,8 @@ class LaneWork:
         await asyncio.to_thread(self._enrolment.sent, delivery)
         answer = await self._line.ask(self._acts.delivery(delivery))
         if _is_rejected(answer) and not _is_about_standing(answer):
-            answer = await self._line.ask(self._acts.delivery(delivery, with_root=True))
+            delivery = replace(delivery, with_root=True)
+            answer = await self._line.ask(self._acts.delivery(delivery))
         if answer is None:
             return
         if _is_about_standing(answer):

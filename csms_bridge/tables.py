@@ -15,6 +15,7 @@ class StationRow(SQLModel, table=True):
     `newest_used` is when the newest certificate that the station has used was made. `quiet` ones are sent nothing
     unasked. `lane` is that of its last connection, `told` the boot status that it was told last, both empty when
     it came in for good and was accepted. `bootstrap` names the maker that may vouch for it at first contact.
+    `takes_root`: it took its last certificate with the root in the chain, and may refuse one without.
     """
 
     __tablename__ = "stations"
@@ -36,6 +37,7 @@ class StationRow(SQLModel, table=True):
     lane: str = Field(default="", max_length=16)
     told: str = Field(default="", max_length=16)
     works_when_accepted: bool = False
+    takes_root: bool = False
     added_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime, index=True)
 

@@ -61,9 +61,9 @@ class Acts:
                 return self._deliver(under_way.station, facts, with_root=act is Do.DELIVER_WITH_ROOT)
         return Prepared(self._command(act, facts, leg))
 
-    def delivery(self, delivery: Delivery, *, with_root: bool = False) -> c.DeliverCertificate:
-        """The command that delivers a certificate outside a walk."""
-        chain = delivery.chain + (self._root_pem(delivery.root) if with_root else "")
+    def delivery(self, delivery: Delivery) -> c.DeliverCertificate:
+        """The command that delivers a certificate, in the form that the station took last."""
+        chain = delivery.chain + (self._root_pem(delivery.root) if delivery.with_root else "")
         return c.DeliverCertificate(chain, delivery.request_id)
 
     def introduction(self, *, with_country: bool) -> c.NameOperator:
@@ -115,9 +115,9 @@ class Acts:
         delivery = self._enrolment.newest_delivery(station, facts["issued"].split()[-1])
         if delivery is None:
             raise LookupError(f"certificate {facts['issued']} was not asked for by {station}")
+        delivery = replace(delivery, with_root=with_root)
         self._enrolment.sent(delivery)
-        chain = delivery.chain + (self._root_pem(delivery.root) if with_root else "")
-        return Prepared(c.DeliverCertificate(chain, delivery.request_id), delivery=delivery)
+        return Prepared(self.delivery(delivery), delivery=delivery)
 
     def _root_pem(self, name: str) -> str:
         return self._authority.authority(name).certificate_pem

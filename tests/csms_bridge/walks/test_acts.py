@@ -167,3 +167,22 @@ def test_delivers_outside_a_walk_too(room):
     [delivery] = room.enrolment.undelivered("CS-1")
     chain = room.authority.certificate(serial).chain_pem
     assert room.walk_acts.delivery(delivery) == c.DeliverCertificate(chain, 7)
+
+
+def test_a_renewal_comes_in_the_form_that_the_station_took(room):
+    """open-ocpp refuses a chain that does not end in the root, in a walk and in every renewal after it."""
+    taken = prepared(room, Do.DELIVER_WITH_ROOT, MUTUAL, issued=issued(room))
+    room.enrolment.taken(taken.delivery)
+    serial = issued(room)
+    [delivery] = room.enrolment.undelivered("CS-1")
+    chain = room.authority.certificate(serial).chain_pem
+    root = room.authority.operator_root("ec").certificate_pem
+    assert room.walk_acts.delivery(delivery).chain == chain + root
+
+
+def test_a_form_that_was_refused_is_not_remembered(room):
+    refused = prepared(room, Do.DELIVER_WITH_ROOT, MUTUAL, issued=issued(room))
+    room.enrolment.rejected(refused.delivery, "Rejected")
+    serial = issued(room)
+    [delivery] = room.enrolment.undelivered("CS-1")
+    assert room.walk_acts.delivery(delivery).chain == room.authority.certificate(serial).chain_pem

@@ -20,6 +20,7 @@ def upgrade() -> None:
     """To this revision."""
     with op.batch_alter_table("stations", schema=None) as batch_op:
         batch_op.add_column(sa.Column("quiet", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("takes_root", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column("bootstrap", sa.String(length=100), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("recovery_until", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("recovery_since", sa.DateTime(timezone=True), nullable=True))
@@ -85,6 +86,7 @@ def downgrade() -> None:
         for column in ("told", "severity", "last_at", "last_received_at", "times", "clock"):
             batch_op.drop_column(column)
     with op.batch_alter_table("stations", schema=None) as batch_op:
+        batch_op.drop_column("takes_root")
         for name in _OF_ADMISSION:
             batch_op.drop_column(name)
         batch_op.drop_column("quiet")
