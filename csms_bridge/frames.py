@@ -120,7 +120,13 @@ def _finite(digits: str) -> float:
     return number if math.isfinite(number) else _not_a_number(digits)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_not_a_number, parse_float=_finite)
+def _bounded(digits: str) -> int:
+    """Integers that fit 64 bits: neither a float nor a column of the database takes larger ones."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**63 else _not_a_number("a number of more than 64 bits")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_not_a_number, parse_float=_finite, parse_int=_bounded)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
