@@ -1,7 +1,5 @@
 """The database: SQLite by default, PostgreSQL beyond one node. Transactions are explicit, times are UTC."""
 
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,8 +9,9 @@ from sqlalchemy import DateTime, Dialect, Engine, event, text
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, create_engine
 
+from pki.shared_commits import SharedCommits
+
 _WRITING = "voltward_writing"
-_NOBODY = -1  # no thread has this number
 _AT_THE_END = "voltward_at_the_end"
 
 
@@ -46,32 +45,35 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
-        self._is_sqlite = self.engine.dialect.name == "sqlite"
+        is_sqlite = self.engine.dialect.name == "sqlite"
         self._write_engine = self.engine.execution_options(**{_WRITING: True})
         # One snapshot for the whole block, else a trail that grows while it is verified looks broken.
-        snapshot = {} if self._is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        snapshot = {} if is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._read_engine = self.engine.execution_options(**snapshot)
-        self._writer = _OneWriter()
+        self._shared = SharedCommits(self._write_engine) if is_sqlite else None
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One write transaction: committed at the end, rolled back when the block raises.
 
         Objects stay readable after the commit. Blocks must not be nested and must not span an `await`.
-        On SQLite the write lock is taken at once (BEGIN IMMEDIATE), so what is read here cannot change.
+        On SQLite the write lock is taken at once (BEGIN IMMEDIATE), so what is read here cannot change; several blocks
+        may share a commit (`pki.shared_commits`), so a block must wait for nothing but the database.
         """
-        if not self._is_sqlite:
-            yield from self._transaction()
-            return
-        with self._writer:  # threads queue here in order; SQLite's own busy wait would poll and starve some
-            yield from self._transaction()
-
-    def _transaction(self) -> Iterator[Session]:
-        with Session(self._write_engine, expire_on_commit=False) as session, session.begin():
+        with self._transaction() as session:
             yield session
             session.flush()
             for work in session.info.pop(_AT_THE_END, {}).values():
                 work()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        if self._shared is not None:  # threads queue there in order; SQLite's own busy wait would poll and starve some
+            with self._shared.part() as session:
+                yield session
+        else:
+            with Session(self._write_engine, expire_on_commit=False) as session, session.begin():
+                yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -99,39 +101,6 @@ def hold_lock(session: Session, name: str) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
-
-
-class _OneWriter:
-    """One writer at a time, in the order in which they came.
-
-    A plain lock goes to whoever is awake, mostly to the one that just gave it back: a thread that publishes a hundred
-    revocation lists would keep all others waiting. A nested use gets an error, where SQLite would wait for itself.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner: int | None = None
-        self._queue: deque[threading.Event] = deque()
-
-    def __enter__(self) -> None:
-        me = threading.get_ident()
-        with self._lock:
-            if self._owner == me:
-                raise RuntimeError("a write transaction is open in this thread already")
-            if self._owner is None and not self._queue:
-                self._owner = me
-                return
-            turn = threading.Event()
-            self._queue.append(turn)
-        turn.wait()
-        self._owner = me
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            # Handed on, not given up: nobody who comes now gets in before the one who has waited.
-            self._owner = _NOBODY if self._queue else None
-            if self._queue:
-                self._queue.popleft().set()
 
 
 def _engine(url: str) -> Engine:

@@ -173,7 +173,8 @@ def test_writers_take_turns_in_the_order_in_which_they_came(store: Store) -> Non
     busy.start()
     assert inside.wait(10)
     patient.start()
-    while not store._writer._queue:
+    assert store._shared is not None
+    while not store._shared._turns.is_awaited:
         pass
     queued.set()
     busy.join(10)
