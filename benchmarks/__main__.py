@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import custody, issuing, lists, ocsp, revoking, searching
+from benchmarks import connecting, custody, enrolling, issuing, lists, ocsp, revoking, searching
 from benchmarks.figures import Figure, as_json, machine, table
 from web.garbage import collect_seldom
 
@@ -18,6 +18,8 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "revoking": revoking.measure,
     "searching": searching.measure,
     "lists": lists.measure,
+    "connecting": connecting.measure,
+    "enrolling": enrolling.measure,
 }
 
 

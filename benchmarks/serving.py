@@ -36,15 +36,28 @@ def free_ports(count: int) -> list[int]:
 @contextlib.contextmanager
 def process(module: str, arguments: Sequence[str], environment: Mapping[str, str], port: int) -> Iterator[int]:
     """A Python module as a process, ready when it listens on `port` and stopped at the end of the block."""
+    with program(module, arguments, environment, port):
+        yield port
+
+
+@contextlib.contextmanager
+def program(
+    module: str, arguments: Sequence[str], environment: Mapping[str, str], port: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The same, for those who want to know of the process itself."""
     command = [sys.executable, "-m", module, *arguments]
     settings = {**os.environ, **ENVIRONMENT, **environment}
     started = subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL)  # noqa: S603 -- our own program
     try:
         _await_port(port, started)
-        yield port
+        yield started
     finally:
         started.terminate()
-        started.wait(_PATIENCE)
+        try:
+            started.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait(_PATIENCE)
 
 
 def _await_port(port: int, started: subprocess.Popen[bytes]) -> None:
