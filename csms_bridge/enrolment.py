@@ -2,68 +2,56 @@
 
 Every request is a row: asked → issued → sent → taken or rejected; refused when the authority says no. What was
 left half-way by a crash is found again by its state. A repeated request for the same key gets the same certificate.
+
+Each step takes many stations at once, since a fleet asks at once (`csms_bridge.enrolment_counter` gathers them): one
+transaction for all, and for each what became of it.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from enum import StrEnum
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
+from csms_bridge.certificate_asks import (
+    OPEN,
+    Ask,
+    AskState,
+    Delivery,
+    Receipt,
+    Settled,
+    act_of,
+    as_sent,
+    as_taken,
+    by_station,
+    entry_of,
+    out_of_the_question,
+    row_of,
+    rows_of,
+)
 from csms_bridge.events import CertificateAsked
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow, StationRow
 from csms_bridge.turns import Turns
 from pki.audit import AuditTrail
-from pki.authority import Authority, CertificateState, Order
+from pki.authority import Authority, Certificate, CertificateState, Order
 from pki.clock import Clock
 from pki.errors import CsrRejected, OrderRefused, PkiError, SignerUnavailable, UnknownCertificate
 from pki.refusals import Refusal
 from pki.store import Store
 
 
-class AskState(StrEnum):
-    """Where a certificate request stands."""
-
-    ASKED = "asked"
-    ISSUED = "issued"
-    SENT = "sent"
-    TAKEN = "taken"
-    REJECTED = "rejected"
-    REFUSED = "refused"
-
-
-OPEN = (AskState.ASKED, AskState.ISSUED, AskState.SENT)
-
-
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """The immediate answer to a SignCertificate."""
+class _Waiting:
+    """A request that is to be signed."""
 
-    accepted: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A certificate ready to be sent: PEM chain, leaf first; `root` is the name of the root above it.
-
-    `with_root`: the root is sent along, since the station took its last certificate so (reference §8.4).
-    """
-
-    ask: int
-    serial: str
-    chain: str
-    root: str
+    id: int
+    station: str
+    csr: str
     request_id: int | None
-    with_root: bool = False
-
-
-def _storable(text: str) -> str:
-    """The text without what no database keeps: NUL in PostgreSQL, half surrogates in UTF-8."""
-    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+    with_root: bool
 
 
 class Enrolment:
@@ -76,51 +64,132 @@ class Enrolment:
         self._clock = clock
         self._turns = Turns()
 
+    # --- a request comes in
+
     def ask(self, station: str, asked: CertificateAsked, profile: SecurityProfile) -> Receipt:
-        """Take a request in. `profile` is what the station is connected on.
+        """Take one request in. Raises what the authority raises that is no refusal."""
+        receipt = self.ask_each([Ask(station, asked, profile)])[0]
+        if isinstance(receipt, Exception):
+            raise receipt
+        return receipt
+
+    def ask_each(self, asks: Sequence[Ask]) -> list[Receipt | Exception]:
+        """Take requests in, all in one transaction.
 
         Refused at once when the authority would refuse it, when it is for a V2G certificate, or when the connection
         proves nothing: on profile 0 anybody could ask in the station's name.
         """
-        registered = self._registered(station)
-        if registered is None:
-            return Receipt(False, "the station is not registered any more")
-        refusal = self._refusal(registered, asked, profile)
-        now = self._clock()
+        registered = self._registered(one.station for one in asks)
+        known = [one for one in asks if one.station in registered]
+        refusals, now = self._refusals(known, registered), self._clock()
+        rows = [row_of(one, words, now) for one, words in zip(known, refusals, strict=True) if isinstance(words, str)]
         with self._store.writing() as session:
-            state = AskState.REFUSED if refusal else AskState.ASKED
-            row = CertificateAskRow(
-                station=station, csr=_storable(asked.csr), request_id=asked.request_id, state=state, reason=refusal,
-                asked_at=now, updated_at=now,
-            )  # fmt: skip
-            session.add(row)
+            session.add_all(rows)
             session.flush()
-            act = FleetAct.CERTIFICATE_ASK_REFUSED if refusal else FleetAct.CERTIFICATE_ASKED
-            self._audit(session, act, station, f"station:{station}", row, refusal)
-        return Receipt(not refusal, refusal)
+            self._trail.record_all(
+                session, [entry_of(act_of(row), row, by_station(row), row.reason) for row in rows], now
+            )
+        receipts = iter(words if isinstance(words, Exception) else Receipt(not words, words) for words in refusals)
+        unknown = Receipt(False, "the station is not registered any more")
+        return [next(receipts) if one.station in registered else unknown for one in asks]
+
+    def _refusals(self, asks: Sequence[Ask], registered: Mapping[str, StationRow]) -> list[str | Exception]:
+        """Why each is not even taken in; empty when it is. What is decided here is decided again on signing."""
+        found: dict[int, str | Exception] = {}
+        orders: dict[int, tuple[Order, str]] = {}
+        for number, one in enumerate(asks):
+            try:
+                found[number] = out_of_the_question(one)
+                if not found[number]:
+                    orders[number] = self._order(registered[one.station], one.asked.csr), f"station:{one.station}"
+            except CsrRejected as error:
+                found[number] = error.sentence
+        for number, fault in zip(orders, self._authority.check_each(list(orders.values())), strict=True):
+            found[number] = fault.sentence if isinstance(fault, CsrRejected | OrderRefused) else fault or ""
+        return [found[number] for number in range(len(asks))]
+
+    # --- it is signed
 
     def sign_waiting(self, station: str) -> list[Delivery | Receipt]:
-        """Have every waiting request of a station signed; a Receipt stands for one the authority refused.
+        """Have every waiting request of a station signed; see `sign_each`."""
+        return self.sign_each([station])[0]
 
-        A signer that is unavailable leaves the request waiting; it is tried again later.
+    def sign_each(self, stations: Sequence[str]) -> list[list[Delivery | Receipt]]:
+        """Have every waiting request of these stations signed; a Receipt stands for one the authority refused.
+
+        A signer that is unavailable leaves the request waiting; it is tried again later. What comes of a request is
+        told once, also when a station is named twice.
         """
-        with self._turns.of(station):
-            return self._sign_waiting(station)
+        with ExitStack() as turns:
+            for station in sorted(set(stations)):  # in one order, else two rounds could wait for each other
+                turns.enter_context(self._turns.of(station))
+            waiting = self._waiting(stations)
+            results = self._note(list(zip(waiting, self._made(waiting), strict=True)))
+        return [results.pop(station, []) for station in stations]
 
-    def _sign_waiting(self, station: str) -> list[Delivery | Receipt]:
-        results: list[Delivery | Receipt] = []
-        for ask, csr in self._waiting(station):
+    def _waiting(self, stations: Sequence[str]) -> list[_Waiting]:
+        query = (
+            select(CertificateAskRow, StationRow.takes_root)
+            .outerjoin(StationRow, col(StationRow.id) == col(CertificateAskRow.station))
+            .where(col(CertificateAskRow.station).in_(stations), CertificateAskRow.state == AskState.ASKED)
+        )
+        with self._store.reading() as session:
+            rows = session.exec(query.order_by(col(CertificateAskRow.id)))
+            return [_Waiting(row.id or 0, row.station, row.csr, row.request_id, bool(root)) for row, root in rows]
+
+    def _made(self, waiting: Sequence[_Waiting]) -> list[Certificate | PkiError]:
+        """For each the certificate of its key, the one it has already or a new one; or what stopped it."""
+        registered = self._registered(one.station for one in waiting)
+        wanted: list[tuple[str, str] | PkiError] = []
+        orders: dict[tuple[str, str], Order] = {}  # one for each station and key, however often it was asked for
+        for one in waiting:
             try:
-                serial = self._sign(station, csr)
-            except SignerUnavailable:
-                return results
-            except PkiError as error:
-                self._settle(ask, AskState.REFUSED, FleetAct.CERTIFICATE_ASK_REFUSED, "service", error.sentence)
-                results.append(Receipt(False, error.sentence))
-                continue
-            self._issued(ask, serial)
-            results.append(self._delivery(ask))
+                order = self._order(registered.get(one.station), one.csr)
+            except PkiError as fault:
+                wanted.append(fault)
+            else:
+                wanted.append((one.station, order.request.spki_sha256))
+                orders[one.station, order.request.spki_sha256] = order
+        made = self._certificates(orders)
+        return [made[which] if isinstance(which, tuple) else which for which in wanted]
+
+    def _certificates(self, orders: Mapping[tuple[str, str], Order]) -> dict[tuple[str, str], Certificate | PkiError]:
+        certified = self._authority.certified_keys([key for _, key in orders]) if orders else set()
+        held = {which: self._held(*which) for which in orders if which[1] in certified}
+        found: dict[tuple[str, str], Certificate | PkiError] = {which: one for which, one in held.items() if one}
+        new = [which for which in orders if which not in found]
+        asked = [(orders[which], f"station:{which[0]}") for which in new]
+        return found | dict(zip(new, self._authority.issue_for_each(asked) if asked else (), strict=True))
+
+    def _held(self, station: str, key: str) -> Certificate | None:
+        """The good certificate that a station has for a key (SHA-256, hex)."""
+        for known in self._authority.certificates(station=station, state=CertificateState.GOOD, limit=20):
+            # What a retiring authority issued is to be replaced, also by a station that keeps its key.
+            if known.spki_sha256 == key and self._authority.is_active(known.authority):
+                return known
+        return None
+
+    def _note(self, outcomes: Sequence[tuple[_Waiting, Certificate | PkiError]]) -> dict[str, list[Delivery | Receipt]]:
+        """Write down what came of each, by station."""
+        told = [(one, made) for one, made in outcomes if not isinstance(made, SignerUnavailable)]
+        refused = [
+            Settled(one.id, AskState.REFUSED, FleetAct.CERTIFICATE_ASK_REFUSED, "service", made.sentence)
+            for one, made in told
+            if isinstance(made, PkiError)
+        ]
+        serials = {one.id: made.serial for one, made in told if isinstance(made, Certificate)}
+        if told:
+            with self._store.writing() as session:
+                for row in rows_of(session, serials):
+                    row.state, row.serial, row.updated_at = AskState.ISSUED, serials[row.id or 0], self._clock()
+                    session.add(row)
+                self._settle_in(session, refused)
+        results: dict[str, list[Delivery | Receipt]] = {}
+        for one, made in told:
+            results.setdefault(one.station, []).append(_result_of(one, made))
         return results
+
+    # --- it is delivered
 
     def undelivered(self, station: str) -> list[Delivery]:
         """Certificates that were issued and never confirmed, oldest first."""
@@ -165,21 +234,16 @@ class Enrolment:
 
     def sent(self, delivery: Delivery) -> None:
         """CertificateSigned goes out; recorded before it does."""
-        self._settle(delivery.ask, AskState.SENT, FleetAct.CERTIFICATE_SENT, "service")
+        self.settle_each([as_sent(delivery)])
 
     def taken(self, delivery: Delivery) -> None:
         """The station answered Accepted; only a connection with the certificate proves it."""
-        self._settle(delivery.ask, AskState.TAKEN, FleetAct.CERTIFICATE_TAKEN, "station")
-        with self._store.writing() as session:
-            row = session.get(CertificateAskRow, delivery.ask)
-            station = session.get(StationRow, row.station) if row is not None else None
-            if station is not None and station.takes_root is not delivery.with_root:
-                station.takes_root = delivery.with_root
-                session.add(station)
+        self.settle_each([as_taken(delivery)])
 
     def rejected(self, delivery: Delivery, words: str) -> None:
         """The station did not take it."""
-        self._settle(delivery.ask, AskState.REJECTED, FleetAct.CERTIFICATE_TURNED_DOWN, "station", words)
+        turned_down = FleetAct.CERTIFICATE_TURNED_DOWN
+        self.settle_each([Settled(delivery.ask, AskState.REJECTED, turned_down, "station", words)])
 
     def seen_in_use(self, station: str, serial: str) -> None:
         """A connection presented this certificate: whatever was open about it is settled."""
@@ -189,55 +253,41 @@ class Enrolment:
                 CertificateAskRow.serial == serial,
                 col(CertificateAskRow.state).in_(OPEN),
             )
-            asks: Sequence[int | None] = session.exec(query).all()
-        for ask in asks:
-            self._settle(ask or 0, AskState.TAKEN, FleetAct.CERTIFICATE_SEEN, "station")
+            asks = [ask or 0 for ask in session.exec(query)]
+        if asks:
+            self.settle_each([Settled(ask, AskState.TAKEN, FleetAct.CERTIFICATE_SEEN, "station") for ask in asks])
 
-    def _refusal(self, station: StationRow, asked: CertificateAsked, profile: SecurityProfile) -> str:
-        """Why a request is not even taken in; empty when it is. What is decided here is decided again on signing."""
-        if profile is SecurityProfile.NONE:
-            return "a station that has proved nothing gets no certificate: give it a password first"
-        if not asked.for_station:
-            return "there is no authority for V2G certificates"
-        try:
-            self._authority.check(self._order(station, asked.csr), by=f"station:{station.id}")
-        except (CsrRejected, OrderRefused) as error:
-            return error.sentence
-        return ""
+    def settle_each(self, settled: Sequence[Settled]) -> list[None]:
+        """Write down what became of requests, in one transaction."""
+        with self._store.writing() as session:
+            self._settle_in(session, settled)
+        return [None] * len(settled)
 
-    def _order(self, station: StationRow, csr: str) -> Order:
+    def _settle_in(self, session: Session, settled: Sequence[Settled]) -> None:
+        rows = {row.id: row for row in rows_of(session, [one.ask for one in settled])} if settled else {}
+        now = self._clock()
+        for one in settled:
+            row = rows.get(one.ask)
+            if row is None:
+                continue
+            row.state, row.reason, row.updated_at = one.state, one.reason, now
+            session.add(row)
+            by = by_station(row) if one.by == "station" else one.by
+            self._trail.record_all(session, [entry_of(one.act, row, by, one.reason)], now)
+            if one.takes_root is not None:
+                others = col(StationRow.id) == row.station, col(StationRow.takes_root).is_not(one.takes_root)
+                session.connection().execute(update(StationRow).where(*others).values(takes_root=one.takes_root))
+
+    def _order(self, station: StationRow | None, csr: str) -> Order:
+        if station is None:
+            raise Refusal.UNKNOWN_STATION.because()
         request = self._authority.read_request(csr)
         return Order(request=request, profile="station", common_name=station.serial, station=station.id)
 
-    def _waiting(self, station: str) -> list[tuple[int, str]]:
-        query = select(CertificateAskRow).where(
-            CertificateAskRow.station == station, CertificateAskRow.state == AskState.ASKED
-        )
+    def _registered(self, stations: Iterable[str]) -> dict[str, StationRow]:
         with self._store.reading() as session:
-            return [(row.id or 0, row.csr) for row in session.exec(query.order_by(col(CertificateAskRow.id)))]
-
-    def _sign(self, station: str, csr: str) -> str:
-        """The serial of the certificate for this request: the one it got before, or a new one."""
-        registered = self._registered(station)
-        if registered is None:
-            raise Refusal.UNKNOWN_STATION.because()
-        order = self._order(registered, csr)
-        for known in self._authority.certificates(station=station, state=CertificateState.GOOD, limit=20):
-            # What a retiring authority issued is to be replaced, also by a station that keeps its key.
-            if known.spki_sha256 == order.request.spki_sha256 and self._authority.is_active(known.authority):
-                return known.serial
-        return self._authority.issue(order, by=f"station:{station}").serial
-
-    def _registered(self, station: str) -> StationRow | None:
-        with self._store.reading() as session:
-            return session.get(StationRow, station)
-
-    def _issued(self, ask: int, serial: str) -> None:
-        with self._store.writing() as session:
-            row = session.get(CertificateAskRow, ask)
-            if row is not None:
-                row.state, row.serial, row.updated_at = AskState.ISSUED, serial, self._clock()
-                session.add(row)
+            rows = session.exec(select(StationRow).where(col(StationRow.id).in_(set(stations))))
+            return {row.id: row for row in rows}
 
     def _delivery(self, ask: int) -> Delivery:
         with self._store.reading() as session:
@@ -249,24 +299,8 @@ class Enrolment:
         with_root = station is not None and station.takes_root
         return Delivery(ask, row.serial, certificate.chain_pem, certificate.root, row.request_id, with_root)
 
-    def _settle(self, ask: int, state: AskState, act: FleetAct, by: str, reason: str = "") -> None:
-        with self._store.writing() as session:
-            row = session.get(CertificateAskRow, ask)
-            if row is None:
-                return
-            row.state, row.reason, row.updated_at = state, reason, self._clock()
-            session.add(row)
-            who = f"station:{row.station}" if by == "station" else by
-            self._audit(session, act, row.station, who, row, reason)
 
-    def _audit(
-        self, session: Session, act: FleetAct, station: str, by: str, row: CertificateAskRow, reason: str
-    ) -> None:
-        details = {
-            "request": row.id,
-            "serial": row.serial,
-            "csr_sha256": hashlib.sha256(row.csr.encode()).hexdigest(),
-        }
-        self._trail.record(
-            session, act, by=by, kind="station", thing=station, reason=reason, details=details, now=self._clock()
-        )
+def _result_of(one: _Waiting, made: Certificate | PkiError) -> Delivery | Receipt:
+    if isinstance(made, PkiError):
+        return Receipt(False, made.sentence)
+    return Delivery(one.id, made.serial, made.chain_pem, made.root, one.request_id, one.with_root)

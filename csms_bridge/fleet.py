@@ -10,6 +10,7 @@ from csms_bridge.charging_retention import ChargingRetention
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.dialects.wire import WireFault
 from csms_bridge.enrolment import Enrolment
+from csms_bridge.enrolment_counter import EnrolmentCounter
 from csms_bridge.errands import Errand
 from csms_bridge.errors import CommandRefused, StationRefused
 from csms_bridge.event_intake import EventIntake
@@ -18,6 +19,7 @@ from csms_bridge.journal import Journal
 from csms_bridge.log_errand import LogErrand
 from csms_bridge.log_fetches import LogFetches
 from csms_bridge.log_store import LogStore
+from csms_bridge.lots import Lots
 from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
@@ -136,6 +138,8 @@ class Fleet:
             sightings=sightings,
             passwords=passwords,
             enrolment=enrolment,
+            counter=EnrolmentCounter(enrolment),
+            walking=Lots(self._ledger.walking),
             ledger=self._ledger,
             orders=self._orders,
             acts=acts,

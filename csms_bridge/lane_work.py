@@ -12,8 +12,9 @@ from datetime import timedelta
 from typing import Protocol
 
 from csms_bridge import commands as c
+from csms_bridge.certificate_asks import Delivery
 from csms_bridge.commands import Answer, Outcome
-from csms_bridge.enrolment import Delivery, Enrolment
+from csms_bridge.enrolment import Enrolment
 from csms_bridge.lanes import Lanes
 from csms_bridge.standing import SIGN, Lane, Standing, is_refusal_while_pending
 from csms_bridge.walks.acts import Acts

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlmodel import SQLModel, col
 
-from csms_bridge.enrolment import AskState
+from csms_bridge.certificate_asks import AskState
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.station_roots.rows import RootActRow
 from csms_bridge.tables import AdmissionRow, CertificateAskRow, CommandRow, MessageRow, SecurityEventRow, TransactionRow

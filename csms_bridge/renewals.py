@@ -13,9 +13,9 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
+from csms_bridge.certificate_asks import AskState
 from csms_bridge.commands import TriggerCertificateRequest
 from csms_bridge.dialects import DIALECTS
-from csms_bridge.enrolment import AskState
 from csms_bridge.orders import AT_ONCE, Orders
 from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station import OcppVersion, SecurityProfile

@@ -12,12 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from csms_bridge import commands as c
 from csms_bridge import events as e
 from csms_bridge.admission import Admitted
+from csms_bridge.certificate_asks import Delivery, Receipt
 from csms_bridge.charging import Phase
 from csms_bridge.charging_book import ChargingBook, Told
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.dialects.timestamps import stamp_of
 from csms_bridge.dialects.wire import Fault, House, Request, WireFault
-from csms_bridge.enrolment import Delivery, Enrolment, Receipt
+from csms_bridge.enrolment import Enrolment
+from csms_bridge.enrolment_counter import EnrolmentCounter
 from csms_bridge.errands import ErrandRunner
 from csms_bridge.errors import BridgeError, StationSilent
 from csms_bridge.event_intake import EventIntake
@@ -26,6 +28,7 @@ from csms_bridge.id_tokens import NO_LEAVE, IdTokens, Leave
 from csms_bridge.lane_work import LaneWork
 from csms_bridge.link import POLICY_VIOLATION, Link, Reply
 from csms_bridge.log_fetches import LogFetches
+from csms_bridge.lots import Lots
 from csms_bridge.orders import Ending, Orders
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_errand import PasswordErrand
@@ -79,6 +82,8 @@ class Desk:
     sightings: Sightings
     passwords: PasswordBook
     enrolment: Enrolment
+    counter: EnrolmentCounter
+    walking: Lots[str, bool]
     ledger: Ledger
     orders: Orders
     acts: Acts
@@ -373,7 +378,7 @@ class Session:
     async def _certificate_asked(self, asked: e.CertificateAsked) -> Reply:
         """Answered at once; signing begins when the answer is on its way (A02.FR.11/.12)."""
         try:
-            receipt = await asyncio.to_thread(self._take_request, asked)
+            receipt = await self._take_request(asked)
         except SQLAlchemyError:
             # A CALLERROR would leave some stations stuck until they restart (reference, station-everest).
             log.exception("certificate_request_not_recorded", station=self.station)
@@ -383,15 +388,16 @@ class Session:
             return Reply(response, then=lambda: self._spawn(self._sign_waiting()))
         return Reply(response, then=lambda: self._spawn(self._feed(RequestRefused(receipt.reason))))
 
-    def _take_request(self, asked: e.CertificateAsked) -> Receipt:
-        if self._lane is not None and not self._desk.sightings.lanes.may_request(self.station):
+    async def _take_request(self, asked: e.CertificateAsked) -> Receipt:
+        lanes = self._desk.sightings.lanes
+        if self._lane is not None and not await asyncio.to_thread(lanes.may_request, self.station):
             return Receipt(False, "too many certificate requests today")
-        return self._desk.enrolment.ask(self.station, asked, self.arrival.admitted.profile)
+        return await self._desk.counter.ask(self.station, asked, self.arrival.admitted.profile)
 
     # --- certificates
 
     async def _sign_waiting(self) -> None:
-        for result in await asyncio.to_thread(self._desk.enrolment.sign_waiting, self.station):
+        for result in await self._desk.counter.sign_waiting(self.station):
             if isinstance(result, Delivery):
                 await self._feed(Issued(result.serial, result.root))
                 await self._deliver_unless_walking(result)
@@ -402,8 +408,8 @@ class Session:
     async def _deliver_unless_walking(self, delivery: Delivery) -> None:
         if self._lane is not None:
             await self._lane.deliver(delivery)
-        elif not await asyncio.to_thread(self._walk_takes):
-            await asyncio.to_thread(self._desk.enrolment.sent, delivery)
+        elif not (await self._is_walking() and await asyncio.to_thread(self._walk_takes)):
+            await self._desk.counter.sent(delivery)
             prepared = Prepared(self._desk.acts.delivery(delivery), delivery=delivery)
             await self._settle(prepared, await self.ask(prepared.command))
 
@@ -415,8 +421,12 @@ class Session:
 
     async def _move_walk(self) -> None:
         """One tick: lets time pass for the walk, and asks the next thing when the station is ready for it."""
-        if not self._acting:
+        if not self._acting and await self._is_walking():
             await self._feed(Tick(ready=await self._is_ready()))
+
+    async def _is_walking(self) -> bool:
+        """Whether there is a walk at all: most stations have none, and are asked about together."""
+        return await self._desk.walking.ask(self.station)
 
     async def _is_ready(self) -> bool:
         if self.replaced or not self._booted or self._lane is not None:
@@ -432,6 +442,8 @@ class Session:
 
     async def _feed(self, seen: Seen) -> None:
         """Tell the walk; store its progress; then do what it asks."""
+        if not await self._is_walking():
+            return
         result = await asyncio.to_thread(self._desk.ledger.apply, self.station, self._desk.advancing(seen))
         if result is None:
             return
@@ -471,7 +483,7 @@ class Session:
         elif prepared.password and answer.outcome is not Outcome.REBOOT_REQUIRED:
             await asyncio.to_thread(self._desk.passwords.refused, self.station, prepared.password)
         if prepared.delivery and accepted:
-            await asyncio.to_thread(self._desk.enrolment.taken, prepared.delivery)
+            await self._desk.counter.taken(prepared.delivery)
         elif prepared.delivery:
             await asyncio.to_thread(self._desk.enrolment.rejected, prepared.delivery, answer.words)
 

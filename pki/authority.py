@@ -49,7 +49,7 @@ from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
 from pki.key_places import KeyPlace, key_places
 from pki.key_proofs import KeyProof, prove_keys
-from pki.key_rights import check_key_is_free
+from pki.key_rights import why_not_free
 from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme, spki_of
 from pki.keystore import KeyStore
 from pki.ocsp import OcspResponder, StatusAnswer
@@ -57,6 +57,7 @@ from pki.ocsp_cache import OcspCache
 from pki.ocsp_encoding import Responder
 from pki.orders import Decisions, Order
 from pki.patience import PatientVault
+from pki.plans import Plan
 from pki.profiles import AUDIT, FIRMWARE, RESPONDER, SERVER
 from pki.relint import Relint, RelintProgress
 from pki.revocation import RevocationReason, RevocationReport, Revocations
@@ -281,14 +282,25 @@ class Authority:
 
         Raises CsrRejected, OrderRefused, IssuerEndsTooSoon.
         """
+        if (refusal := self.check_each([(order, by)])[0]) is not None:
+            raise refusal
+
+    def check_each(self, asked: Sequence[tuple[Order, str]]) -> list[PkiError | None]:
+        """For each order, with who asks, what `check` would raise, or None."""
         now = self._clock()
-        try:
-            plan = self._decisions.decide(order, now)
-            with self._store.reading() as session:
-                check_key_is_free(session, plan)
-        except _REFUSALS as refusal:
-            self._record_refusal(order, refusal, by, now)
-            raise
+        plans: dict[int, Plan] = {}
+        outcomes: dict[int, PkiError | None] = {}
+        for number, (order, _) in enumerate(asked):
+            try:
+                plans[number] = self._decisions.decide(order, now)
+            except _REFUSALS as refusal:
+                outcomes[number] = refusal
+        with self._store.reading() as session:
+            outcomes |= zip(plans, why_not_free(session, list(plans.values())), strict=True)
+        for number, outcome in outcomes.items():
+            if outcome is not None:
+                self._record_refusal(asked[number][0], outcome, asked[number][1], now)
+        return [outcomes[number] for number in range(len(asked))]
 
     def issue(self, order: Order, by: str) -> Certificate:
         """A new certificate, recorded before anybody gets it.
@@ -306,11 +318,15 @@ class Authority:
         return self._fresh(row, now)
 
     def issue_each(self, orders: Sequence[Order], by: str) -> list[Certificate | PkiError]:
-        """Many orders in few transactions; for each its certificate, or what `issue` would have raised."""
+        """Many orders of one in few transactions; see `issue_for_each`."""
+        return self.issue_for_each([(order, by) for order in orders])
+
+    def issue_for_each(self, asked: Sequence[tuple[Order, str]]) -> list[Certificate | PkiError]:
+        """Many orders, each with who asks; for each its certificate, or what `issue` would have raised."""
         now = self._clock()
         outcomes: dict[int, Certificate | PkiError] = {}
         warrants: dict[int, Warrant] = {}
-        for number, order in enumerate(orders):
+        for number, (order, by) in enumerate(asked):
             try:
                 plan = self._decisions.decide(order, now)
                 warrants[number] = Warrant(plan, by, self._decisions.observations(order))
@@ -320,8 +336,8 @@ class Authority:
             outcomes[number] = made if isinstance(made, PkiError) else self._fresh(made, now)
         for number, outcome in outcomes.items():
             if isinstance(outcome, _REFUSALS):
-                self._record_refusal(orders[number], outcome, by, now)
-        return [outcomes[number] for number in range(len(orders))]
+                self._record_refusal(asked[number][0], outcome, asked[number][1], now)
+        return [outcomes[number] for number in range(len(asked))]
 
     def lint(self, serial: str) -> tuple[str, ...]:
         """What the full linter says of a certificate, as sentences. Raises UnknownCertificate."""
@@ -404,6 +420,10 @@ class Authority:
     def serials_of_station(self, station: str) -> list[str]:
         """The serial numbers of a station's certificates that are neither revoked nor expired."""
         return self._certificates.open_serials(station, self._clock())
+
+    def certified_keys(self, spki_sha256: Sequence[str]) -> set[str]:
+        """Those of these keys (SHA-256 of SubjectPublicKeyInfo, hex) that have a certificate, in whatever state."""
+        return self._certificates.known_keys(spki_sha256)
 
     def certificates_of_key(self, spki_sha256: str) -> list[Certificate]:
         """Every certificate for a key (SHA-256 of its SubjectPublicKeyInfo, hex), unfinished ones too."""

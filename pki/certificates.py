@@ -1,6 +1,6 @@
 """Certificates that we issued, as the rest of the service sees them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -127,6 +127,12 @@ class Certificates:
             certificate_of(row, revoked, self._above(row.authority, row.station), now) for row, revoked in found
         ]
         return self._unfinished(col(SerialRow.spki_sha256) == spki_sha256, now) + finished
+
+    def known_keys(self, spki_sha256: Sequence[str]) -> set[str]:
+        """Those of these keys (hex) that are in a certificate."""
+        query = select(col(CertificateRow.spki_sha256)).where(col(CertificateRow.spki_sha256).in_(spki_sha256))
+        with self._store.reading() as session:
+            return set(session.execute(query).scalars())
 
     def open_serials(self, station: str, now: datetime) -> list[str]:
         """What of a station could still be used: neither revoked for good nor over."""

@@ -67,8 +67,11 @@ class IssuingDesk:
         """Each certificate for itself, in batches: the certificate, or what stopped it."""
         alone = [_Consignment([warrant], now, None) for warrant in warrants]
         batches = [alone[start : start + _MOST] for start in range(0, len(alone), _MOST)]
-        with ThreadPoolExecutor(2) as lanes:  # one computes while the other waits for the disk or for signatures
-            list(lanes.map(self._carry, batches))
+        if len(batches) == 1:
+            self._carry(batches[0])
+        else:
+            with ThreadPoolExecutor(2) as lanes:  # one computes while the other waits for the disk or for signatures
+                list(lanes.map(self._carry, batches))
         return [one.outcome_or_fault() for one in alone]
 
     def _carry(self, batch: "list[_Consignment]") -> None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from csms_bridge import commands as c
-from csms_bridge.enrolment import Delivery, Enrolment
+from csms_bridge.certificate_asks import Delivery
+from csms_bridge.enrolment import Enrolment
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.station import SecurityProfile
 from csms_bridge.walks.ledger import WalkUnderWay

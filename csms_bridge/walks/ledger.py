@@ -121,6 +121,13 @@ class Ledger:
             row = self._active(session, station)
             return None if row is None else under_way_of(row)
 
+    def walking(self, stations: Sequence[str]) -> list[bool]:
+        """For each of these stations whether it has an active walk."""
+        query = select(WalkRow.station).where(col(WalkRow.station).in_(stations), col(WalkRow.outcome).in_(ACTIVE))
+        with self._store.reading() as session:
+            found = set(session.exec(query))
+        return [station in found for station in stations]
+
     def learn(self, station: str, **facts: str) -> None:
         """Note facts of the active walk (see Progress), quietly."""
         with self._store.writing() as session:

@@ -8,7 +8,7 @@ from cryptography import x509
 from sqlmodel import select
 
 from csms_bridge.admission import Registered, certificate_fault, presented_of
-from csms_bridge.enrolment import Delivery, Receipt
+from csms_bridge.certificate_asks import Ask, Delivery, Receipt
 from csms_bridge.events import CertificateAsked
 from csms_bridge.station import SecurityProfile
 from csms_bridge.station_certificates import LeafKind
@@ -202,7 +202,7 @@ def test_nothing_is_signed_twice(room):
 def test_two_rounds_at_once_sign_a_request_once(room, monkeypatch):
     """A station's session and the round for what was left waiting may meet."""
     ask(room, a_request())
-    issue, others = room.authority.issue, []
+    issue, others = room.authority.issue_for_each, []
     second = threading.Thread(target=lambda: others.append(room.enrolment.sign_waiting("CS-1")))
 
     def issue_while_another_round_comes(*order, **by):
@@ -211,7 +211,7 @@ def test_two_rounds_at_once_sign_a_request_once(room, monkeypatch):
             second.join(timeout=0.2)  # time enough to overtake this round, if nothing kept it waiting
         return issue(*order, **by)
 
-    monkeypatch.setattr(room.authority, "issue", issue_while_another_round_comes)
+    monkeypatch.setattr(room.authority, "issue_for_each", issue_while_another_round_comes)
     [delivery] = room.enrolment.sign_waiting("CS-1")
     second.join(timeout=10)
     assert others == [[]]
@@ -223,7 +223,7 @@ def test_a_round_for_one_station_does_not_wait_for_anothers(room, monkeypatch):
     room.add("CS-2", "SN-2", TLS)
     ask(room, a_request())
     ask(room, a_request("SN-2"), station="CS-2")
-    issue, others = room.authority.issue, []
+    issue, others = room.authority.issue_for_each, []
     second = threading.Thread(target=lambda: others.extend(room.enrolment.sign_waiting("CS-2")))
 
     def issue_after_the_other_station(*order, **by):
@@ -232,10 +232,48 @@ def test_a_round_for_one_station_does_not_wait_for_anothers(room, monkeypatch):
             second.join(timeout=10)
         return issue(*order, **by)
 
-    monkeypatch.setattr(room.authority, "issue", issue_after_the_other_station)
+    monkeypatch.setattr(room.authority, "issue_for_each", issue_after_the_other_station)
     assert len(room.enrolment.sign_waiting("CS-1")) == 1
     assert not second.is_alive()
     assert [one.serial for one in room.authority.certificates(station="CS-2")] == [others[0].serial]
+
+
+def asks(*pairs):
+    return [Ask(station, CertificateAsked(csr), TLS) for station, csr in pairs]
+
+
+def test_many_requests_are_taken_in_and_signed_together_each_for_itself(room):
+    room.add("CS-2", "SN-2", TLS)
+    room.add("CS-3", "SN-3", TLS)
+    taken, wrong, unknown, third = room.enrolment.ask_each(
+        asks(("CS-1", a_request()), ("CS-2", a_request("SN-9")), ("CS-9", a_request()), ("CS-3", a_request("SN-3")))
+    )
+    assert [taken.accepted, wrong.accepted, unknown.accepted, third.accepted] == [True, False, False, True]
+    assert "SN-9" in wrong.reason
+    assert "not registered" in unknown.reason
+    first, second, last = room.enrolment.sign_each(["CS-1", "CS-2", "CS-3"])
+    assert second == []
+    for station, [delivery] in (("CS-1", first), ("CS-3", last)):
+        assert [one.serial for one in room.authority.certificates(station=station)] == [delivery.serial]
+
+
+def test_one_key_asked_for_twice_in_one_lot_gets_one_certificate(room):
+    csr = a_request()
+    room.enrolment.ask_each(asks(("CS-1", csr), ("CS-1", csr)))
+    [first, again], nothing_more = room.enrolment.sign_each(["CS-1", "CS-1"])
+    assert (first.serial, nothing_more) == (again.serial, [])
+    assert len(room.authority.certificates(station="CS-1")) == 1
+
+
+def test_a_key_that_two_stations_ask_for_in_one_lot_goes_to_the_first(room):
+    room.add("CS-2", "SN-2", TLS)
+    key = generate_key(KeyAlgorithm.EC_P256)
+    first, second = room.enrolment.ask_each(
+        asks(("CS-1", pem_request(key, "SN-1")), ("CS-2", pem_request(key, "SN-2")))
+    )
+    assert first.accepted
+    assert not second.accepted
+    assert "CS-1" in second.reason
 
 
 def test_signs_for_one_station_at_a_time(room):
