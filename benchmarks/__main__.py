@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import connecting, custody, enrolling, issuing, lists, ocsp, revoking, searching
+from benchmarks import connecting, custody, enrolling, issuing, lists, ocsp, passwords, revoking, searching
 from benchmarks.figures import Figure, as_json, machine, table
 from web.garbage import collect_seldom
 
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "lists": lists.measure,
     "connecting": connecting.measure,
     "enrolling": enrolling.measure,
+    "passwords": passwords.measure,
 }
 
 

@@ -99,7 +99,7 @@ class Fleet:
         self._settings = settings
         self._hostname = hostname
         self._clock = clock
-        passwords = PasswordBook(store, trail, password_key, clock)
+        passwords = PasswordBook(store, trail, password_key, clock, settings.password_queue)
         sightings = Sightings(store, trail, passwords, clock, node)
         enrolment = Enrolment(store, trail, authority, clock)
         address = Address(organisation, settings.country, self._public_url(settings.ocpp_port, settings.ocpp_tls_port))

@@ -4,14 +4,15 @@ A new password's hash is stored before the password is sent. Until the station h
 good beside the old one; then every other is refused (A01.FR.03). The password itself is kept nowhere.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
+from csms_bridge.password_checks import PasswordChecks
 from csms_bridge.passwords import PasswordKind, hash_password, new_password, password_matches
+from csms_bridge.station import KnownPassword
 from csms_bridge.tables import PasswordRow
 from pki.audit import AuditTrail
 from pki.clock import Clock
@@ -21,22 +22,15 @@ from pki.store import Store
 CURRENT, OFFERED, RETIRED = "current", "offered", "retired"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPassword:
-    """The hash of a password that is good now; `id` names it in walks and sightings."""
-
-    id: str
-    hash: str
-
-
 class PasswordBook:
-    """Passwords in the database. `key`: 32 bytes for the keyed hash of generated ones."""
+    """Passwords in the database. `key`: 32 bytes for the keyed hash of generated ones; `queue`: see PasswordChecks."""
 
-    def __init__(self, store: Store, trail: AuditTrail, key: bytes, clock: Clock) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, key: bytes, clock: Clock, queue: int = 200) -> None:
         self._store = store
         self._trail = trail
         self._key = key
         self._clock = clock
+        self.checks = PasswordChecks(key, queue)
 
     def known(self, session: Session, station: str) -> list[KnownPassword]:
         """Every password that is good for the station now."""

@@ -21,6 +21,7 @@ LENGTH = 20
 """Twenty of A-Z a-z 0-9 are 119 bits, fit 1.6 (20 bytes) and 2.x (16 to 40 characters) alike."""
 
 _HEXADECIMAL = re.compile(rb"(?:[0-9A-Fa-f]{2}){8,}")
+_KEYED = "hmac-sha256$"
 _argon2 = PasswordHasher()
 
 
@@ -49,19 +50,34 @@ def hash_password(password: Secret, kind: PasswordKind, station: str, key: bytes
     """What is stored: `hmac-sha256$<hex>` keyed and bound to the station, or an argon2id string."""
     if kind is PasswordKind.CHOSEN:
         return _argon2.hash(canonical(password))
-    return "hmac-sha256$" + _keyed(password, station, key)
+    return _KEYED + _keyed(canonical(password), station, key)
+
+
+def is_slow(stored: str) -> bool:
+    """Whether this hash is a slow one, of a password that a person chose."""
+    return not stored.startswith(_KEYED)
 
 
 def password_matches(presented: Secret, stored: str, station: str, key: bytes) -> bool:
     """Whether `presented` is the password behind `stored`; constant time for keyed hashes."""
-    if stored.startswith("hmac-sha256$"):
-        return hmac.compare_digest(stored, "hmac-sha256$" + _keyed(presented, station, key))
+    return any(_fits(form, stored, station, key) for form in _forms(presented))
+
+
+def _forms(presented: Secret) -> list[bytes]:
+    """What may have been meant. A password that reads as hexadecimal itself may come spelt as hexadecimal once more."""
+    once = canonical(presented)
+    twice = canonical(Secret(once))
+    return [once] if twice == once else [once, twice]
+
+
+def _fits(form: bytes, stored: str, station: str, key: bytes) -> bool:
+    if not is_slow(stored):
+        return hmac.compare_digest(stored, _KEYED + _keyed(form, station, key))
     try:
-        return _argon2.verify(stored, canonical(presented))
+        return _argon2.verify(stored, form)
     except VerificationError:
         return False
 
 
-def _keyed(password: Secret, station: str, key: bytes) -> str:
-    message = station.encode() + b"\0" + canonical(password)
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
+def _keyed(form: bytes, station: str, key: bytes) -> str:
+    return hmac.new(key, station.encode() + b"\0" + form, hashlib.sha256).hexdigest()

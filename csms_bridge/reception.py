@@ -13,7 +13,6 @@ from websockets.http11 import Request, Response
 
 from csms_bridge.admission import (
     Admitted,
-    BasicCredentials,
     MakersCertificate,
     Peer,
     PresentedCertificate,
@@ -28,19 +27,27 @@ from csms_bridge.doorkeeper import Doorkeeper
 from csms_bridge.edge_chain import UntrustedChain, VerifiedChain
 from csms_bridge.edge_headers import BrokenEdgeHeader, ShownChain
 from csms_bridge.edges import Edges
-from csms_bridge.password_book import KnownPassword, PasswordBook
+from csms_bridge.password_book import PasswordBook
+from csms_bridge.password_checks import ChecksBusy, until_even
 from csms_bridge.sightings import Line, Sightings
+from csms_bridge.station import KnownPassword
 from csms_bridge.tls import verified_root
 from pki.anchors import Anchor
 from pki.authority import Authority
 from pki.clock import Clock
 from pki.foreign_certificates import UNREADABLE
+from pki.secret_text import Secret
 
 log = structlog.get_logger(__name__)
 _NAMES = (x509.NameOID.COMMON_NAME, x509.NameOID.SERIAL_NUMBER)
 Shown = VerifiedChain | ShownChain | None
 """A client certificate: verified by our own TLS, passed on by an edge, or none."""
 _LONGEST_NAME, _MOST_NAMES = 64, 4  # of a stranger's certificate, for the record
+
+
+REFUSAL_PACE = 0.25
+"""Seconds: refused credentials are answered at multiples of this after they came."""
+_RETRY_AFTER = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,20 @@ class Welcome:
     admitted: Admitted
     password: str | None
     line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a peer asks to be let in with, and what is on record for it."""
+
+    station: Registered
+    line: Line
+    offered: tuple[str, ...]
+    basic_present: bool
+    password: Secret | None
+    known: list[KnownPassword]
+    retired: list[KnownPassword]
+    certificate: PresentedCertificate | None
 
 
 class Reception:
@@ -81,9 +102,14 @@ class Reception:
             return refusal(connection, Refused(400, "no identity"))
         if self._throttle.must_wait(line.address, identity, self._clock()):
             return refusal(connection, Refused(429, "too many refusals"))
+        came = asyncio.get_running_loop().time()
         outcome = await asyncio.to_thread(self._judge, identity, line, request, shown, fault)
+        if isinstance(outcome, _Asked):
+            outcome = await self._judge_slowly(outcome)
         if isinstance(outcome, Refused):
-            self._throttle.failed(line.address, identity, self._clock())
+            await self._pace(outcome, came)
+            if outcome.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                self._throttle.failed(line.address, identity, self._clock())
             return refusal(connection, outcome)
         self._throttle.succeeded(line.address, identity, self._clock())
         return outcome
@@ -101,54 +127,81 @@ class Reception:
 
     def _judge(
         self, identity: str, line: Line, request: Request, shown: Shown, fault: Refused | None
-    ) -> Welcome | Refused:
+    ) -> "Welcome | Refused | _Asked":
+        """The verdict; or what was asked, when it takes a slow hash to tell."""
         known = self._sightings.registered(identity)
         if known is None:
             unknown = Refused(404, "no such station is registered")
             log.info("unknown_identity", identity=identity, address=line.address)  # anybody can make these up
             return unknown
-        station, passwords = known
+        asked = self._read(*known, line, request, shown, fault)
+        if isinstance(asked, Refused):
+            self._sightings.judged(identity, line, asked)
+            return asked
+        if asked.password is None:
+            return self._conclude(asked, None, is_retired=False)
+        found, unsure = self._passwords.checks.at_once(identity, asked.password, asked.known)
+        if found is not None:
+            return self._conclude(asked, found, is_retired=False)
+        stale, also_unsure = self._passwords.checks.at_once(identity, asked.password, asked.retired)
+        return asked if unsure or also_unsure else self._conclude(asked, None, is_retired=stale is not None)
+
+    async def _judge_slowly(self, asked: "_Asked") -> Welcome | Refused:
+        """Beside the threads that everything else needs."""
+        station, password = asked.station.id, asked.password or Secret(b"")
+        try:
+            used = await self._passwords.checks.find(station, password, asked.known)
+            stale = None if used else await self._passwords.checks.find(station, password, asked.retired)
+        except ChecksBusy:
+            log.warning("password_checks_full", station=station)
+            return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many passwords are being checked")
+        return await asyncio.to_thread(self._conclude, asked, used, is_retired=stale is not None)
+
+    async def _pace(self, refused: Refused, came: float) -> None:
+        if refused.status == HTTPStatus.UNAUTHORIZED:
+            await asyncio.sleep(until_even(asyncio.get_running_loop().time() - came, REFUSAL_PACE))
+
+    def _read(
+        self,
+        station: Registered,
+        known: list[KnownPassword],
+        line: Line,
+        request: Request,
+        shown: Shown,
+        fault: Refused | None,
+    ) -> "_Asked | Refused":
         try:
             verified = self._edges.verify(shown) if isinstance(shown, ShownChain) else shown
         except UntrustedChain as error:
             fault = Refused(401, f"the edge passed on a client certificate that leads to no anchor: {error}")
         if fault is not None:
-            self._sightings.judged(identity, line, fault)
             return fault
         try:
             basic = read_basic(_single(request, "Authorization"))
-            offered = tuple(
-                name.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for name in value.split(",")
-            )
+            offered = offered_of(request)
         except (ValueError, MultipleValuesError) as error:
-            refused = Refused(400, str(error))
-            self._sightings.judged(identity, line, refused)
-            return refused
-        used = self._matching(station, basic, passwords)
-        retired = basic is not None and used is None and self._is_retired(station, basic)
+            return Refused(400, str(error))
+        certificate = None if verified is None else self._presented(verified)
+        password = basic.password_for(station.id) if basic else None
+        retired = self._passwords.retired(station.id) if password is not None else []
+        return _Asked(station, line, offered, basic is not None, password, known, retired, certificate)
+
+    def _conclude(self, asked: "_Asked", used: str | None, *, is_retired: bool) -> Welcome | Refused:
+        station, line = asked.station, asked.line
         peer = Peer(
-            password_retired=retired,
-            identity=identity,
+            password_retired=is_retired,
+            identity=station.id,
             tls=line.tls_version is not None,
-            offered=offered,
-            basic_present=basic is not None,
-            password_fits=None if basic is None else used is not None,
-            certificate=None if verified is None else self._presented(verified),
+            offered=asked.offered,
+            basic_present=asked.basic_present,
+            password_fits=used is not None if asked.basic_present else None,
+            certificate=asked.certificate,
         )
         verdict = decide(peer, station)
-        self._sightings.judged(identity, line, verdict)
+        self._sightings.judged(station.id, line, verdict)
         if isinstance(verdict, Refused):
             return verdict
-        return Welcome(identity, station.serial, verdict, used if verdict.lane is None else None, line)
-
-    def _matching(
-        self, station: Registered, basic: BasicCredentials | None, passwords: list[KnownPassword]
-    ) -> str | None:
-        password = basic.password_for(station.id) if basic else None
-        return None if password is None else self._passwords.matching(station.id, password, passwords)
-
-    def _is_retired(self, station: Registered, basic: BasicCredentials) -> bool:
-        return self._matching(station, basic, self._passwords.retired(station.id)) is not None
+        return Welcome(station.id, station.serial, verdict, used if verdict.lane is None else None, line)
 
     def _presented(self, shown: VerifiedChain) -> PresentedCertificate:
         record = self._authority.identify(shown.leaf)
@@ -188,9 +241,17 @@ def line_of(connection: ServerConnection) -> Line:
 def refusal(connection: ServerConnection, refused: Refused) -> Response:
     """The HTTP answer: the status, and nothing that would help an impostor."""
     response = connection.respond(refused.status, HTTPStatus(refused.status).phrase + "\n")
+    if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(_RETRY_AFTER)
     if refused.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
     return response
+
+
+def offered_of(request: Request) -> tuple[str, ...]:
+    """The subprotocols that are offered, in the peer's order."""
+    offered = request.headers.get_all("Sec-WebSocket-Protocol")
+    return tuple(name.strip() for value in offered for name in value.split(","))
 
 
 def _single(request: Request, name: str) -> str | None:

@@ -39,6 +39,8 @@ class BridgeSettings(EndpointSettings):
     """Where the status of foreign certificates may be asked: `public`, host names, `.domain`, addresses, networks."""
     status_timeout: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(0))
     """How long one responder has for its answer."""
+    password_queue: int = Field(default=200, ge=1, le=100_000)
+    """Passwords that people chose that may wait to be checked; one more is told to come again (503)."""
     status_questions_per_minute: int = Field(default=60, ge=1)
     """Questions to responders that one station may cause."""
 

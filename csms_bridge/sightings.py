@@ -12,9 +12,9 @@ from csms_bridge.admission import Admitted, Registered, Verdict
 from csms_bridge.charging_book import end_all
 from csms_bridge.errors import UnknownStation
 from csms_bridge.lanes import Lanes, is_recovering
-from csms_bridge.password_book import KnownPassword, PasswordBook
+from csms_bridge.password_book import PasswordBook
 from csms_bridge.standing import Standing
-from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.station import KnownPassword, OcppVersion, SecurityProfile
 from csms_bridge.tables import (
     AdmissionRow,
     StationRow,

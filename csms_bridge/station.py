@@ -101,6 +101,14 @@ class Station:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownPassword:
+    """The hash of a Basic password of a station; `id` names it in walks and sightings."""
+
+    id: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddedStation:
     """A station just registered; `password` is set when we generated it, and is shown this once."""
 

@@ -68,6 +68,17 @@ def test_a_password_set_as_hexadecimal_is_known_in_both_forms(raw):
     assert not fits(raw[:-1], stored)
 
 
+@pytest.mark.parametrize("kind", PasswordKind)
+def test_a_password_that_reads_as_hexadecimal_may_come_spelt_as_hexadecimal_once_more(kind):
+    """The key of a station was set as text, and it sends the digits of that text."""
+    text = "abcdefABCDEF12345678"
+    stored = hash_password(Secret.of(text), kind, STATION, PASSWORD_KEY)
+    assert fits(text.encode(), stored)
+    assert fits(bytes.fromhex(text), stored)
+    assert fits(text.encode().hex().encode(), stored)
+    assert not fits(text.lower().encode()[:-2], stored)
+
+
 @pytest.mark.parametrize("presented", [b"", b"another password", b"rightpassword1234567", b"RightPassword123456"])
 def test_refuses_another_password(presented):
     assert not fits(presented, generated(Secret.of("RightPassword1234567")))
