@@ -12,6 +12,7 @@ BridgeError
 ├── UploadOver, UploadDiffers, UploadTooLarge, UploadTooSlow   a log's upload that is not taken
 ├── LogElsewhere, LogNotThere                     a log whose file is not here
 └── StationSilent                                 the station gave no answer: unknown, not failed
+    └── NotSent                                   nothing went out, so nothing can have happened
 """
 
 
@@ -185,8 +186,12 @@ class RootRefused(BridgeError):
 
 
 class StationSilent(BridgeError):
-    """The station gave no answer to a CALL. What it did is unknown."""
+    """The station gave no answer to a CALL. What it did is unknown, unless this is NotSent."""
 
     def __init__(self, action: str, why: str) -> None:
         super().__init__(f"no answer to {action}: {why}")
         self.action = action
+
+
+class NotSent(StationSilent):
+    """Nothing went out, for a reason of ours."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 _WHOLE_MESSAGES = {
     "SetNetworkProfile": "a walk changes connection slots, and sees whether the station comes back",
-    "DeleteCertificate": "a root that is in use could go",
+    "DeleteCertificate": "a root that is in use could go: `voltward station delete-root` looks first",
     "CertificateSigned": "certificates are delivered for a station's own request only",
-    "InstallCertificate": "roots are installed by walks",
+    "InstallCertificate": "roots are installed by walks, and by `voltward station install-root`",
     "UpdateFirmware": "firmware goes through signing",
     "SignedUpdateFirmware": "firmware goes through signing",
 }

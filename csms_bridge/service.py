@@ -188,7 +188,8 @@ class Bridge:
             await asyncio.to_thread(self._fleet.desk.sightings.heard, heard)
 
     async def _look_after_roots(self) -> None:
-        await asyncio.to_thread(self._fleet.roots.round)
+        barred = [name for name, session in self._sessions.items() if not session.is_accepted]
+        await asyncio.to_thread(self._fleet.roots.round, barred)
 
     async def _drop_revoked_elsewhere(self) -> None:
         """Revocations by other processes: another node, or a command on the data folder."""

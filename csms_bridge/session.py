@@ -21,7 +21,7 @@ from csms_bridge.dialects.wire import Fault, House, Request, WireFault
 from csms_bridge.enrolment import Enrolment
 from csms_bridge.enrolment_counter import EnrolmentCounter
 from csms_bridge.errands import ErrandRunner
-from csms_bridge.errors import BridgeError, StationSilent
+from csms_bridge.errors import BridgeError, NotSent, StationSilent
 from csms_bridge.event_intake import EventIntake
 from csms_bridge.frames import CallError, CallResult, CallResultError, Json
 from csms_bridge.id_tokens import NO_LEAVE, IdTokens, Leave
@@ -500,7 +500,7 @@ class Session:
         try:
             result = await self._call(request)
         except StationSilent as silent:
-            await self._note_roots(request, Ending.SILENT, None, silent.sentence)
+            await self._note_roots(request, _ending_of(silent), None, silent.sentence)
             return None
         if isinstance(result, CallError):
             await self._note_roots(request, Ending.REFUSED, None, f"{result.code}: {result.description}".rstrip(": "))
@@ -521,7 +521,7 @@ class Session:
     async def _call(self, request: Request) -> CallResult | CallError:
         """Send a CALL. What it asks for may be said from now on. Raises StationSilent."""
         if not may_ask(self.standing, self.arrival.admitted.lane, request.action):
-            raise StationSilent(request.action, f"it is not sent to a station that is {self.standing} now")
+            raise NotSent(request.action, f"it is not sent to a station that is {self.standing} now")
         self._provoked |= provoked_by(request.action, request.payload)
         return await self.link.call(request)
 
@@ -538,7 +538,7 @@ class Session:
         try:
             result = await self._call(Request(order.action, order.payload))
         except StationSilent as silent:
-            await asyncio.to_thread(self._desk.orders.finish, order, None, silent.sentence)
+            await asyncio.to_thread(self._desk.orders.finish, order, None, silent.sentence, _ending_of(silent))
             return
         if isinstance(result, CallError):
             error = f"{result.code}: {result.description}".rstrip(": ")
@@ -553,3 +553,7 @@ def _lane_work(session: Session, desk: Desk) -> LaneWork | None:
         return None
     interval = desk.settings.pending_interval
     return LaneWork(session, lane, desk.sightings.lanes, desk.enrolment, desk.acts, interval)
+
+
+def _ending_of(silent: StationSilent) -> Ending:
+    return Ending.UNSENT if isinstance(silent, NotSent) else Ending.SILENT

@@ -152,7 +152,10 @@ class Answers:
         concerned = kinds or kinds_of(version)
         entries = listed(version, said.answer, kinds)
         state, sentence = _meaning_of_list(said, len(entries))
-        heard_of(session, said.station, concerned, state, sentence, now)
+        for kind in concerned:
+            count = sum(entry.kind is kind for entry in entries)
+            words = _listing(count) if state is ListingState.LISTED else sentence
+            heard_of(session, said.station, kind, state, words, now)
         if act is not None:
             settle(session, self._trail, act, _OF_LISTING[state], sentence, said.by, now)
         if state is not ListingState.LISTED:
@@ -219,12 +222,16 @@ def _meaning_of_list(said: Said, count: int) -> tuple[ListingState, str]:
         return (ListingState.UNABLE if unable else ListingState.FAILED), said.error or "no answer came"
     status = _status(said.answer)
     if count:
-        return ListingState.LISTED, f"it lists {count}"
+        return ListingState.LISTED, _listing(count)
     if status == "NotFound":
-        return ListingState.LISTED, "it lists none"
+        return ListingState.LISTED, _listing(0)
     if status == "Accepted":
         return ListingState.SILENT, "it answered Accepted and listed nothing, so that it says nothing of what it holds"
     return ListingState.FAILED, f"it answered {status or 'nothing that we understand'}"
+
+
+def _listing(count: int) -> str:
+    return f"it lists {count or 'none'}"
 
 
 def _meaning_of_change(said: Said, meanings: Mapping[str, tuple[ActState, str]]) -> tuple[ActState, str]:

@@ -145,19 +145,18 @@ def asked_for(session: Session, station: str, kinds: Iterable[CertificateKind], 
 def heard_of(
     session: Session,
     station: str,
-    kinds: Iterable[CertificateKind],
+    kind: CertificateKind,
     state: ListingState,
     sentence: str,
     now: datetime,
 ) -> None:
-    """What came of asking for these kinds."""
-    for kind in kinds:
-        row = _listing(session, station, kind)
-        row.state, row.sentence = state.value, sentence
-        row.asked_at = row.asked_at or now
-        if state is ListingState.LISTED:
-            row.listed_at = now
-        session.add(row)
+    """What came of asking for this kind."""
+    row = _listing(session, station, kind)
+    row.state, row.sentence = state.value, sentence
+    row.asked_at = row.asked_at or now
+    if state is ListingState.LISTED:
+        row.listed_at = now
+    session.add(row)
 
 
 def make_due(session: Session, station: str, kinds: Iterable[CertificateKind], at: datetime) -> None:

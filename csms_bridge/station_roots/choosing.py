@@ -16,7 +16,7 @@ from pki.certificates import CertificateState, pem_of
 from pki.clock import Clock
 from pki.errors import AnchorRefused
 from pki.foreign_certificates import UNREADABLE
-from pki.hierarchy import AuthorityInfo, AuthorityKind, AuthorityStatus
+from pki.hierarchy import AuthorityInfo, AuthorityKind, AuthorityStatus, HierarchyName
 
 _DER = Encoding.DER
 _PREFIXES = {"authority": KnownAs.AUTHORITY, "anchor": KnownAs.ANCHOR, "recorded": KnownAs.RECORDED}
@@ -33,7 +33,7 @@ class Choosing:
 
     def names(self) -> list[str]:
         """What can be chosen by name."""
-        return [root.name for root in self._all()]
+        return [root.name for root in sorted(self._all(), key=lambda root: root.use != HierarchyName.OPERATOR)]
 
     def by_name(self, name: str, signed_by: str = "") -> list[Root]:
         """The forms of a root; `signed_by` chooses one of them. `anchor:NAME` and the like tell namesakes apart.

@@ -128,7 +128,7 @@ class StationRoots:
             return session.exec(query).one()
 
     def installable(self) -> list[str]:
-        """The names that `install` takes."""
+        """The names that `install` takes, those of CSMS roots first."""
         return self._choosing.names()
 
     # --- changing
@@ -219,9 +219,12 @@ class StationRoots:
                      order.id)
             )  # fmt: skip
 
-    def round(self) -> None:
-        """To be called every few seconds: what is due, what was left lying, what is known by now."""
-        self._rounds.round()
+    def round(self, barred: Sequence[str] = ()) -> None:
+        """To be called every few seconds: what is due, what was left lying, what is known by now.
+
+        `barred`: stations here that may not be asked, since they are not accepted (B02.FR.01, B03.FR.03).
+        """
+        self._rounds.round(barred)
 
     def forget(self, station: str) -> None:
         """The station is about to be removed: its alarms end."""

@@ -52,20 +52,20 @@ class Rounds:
         self._clock = clock
         self._node = node
 
-    def round(self) -> None:
-        """To be called every few seconds."""
+    def round(self, barred: Sequence[str]) -> None:
+        """To be called every few seconds; the `barred` are not asked."""
         self._catch_up()
         self._unknown.compare_again()
-        self._ask_what_is_due()
-        self._ask_the_old()
+        self._ask_what_is_due(barred)
+        self._ask_the_old(barred)
 
-    def _ask_what_is_due(self) -> None:
+    def _ask_what_is_due(self, barred: Sequence[str]) -> None:
         """After a change the station is to list what it holds."""
         now = self._clock()
         query = (
             select(RootListingRow.station, RootListingRow.kind)
             .join(StationRow, col(StationRow.id) == col(RootListingRow.station))
-            .where(col(RootListingRow.due_at) <= now, *self._reachable(now - _SETTLED))
+            .where(col(RootListingRow.due_at) <= now, *self._reachable(now - _SETTLED, barred))
             .limit(PACE)
         )
         with self._store.reading() as session:
@@ -73,7 +73,7 @@ class Rounds:
         for station, kind in due:
             self._ask(station, (CertificateKind(kind),))
 
-    def _ask_the_old(self) -> None:
+    def _ask_the_old(self, barred: Sequence[str]) -> None:
         """Those of whom we know nothing, or nothing fresh. Walks ask for CSMS roots alone: another kind tells."""
         if not self._every:
             return
@@ -83,13 +83,13 @@ class Rounds:
             RootListingRow.kind == CertificateKind.MANUFACTURER.value,
             col(RootListingRow.asked_at) > now - self._every,
         )
-        query = select(StationRow.id).where(*self._reachable(now - _CALM), ~asked.exists()).limit(PACE)
+        query = select(StationRow.id).where(*self._reachable(now - _CALM, barred), ~asked.exists()).limit(PACE)
         with self._store.reading() as session:
             stations = session.exec(query).all()
         for station in stations:
             self._ask(station, ())
 
-    def _reachable(self, since: datetime) -> tuple[ColumnElement[bool], ...]:
+    def _reachable(self, since: datetime, barred: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
         """Connected here since then, accepted, not quiet, charging nobody, and not in a walk, which asks by itself."""
         walking = select(WalkRow.id).where(col(WalkRow.station) == col(StationRow.id), WalkRow.outcome == "running")
         charging = select(TransactionRow.id).where(
@@ -97,6 +97,7 @@ class Rounds:
         )
         return (
             col(StationRow.online).is_(True),
+            col(StationRow.id).not_in(barred),
             col(StationRow.node) == self._node,
             col(StationRow.quiet).is_(False),
             col(StationRow.booted_at).is_not(None),

@@ -155,3 +155,20 @@ def test_an_answer_is_taken_in_once(signing_room: SigningRoom) -> None:
     (order,) = holder.answer({"status": "Accepted"})
     signing_room.orders.finish(order, {"status": "Rejected"}, ending=Ending.ANSWERED)
     assert signing_room.roots.act("CS-1", act.id).state is ActState.DONE
+
+
+def test_one_that_is_not_accepted_is_asked_later(signing_room: SigningRoom) -> None:
+    """B02.FR.01, B03.FR.03."""
+    holder = settled(signing_room)
+    signing_room.roots.round(["CS-1"])
+    assert holder.answer() == []
+    assert asked(holder) == 1
+
+
+def test_what_was_not_sent_has_not_happened(signing_room: SigningRoom) -> None:
+    holder = settled(signing_room)
+    act = signing_room.roots.install("CS-1", CSMS, BY, name="root")
+    holder.answer({}, error="it is not sent to a station that is pending now", ending=Ending.UNSENT)
+    assert signing_room.roots.act("CS-1", act.id).state is ActState.UNSENT
+    signing_room.clock.advance(minutes=1)
+    assert [order.payload for order in holder.room.orders.claim({"CS-1"})] == []
