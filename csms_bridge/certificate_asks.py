@@ -14,6 +14,9 @@ from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow
 from pki.audit import Entry
 
+LONGEST_CHAIN = 10_000
+"""Characters of `certificateChain` in all versions; a station may take less."""
+
 
 class AskState(StrEnum):
     """Where a certificate request stands."""
@@ -50,7 +53,8 @@ class Receipt:
 class Delivery:
     """A certificate ready to be sent: PEM chain, leaf first; `root` is the name of the root above it.
 
-    `with_root`: the root is sent along, since the station took its last certificate so (reference §8.4).
+    `with_root`: the root is sent along, since the station took its last certificate so (reference §8.4). `limit`: how
+    many characters of a chain the station takes.
     """
 
     ask: int
@@ -59,6 +63,7 @@ class Delivery:
     root: str
     request_id: int | None
     with_root: bool = False
+    limit: int = LONGEST_CHAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +103,18 @@ def row_of(one: Ask, refusal: str, now: datetime) -> CertificateAskRow:
     """A request as it is taken in, or refused."""
     return CertificateAskRow(
         station=one.station,
-        csr=_storable(one.asked.csr),
+        csr=csr_of(one),
         request_id=one.asked.request_id,
         state=AskState.REFUSED if refusal else AskState.ASKED,
         reason=refusal,
         asked_at=now,
         updated_at=now,
     )
+
+
+def csr_of(one: Ask) -> str:
+    """A request's text as it is kept."""
+    return _storable(one.asked.csr)
 
 
 def rows_of(session: Session, asks: Collection[int]) -> list[CertificateAskRow]:

@@ -10,6 +10,7 @@ transaction for all, and for each what became of it.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -31,6 +32,8 @@ from csms_bridge.certificate_asks import (
     row_of,
     rows_of,
 )
+from csms_bridge.certificate_watch import CertificateWatch, Recent
+from csms_bridge.errors import ChainTooLong
 from csms_bridge.events import CertificateAsked
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow, StationRow
@@ -57,7 +60,18 @@ class _Waiting:
 class Enrolment:
     """Certificate requests in the database, and the way from them to the authority."""
 
-    def __init__(self, store: Store, trail: AuditTrail, authority: Authority, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        trail: AuditTrail,
+        authority: Authority,
+        clock: Clock,
+        *,
+        watch: CertificateWatch | None = None,
+        per_hour: int = 20,
+    ) -> None:
+        self._watch = watch or CertificateWatch(authority.alarms)
+        self._per_hour = per_hour
         self._store = store
         self._trail = trail
         self._authority = authority
@@ -76,22 +90,41 @@ class Enrolment:
     def ask_each(self, asks: Sequence[Ask]) -> list[Receipt | Exception]:
         """Take requests in, all in one transaction.
 
-        Refused at once when the authority would refuse it, when it is for a V2G certificate, or when the connection
-        proves nothing: on profile 0 anybody could ask in the station's name.
+        Refused at once when the authority would refuse it, when it is for a V2G certificate, when the connection
+        proves nothing (on profile 0 anybody could ask in the station's name), or when the station asks too often. The
+        same request once more, while it waits, is one request: it gets one answer.
         """
         registered = self._registered(one.station for one in asks)
         known = [one for one in asks if one.station in registered]
         refusals, now = self._refusals(known, registered), self._clock()
-        rows = [row_of(one, words, now) for one, words in zip(known, refusals, strict=True) if isinstance(words, str)]
         with self._store.writing() as session:
+            rows, refusals, paused = self._rows(session, known, refusals, now)
             session.add_all(rows)
             session.flush()
             self._trail.record_all(
                 session, [entry_of(act_of(row), row, by_station(row), row.reason) for row in rows], now
             )
+        self._watch.too_many(paused, self._per_hour)
         receipts = iter(words if isinstance(words, Exception) else Receipt(not words, words) for words in refusals)
         unknown = Receipt(False, "the station is not registered any more")
         return [next(receipts) if one.station in registered else unknown for one in asks]
+
+    def _rows(
+        self, session: Session, asks: Sequence[Ask], refusals: Sequence[str | Exception], now: datetime
+    ) -> tuple[list[CertificateAskRow], list[str | Exception], set[str]]:
+        """The rows to write, the refusals with those of stations that ask too often, and who these are."""
+        recent = Recent.of(session, [one.station for one in asks], now, self._per_hour)
+        rows, decided = [], list(refusals)
+        for number, (one, words) in enumerate(zip(asks, refusals, strict=True)):
+            if isinstance(words, Exception) or (not words and recent.waits(one)):
+                continue
+            if recent.one_too_many(one.station, refused=bool(words)):
+                decided[number] = words or f"more than {self._per_hour} certificate requests within an hour"
+                continue
+            rows.append(row_of(one, words, now))
+            if not words:
+                recent.replaced_by(one, now)
+        return rows, decided, recent.paused
 
     def _refusals(self, asks: Sequence[Ask], registered: Mapping[str, StationRow]) -> list[str | Exception]:
         """Why each is not even taken in; empty when it is. What is decided here is decided again on signing."""
@@ -124,7 +157,8 @@ class Enrolment:
             for station in sorted(set(stations)):  # in one order, else two rounds could wait for each other
                 turns.enter_context(self._turns.of(station))
             waiting = self._waiting(stations)
-            results = self._note(list(zip(waiting, self._made(waiting), strict=True)))
+            limits = self._watch.limits({one.station for one in waiting})
+            results = self._note(list(zip(waiting, self._made(waiting), strict=True)), limits)
         return [results.pop(station, []) for station in stations]
 
     def _waiting(self, stations: Sequence[str]) -> list[_Waiting]:
@@ -169,7 +203,9 @@ class Enrolment:
                 return known
         return None
 
-    def _note(self, outcomes: Sequence[tuple[_Waiting, Certificate | PkiError]]) -> dict[str, list[Delivery | Receipt]]:
+    def _note(
+        self, outcomes: Sequence[tuple[_Waiting, Certificate | PkiError]], limits: Mapping[str, int]
+    ) -> dict[str, list[Delivery | Receipt]]:
         """Write down what came of each, by station."""
         told = [(one, made) for one, made in outcomes if not isinstance(made, SignerUnavailable)]
         refused = [
@@ -186,7 +222,11 @@ class Enrolment:
                 self._settle_in(session, refused)
         results: dict[str, list[Delivery | Receipt]] = {}
         for one, made in told:
-            results.setdefault(one.station, []).append(_result_of(one, made))
+            results.setdefault(one.station, []).append(_result_of(one, made, limits[one.station]))
+        if len(told) < len(outcomes):
+            self._watch.signer_is_away()
+        elif told and self._watch.somebody_waited and not self.waiting_stations():
+            self._watch.nobody_waits()
         return results
 
     # --- it is delivered
@@ -232,9 +272,23 @@ class Enrolment:
             query = select(CertificateAskRow.station).where(CertificateAskRow.state == AskState.ASKED)
             return list(session.exec(query.distinct()))
 
-    def sent(self, delivery: Delivery) -> None:
-        """CertificateSigned goes out; recorded before it does."""
+    def sent(self, delivery: Delivery, chain: str | None = None) -> None:
+        """CertificateSigned goes out, with this chain; recorded before it does.
+
+        Raises ChainTooLong when the station could not take it (A02.FR.16): then it is not sent.
+        """
+        length = len(chain if chain is not None else delivery.chain)
+        if length > delivery.limit:
+            self.not_sent(delivery, length)
+            raise ChainTooLong(length, delivery.limit)
         self.settle_each([as_sent(delivery)])
+
+    def not_sent(self, delivery: Delivery, length: int) -> None:
+        """The chain is longer than the station takes: that is on record, and a person knows."""
+        sentence = ChainTooLong(length, delivery.limit).sentence
+        refused = FleetAct.CERTIFICATE_ASK_REFUSED
+        self.settle_each([Settled(delivery.ask, AskState.REFUSED, refused, "service", sentence)])
+        self._watch.too_long(self._station_of(delivery.ask), length, delivery.limit)
 
     def taken(self, delivery: Delivery) -> None:
         """The station answered Accepted; only a connection with the certificate proves it."""
@@ -244,6 +298,7 @@ class Enrolment:
         """The station did not take it."""
         turned_down = FleetAct.CERTIFICATE_TURNED_DOWN
         self.settle_each([Settled(delivery.ask, AskState.REJECTED, turned_down, "station", words)])
+        self._watch.turned_down(self._station_of(delivery.ask), delivery.serial, words)
 
     def seen_in_use(self, station: str, serial: str) -> None:
         """A connection presented this certificate: whatever was open about it is settled."""
@@ -261,6 +316,10 @@ class Enrolment:
         """Write down what became of requests, in one transaction."""
         with self._store.writing() as session:
             self._settle_in(session, settled)
+            taken = [one.ask for one in settled if one.state is AskState.TAKEN]
+            stations = {row.station for row in rows_of(session, taken)} if taken else set()
+        if stations:
+            self._watch.all_is_well(stations)
         return [None] * len(settled)
 
     def _settle_in(self, session: Session, settled: Sequence[Settled]) -> None:
@@ -297,10 +356,16 @@ class Enrolment:
             raise UnknownCertificate(f"request {ask}")
         certificate = self._authority.certificate(row.serial)
         with_root = station is not None and station.takes_root
-        return Delivery(ask, row.serial, certificate.chain_pem, certificate.root, row.request_id, with_root)
+        limit = self._watch.limits({row.station})[row.station]
+        return Delivery(ask, row.serial, certificate.chain_pem, certificate.root, row.request_id, with_root, limit)
+
+    def _station_of(self, ask: int) -> str:
+        with self._store.reading() as session:
+            row = session.get(CertificateAskRow, ask)
+        return row.station if row is not None else ""
 
 
-def _result_of(one: _Waiting, made: Certificate | PkiError) -> Delivery | Receipt:
+def _result_of(one: _Waiting, made: Certificate | PkiError, limit: int) -> Delivery | Receipt:
     if isinstance(made, PkiError):
         return Receipt(False, made.sentence)
-    return Delivery(one.id, made.serial, made.chain_pem, made.root, one.request_id, one.with_root)
+    return Delivery(one.id, made.serial, made.chain_pem, made.root, one.request_id, one.with_root, limit)

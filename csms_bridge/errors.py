@@ -11,6 +11,7 @@ BridgeError
 ├── UnknownRoot, RootRefused                      a root that we do not have, or that must not go or come
 ├── UploadOver, UploadDiffers, UploadTooLarge, UploadTooSlow   a log's upload that is not taken
 ├── LogElsewhere, LogNotThere                     a log whose file is not here
+├── ChainTooLong                                  a certificate that the station could not take
 └── StationSilent                                 the station gave no answer: unknown, not failed
     └── NotSent                                   nothing went out, so nothing can have happened
 """
@@ -183,6 +184,13 @@ class RootRefused(BridgeError):
         super().__init__(sentence, hint)
         self.code = code
         self.may_force = may_force
+
+
+class ChainTooLong(BridgeError):
+    """A chain of more characters than the station takes, which is therefore not sent."""
+
+    def __init__(self, length: int, limit: int) -> None:
+        super().__init__(f"the chain has {length} characters, and the station takes {limit}")
 
 
 class StationSilent(BridgeError):

@@ -1,10 +1,11 @@
 """The door to the OCPP side: pages, REST routes, the command line and the OCPP endpoint all come through here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from csms_bridge.certificate_watch import CHAIN_LIMITS, CertificateWatch, Told
 from csms_bridge.charging_book import ChargingBook
 from csms_bridge.charging_retention import ChargingRetention
 from csms_bridge.dialects import DIALECTS
@@ -26,6 +27,7 @@ from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_errand import PasswordErrand
 from csms_bridge.password_rotations import PasswordRotations
 from csms_bridge.posture.desk import open_desk
+from csms_bridge.posture.device_model import DeviceModel
 from csms_bridge.pruning import Pruning
 from csms_bridge.questions import Questions
 from csms_bridge.quiet import QuietMode
@@ -101,7 +103,10 @@ class Fleet:
         self._clock = clock
         passwords = PasswordBook(store, trail, password_key, clock, settings.password_queue)
         sightings = Sightings(store, trail, passwords, clock, node)
-        enrolment = Enrolment(store, trail, authority, clock)
+        model = DeviceModel(store, clock, settings.variables_per_station, settings.variable_octets_per_station)
+        watch = CertificateWatch(authority.alarms, lambda stations: _chain_limits(model, stations))
+        per_hour = settings.certificate_requests_per_hour
+        enrolment = Enrolment(store, trail, authority, clock, watch=watch, per_hour=per_hour)
         address = Address(organisation, settings.country, self._public_url(settings.ocpp_port, settings.ocpp_tls_port))
         acts = Acts(authority, enrolment, passwords, address)
         self._registry = Registry(store, trail, passwords, clock)
@@ -151,6 +156,7 @@ class Fleet:
             password_errand=rotate,
             errands={Errand.ROTATE_PASSWORD: rotate, Errand.FETCH_LOG: LogErrand(self.logs, self._orders)},
             logs=self.logs,
+            renewals=self._renewals,
             posture=posture,
             settings=settings,
             clock=clock,
@@ -407,3 +413,8 @@ def _profile(number: int) -> SecurityProfile:
         return SecurityProfile(number)
     except ValueError:
         raise StationRefused("profile", f"there is no security profile {number}") from None
+
+
+def _chain_limits(model: DeviceModel, stations: Collection[str]) -> dict[str, Told]:
+    told = model.of_many(list(stations), CHAIN_LIMITS)
+    return {station: {name: one.value for name, one in of_it.items()} for station, of_it in told.items()}

@@ -15,6 +15,7 @@ from csms_bridge import commands as c
 from csms_bridge.certificate_asks import Delivery
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.enrolment import Enrolment
+from csms_bridge.errors import ChainTooLong
 from csms_bridge.lanes import Lanes
 from csms_bridge.standing import SIGN, Lane, Standing, is_refusal_while_pending
 from csms_bridge.walks.acts import Acts
@@ -124,11 +125,14 @@ class LaneWork:
     async def _deliver(self, delivery: Delivery) -> None:
         if self.lane is Lane.BOOTSTRAP:
             await self._line.ask(self._acts.root_above(delivery))
-        await asyncio.to_thread(self._enrolment.sent, delivery)
-        answer = await self._line.ask(self._acts.delivery(delivery))
-        if _is_rejected(answer) and not _is_about_standing(answer):
-            delivery = replace(delivery, with_root=True)
-            answer = await self._line.ask(self._acts.delivery(delivery))
+        try:
+            answer = await self._bring(delivery)
+            if _is_rejected(answer) and not _is_about_standing(answer):
+                delivery = replace(delivery, with_root=True)
+                answer = await self._bring(delivery)
+        except ChainTooLong as error:
+            await self._hindered(error.sentence)
+            return
         if answer is None:
             return
         if _is_about_standing(answer):
@@ -138,6 +142,11 @@ class LaneWork:
             await asyncio.to_thread(self._enrolment.taken, delivery)
         else:
             await asyncio.to_thread(self._enrolment.rejected, delivery, answer.words)
+
+    async def _bring(self, delivery: Delivery) -> Answer | None:
+        command = self._acts.delivery(delivery)
+        await asyncio.to_thread(self._enrolment.sent, delivery, command.chain)
+        return await self._line.ask(command)
 
     async def _see_it_off(self, taken_at: float) -> None:
         """Stations come back with a new certificate by themselves; one that does not is made to (A02)."""

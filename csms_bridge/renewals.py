@@ -24,6 +24,8 @@ from pki.audit import AuditTrail, Entry
 from pki.clock import Clock
 from pki.store import Store
 
+_SERVICE = "service"
+_TRIED_LATELY = timedelta(days=1)
 _PATIENCE = timedelta(minutes=10)  # a request that is sent and has no end by then died with its process
 
 
@@ -81,6 +83,22 @@ class Renewals:
                 self._trail.record_all(session, entries, self._clock())
         self._orders.wake_those_here([one.station for one in found if one.state is RenewalState.QUEUED])
         return found
+
+    def ask_after_discard(self, station: str) -> Renewal | None:
+        """A renewed certificate did not work and the station went back to the one before: try once more (A02.FR.28).
+
+        Not for a quiet station, and not soon after it was asked before: one that discards each is a person's work,
+        for whom the security event is an alarm.
+        """
+        with self._store.reading() as session:
+            row = session.get(StationRow, station)
+            before = session.get(RenewalAskRow, station)
+        if row is None or row.quiet:
+            return None
+        if before is not None and before.asked_by == _SERVICE and self._clock() - before.asked_at < _TRIED_LATELY:
+            return None
+        (renewal,) = self.ask([station], _SERVICE)
+        return renewal
 
     def progress(self, stations: Sequence[str]) -> list[Renewal]:
         """How far the last renewal of each of them is; those that were never asked are left out."""

@@ -35,7 +35,8 @@ from csms_bridge.password_errand import PasswordErrand
 from csms_bridge.posture.desk import PostureDesk
 from csms_bridge.posture.schedule import Due
 from csms_bridge.questions import Questions
-from csms_bridge.security_vocabulary import COMPLAINTS, canonical
+from csms_bridge.renewals import Renewals
+from csms_bridge.security_vocabulary import COMPLAINTS, DISCARDED, canonical
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
 from csms_bridge.standing import Standing, may_ask, may_say, provoked_by
@@ -96,6 +97,7 @@ class Desk:
     roots: StationRoots
     posture: PostureDesk
     logs: LogFetches
+    renewals: Renewals
     settings: BridgeSettings
     clock: Clock
 
@@ -147,6 +149,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._acting = False
         self._nudged = False
+        self._delivering: set[int] = set()
         self._rejected = False
         self._provoked: set[str] = set()
         self._lane = _lane_work(self, desk)
@@ -329,6 +332,11 @@ class Session:
         name = canonical(told.type)
         if name in COMPLAINTS:
             self._spawn(self._feed(Complained(f"{name}: {told.tech_info}".rstrip(": "))))
+        if name == DISCARDED:
+            self._spawn(self._renew_after_discard())
+
+    async def _renew_after_discard(self) -> None:
+        await asyncio.to_thread(self._desk.renewals.ask_after_discard, self.station)
 
     def _standing(self, action: str, payload: Json, transaction: int = 0, leave: Leave = NO_LEAVE) -> Reply:
         settings = self._desk.settings
@@ -408,10 +416,22 @@ class Session:
     async def _deliver_unless_walking(self, delivery: Delivery) -> None:
         if self._lane is not None:
             await self._lane.deliver(delivery)
-        elif not (await self._is_walking() and await asyncio.to_thread(self._walk_takes)):
-            await self._desk.counter.sent(delivery)
-            prepared = Prepared(self._desk.acts.delivery(delivery), delivery=delivery)
-            await self._settle(prepared, await self.ask(prepared.command))
+        elif delivery.ask not in self._delivering:
+            self._delivering.add(delivery.ask)  # a round and a greeting may both find it
+            try:
+                if not (await self._is_walking() and await asyncio.to_thread(self._walk_takes)):
+                    await self._deliver(delivery)
+            finally:
+                self._delivering.discard(delivery.ask)
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        command = self._desk.acts.delivery(delivery)
+        if len(command.chain) > delivery.limit:
+            await asyncio.to_thread(self._desk.enrolment.not_sent, delivery, len(command.chain))
+            return
+        await self._desk.counter.sent(delivery)
+        prepared = Prepared(command, delivery=delivery)
+        await self._settle(prepared, await self.ask(prepared.command))
 
     def _walk_takes(self) -> bool:
         under_way = self._desk.ledger.under_way(self.station)

@@ -44,6 +44,9 @@ class BridgeSettings(EndpointSettings):
     status_questions_per_minute: int = Field(default=60, ge=1)
     """Questions to responders that one station may cause."""
 
+    certificate_requests_per_hour: int = Field(default=20, ge=1)
+    """SignCertificates of one station that are taken in, until it has taken a certificate."""
+
     log_upload_url: str = Field(default="", max_length=400)
     """Where stations upload their logs, without the path; empty means the public URL."""
     log_upload_within: timedelta = Field(default=timedelta(hours=2), ge=timedelta(minutes=1))

@@ -39,6 +39,9 @@ class AlarmKind(StrEnum):
     CHARGING_NOT_HANDED_OVER = "charging-not-handed-over"
     CHECKPOINT_NOT_STAMPED = "checkpoint-not-stamped"
     SECURITY_EVENT = "security-event"
+    CERTIFICATES_WAITING = "certificates-waiting"
+    CERTIFICATE_TURNED_DOWN = "certificate-turned-down"
+    CERTIFICATE_REQUESTS = "certificate-requests"
     UNKNOWN_ROOT = "unknown-root"
 
 

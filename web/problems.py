@@ -77,6 +77,7 @@ STATUS: Mapping[type[Exception], int] = {
     bridge.CommandRefused: 409,
     bridge.ProofRefused: 403,
     bridge.TooManyRefusals: 429,
+    bridge.ChainTooLong: 409,
     bridge.StationSilent: 504,
     web.WebError: 500,
     web.BackupUnreadable: 422,

@@ -117,8 +117,9 @@ class Acts:
         if delivery is None:
             raise LookupError(f"certificate {facts['issued']} was not asked for by {station}")
         delivery = replace(delivery, with_root=with_root)
-        self._enrolment.sent(delivery)
-        return Prepared(self.delivery(delivery), delivery=delivery)
+        command = self.delivery(delivery)
+        self._enrolment.sent(delivery, command.chain)
+        return Prepared(command, delivery=delivery)
 
     def _root_pem(self, name: str) -> str:
         return self._authority.authority(name).certificate_pem
