@@ -385,7 +385,7 @@ class Fleet:
 
     def prune(self) -> int:
         """To be called every few seconds: deletes some of what is old enough; how many rows."""
-        self._orders.give_up_queued()
+        self._orders.give_up_stale()
         return self._pruning.round() + self._charging_retention.round() + self.logs.prune()
 
     # --- for the live pages

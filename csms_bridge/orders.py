@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import structlog
 from sqlalchemy import update
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
@@ -22,6 +23,9 @@ from pki.store import Store
 log = structlog.get_logger(__name__)
 
 QUEUED_FOR = timedelta(days=30)
+SENT_FOR = timedelta(minutes=10)
+"""Longer than any command takes, also one that ends in several messages: its process died meanwhile."""
+OPEN = ("queued", "waiting", "sent")
 AT_ONCE = 200
 """Stations in one transaction: the write lock is free again after some milliseconds."""
 
@@ -141,14 +145,19 @@ class Orders:
                 row.state, row.updated_at = "queued", self._clock()
                 session.add(row)
 
-    def give_up_queued(self) -> int:
-        """Withdraw what has been queued too long for stations that do not come back; how many."""
-        stale = (col(CommandRow.state) == "queued", col(CommandRow.created_at) < self._clock() - QUEUED_FOR)
+    def give_up_stale(self) -> int:
+        """Close what was queued too long for stations that do not come back, and what a dead process sent; how many."""
+        away = f"the station did not come back within {QUEUED_FOR.days} days"
+        cut_off = "the process that sent it ended before an answer came: what the station did is unknown"
+        queued = self._give_up("queued", col(CommandRow.created_at), QUEUED_FOR, Ending.UNSENT, away)
+        return queued + self._give_up("sent", col(CommandRow.updated_at), SENT_FOR, Ending.SILENT, cut_off)
+
+    def _give_up(self, state: str, since: Mapped[datetime], after: timedelta, ending: Ending, why: str) -> int:
+        stale = (col(CommandRow.state) == state, since < self._clock() - after)
         with self._store.reading() as session:
             found = session.exec(select(CommandRow.id).where(*stale).limit(AT_ONCE)).all()
         for command in found:
-            why = f"the station did not come back within {QUEUED_FOR.days} days"
-            self._end(command or 0, "queued", Ending.UNSENT, why)
+            self._end(command or 0, (state,), ending, why)
         return len(found)
 
     def any_waiting(self) -> bool:
@@ -162,19 +171,19 @@ class Orders:
         Without an `ending` an error means that no answer came.
         """
         ending = ending or (Ending.SILENT if error else Ending.ANSWERED)
-        self._end(order.id, None, ending, error, json.dumps(redact(answer)))
+        self._end(order.id, OPEN, ending, error, json.dumps(redact(answer)))
 
     def withdraw(self, command: int, why: str) -> CommandOrder:
         """Give up on a command that was not sent yet; one that was sent is left to its end. Raises UnknownCommand."""
         order = self.order(command)
-        self._end(command, "waiting", Ending.UNSENT, why)
+        self._end(command, ("waiting",), Ending.UNSENT, why)
         return self.order(order.id)
 
-    def _end(self, command: int, state: str | None, ending: Ending, error: str, answer: str = "null") -> None:
-        """Close a command, if it is in this state (None: in any)."""
+    def _end(self, command: int, states: Sequence[str], ending: Ending, error: str, answer: str = "null") -> None:
+        """Close a command, if it is in one of these states."""
         with self._store.writing() as session:
             row = session.get(CommandRow, command, populate_existing=True)
-            if row is None or (state is not None and row.state != state):
+            if row is None or row.state not in states:
                 return
             self._close(session, row, answer, error)
         closed = Closed(order_of(row), ending)

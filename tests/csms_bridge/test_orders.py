@@ -1,10 +1,12 @@
 """Messages that people want sent: a row each, sent at most once, kept without secrets."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from csms_bridge.errors import UnknownCommand, UnknownStation
+from csms_bridge.orders import SENT_FOR, Ending
 from csms_bridge.redaction import HIDDEN
 from tests.csms_bridge.room import NOON
 
@@ -98,3 +100,27 @@ def test_a_command_that_was_sent_is_left_to_its_end(orders):
     order = place(orders)
     orders.claim({"CS-1"})
     assert orders.withdraw(order.id, "too late").state == "sent"
+
+
+def test_a_command_whose_process_died_is_closed_and_said_to_be_unknown(orders, room):
+    """A CALL without an answer: what the station did is unknown, and nobody sends it again."""
+    order = orders.claim({place(orders).station})[0]
+    closed = []
+    orders.subscribe(closed.append)
+    room.clock.now += SENT_FOR - timedelta(seconds=1)
+    assert orders.give_up_stale() == 0
+    room.clock.now += timedelta(seconds=2)
+    assert orders.give_up_stale() == 1
+    given_up = orders.order(order.id)
+    assert given_up.state == "failed"
+    assert "unknown" in given_up.error
+    assert [one.ending for one in closed] == [Ending.SILENT]
+
+
+def test_an_answer_that_comes_after_the_end_changes_nothing(orders, room):
+    order = orders.claim({place(orders).station})[0]
+    room.clock.now += SENT_FOR + timedelta(seconds=1)
+    orders.give_up_stale()
+    given_up = orders.order(order.id)
+    orders.finish(order, {"status": "Accepted"})
+    assert orders.order(order.id) == given_up

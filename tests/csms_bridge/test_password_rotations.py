@@ -307,5 +307,5 @@ def test_what_nobody_fetched_within_a_month_is_given_up(room, rotations):
     room.sightings.disconnected("CS-1", room.clock.now)
     rotations.ask(["CS-1"], "user:anna")
     room.clock.advance(seconds=timedelta(days=31).total_seconds())
-    assert room.orders.give_up_queued() == 1
+    assert room.orders.give_up_stale() == 1
     assert state(rotations) is FAILED

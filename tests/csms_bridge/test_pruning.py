@@ -182,9 +182,9 @@ def test_security_events_go_after_their_time_but_for_the_newest(room: Room, prun
 
 def test_what_is_queued_for_ever_is_given_up(room: Room) -> None:
     put(room, command(room.clock.now, "queued"))
-    assert room.orders.give_up_queued() == 0
+    assert room.orders.give_up_stale() == 0
     room.clock.advance(seconds=QUEUED_FOR.total_seconds() + 1)
-    assert room.orders.give_up_queued() == 1
+    assert room.orders.give_up_stale() == 1
     order = room.orders.order(1)
     assert (order.state, order.error) == ("failed", "the station did not come back within 30 days")
     assert room.acts()[-1] == "command:answered"
