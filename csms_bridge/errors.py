@@ -1,7 +1,7 @@
 """What can go wrong on the OCPP side, split by who must act.
 
 BridgeError
-├── UnknownStation, UnknownWalk, UnknownCommand, UnknownIdToken, UnknownLog   the caller named what we do not have
+├── UnknownStation, UnknownStranger, UnknownWalk, UnknownCommand, UnknownIdToken, UnknownLog   not what we have
 ├── StationExists, StationRefused                 the caller's data about a station
 ├── IdTokenRefused                                the caller's data about a token
 ├── WalkRefused                                   this walk cannot be started, held or resumed now
@@ -31,6 +31,14 @@ class UnknownStation(BridgeError):
 
     def __init__(self, station: str) -> None:
         super().__init__(f"there is no station {station!r}", "list them with: voltward station list")
+        self.station = station
+
+
+class UnknownStranger(BridgeError):
+    """No unknown station of this identity knocked."""
+
+    def __init__(self, station: str) -> None:
+        super().__init__(f"no unknown station {station!r} is listed", "list them with: voltward station unknown list")
         self.station = station
 
 

@@ -53,6 +53,7 @@ from csms_bridge.station import (
 )
 from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.status.desk import status_desk
+from csms_bridge.strangers import Bounds, Strangers
 from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
 from csms_bridge.walks.acts import Acts, Address
@@ -121,6 +122,9 @@ class Fleet:
         self._renewals = Renewals(store, trail, self._orders, clock)
         self._authority = authority
         self.lanes = sightings.lanes
+        self.strangers = Strangers(
+            store, trail, clock, Bounds(settings.unknown_limit, settings.unknown_per_address, settings.keep_unknown)
+        )
         self.quiet = QuietMode(store, trail, clock)
         self.charging = ChargingBook(store, trail, clock)
         self._charging_retention = ChargingRetention(store, authority.alarms, settings, clock)
@@ -242,6 +246,11 @@ class Fleet:
         self._check_maker(vendor)
         self.lanes.allow_bootstrap(station, vendor, by, reason)
         return self._registry.station(station)
+
+    def adopt(self, new: NewStation, by: str, *, keep_password: bool = False) -> AddedStation:
+        """Register an unknown station. Raises UnknownStranger, StationExists, StationRefused."""
+        self._check_maker(new.bootstrap)
+        return self._registry.adopt(new, by, keep_password=keep_password)
 
     def makers(self) -> list[str]:
         """The makers of whom a root is an anchor for first contacts."""

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from csms_bridge.acts import FleetAct
 from csms_bridge.password_checks import PasswordChecks
 from csms_bridge.passwords import PasswordKind, hash_password, new_password, password_matches
-from csms_bridge.station import KnownPassword
+from csms_bridge.station import LONGEST_PASSWORD, SHORTEST_PASSWORD, KnownPassword
 from csms_bridge.tables import PasswordRow
 from pki.audit import AuditTrail
 from pki.clock import Clock
@@ -53,6 +53,16 @@ class PasswordBook:
         kind = PasswordKind.CHOSEN if chosen else PasswordKind.GENERATED
         session.add(self._row(station, secret, kind, CURRENT, now))
         return None if chosen else secret
+
+    def credential_of(self, station: str, presented: Secret) -> str | None:
+        """The keyed hash of what an unknown station showed, so that it may be kept later; None when none can be."""
+        if not SHORTEST_PASSWORD <= len(presented.reveal) <= LONGEST_PASSWORD:
+            return None
+        return hash_password(presented, PasswordKind.GENERATED, station, self._key)
+
+    def begin_with_credential(self, session: Session, station: str, credential: str, now: datetime) -> None:
+        """Give a new station the password that it showed when it was unknown."""
+        session.add(PasswordRow(station=station, hash=credential, kind=PasswordKind.CHOSEN, state=CURRENT, made_at=now))
 
     def offer(self, station: str) -> tuple[str, Secret]:
         """A new password and its id, stored before it is sent. Earlier offers stay good: one may have arrived."""

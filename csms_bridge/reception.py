@@ -12,16 +12,19 @@ from websockets.datastructures import MultipleValuesError
 from websockets.http11 import Request, Response
 
 from csms_bridge.admission import (
+    SUBPROTOCOLS,
     Admitted,
     MakersCertificate,
     Peer,
     PresentedCertificate,
     Refused,
     Registered,
+    Verdict,
     decide,
     identity_of,
     presented_of,
     read_basic,
+    stranger,
 )
 from csms_bridge.doorkeeper import Doorkeeper
 from csms_bridge.edge_chain import UntrustedChain, VerifiedChain
@@ -31,6 +34,7 @@ from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_checks import ChecksBusy, until_even
 from csms_bridge.sightings import Line, Sightings
 from csms_bridge.station import KnownPassword
+from csms_bridge.strangers import Knock, Strangers
 from csms_bridge.tls import verified_root
 from pki.anchors import Anchor
 from pki.authority import Authority
@@ -86,7 +90,12 @@ class Reception:
         throttle: Doorkeeper,
         clock: Clock,
         edges: Edges,
+        strangers: Strangers,
+        *,
+        quarantine: bool,
     ) -> None:
+        self._strangers = strangers
+        self._quarantine = quarantine
         self._edges = edges
         self._sightings = sightings
         self._passwords = passwords
@@ -131,9 +140,7 @@ class Reception:
         """The verdict; or what was asked, when it takes a slow hash to tell."""
         known = self._sightings.registered(identity)
         if known is None:
-            unknown = Refused(404, "no such station is registered")
-            log.info("unknown_identity", identity=identity, address=line.address)  # anybody can make these up
-            return unknown
+            return self._judge_stranger(identity, line, request, shown)
         asked = self._read(*known, line, request, shown, fault)
         if isinstance(asked, Refused):
             self._sightings.judged(identity, line, asked)
@@ -145,6 +152,36 @@ class Reception:
             return self._conclude(asked, found, is_retired=False)
         stale, also_unsure = self._passwords.checks.at_once(identity, asked.password, asked.retired)
         return asked if unsure or also_unsure else self._conclude(asked, None, is_retired=stale is not None)
+
+    def _judge_stranger(self, identity: str, line: Line, request: Request, shown: Shown) -> Welcome | Refused:
+        """Nobody registered it: refused, or let in to be looked at. Listed, as far as there is room."""
+        refused = Refused(404, "no such station is registered")
+        verdict: Verdict = stranger(offered_of(request)) if self._quarantine else refused
+        state = "quarantined" if isinstance(verdict, Admitted) else "refused"
+        try:
+            basic = read_basic(_single(request, "Authorization"))
+        except (ValueError, MultipleValuesError) as error:
+            return Refused(400, str(error)) if self._quarantine else refused
+        password = basic.password_for(identity) if basic else None
+        credential = self._passwords.credential_of(identity, password) if password else None
+        proof = self._words_of(shown, basic_present=basic is not None, tls=line.tls_version is not None)
+        version = SUBPROTOCOLS[verdict.subprotocol] if isinstance(verdict, Admitted) else None
+        knock = Knock(identity, line.address, state, verdict.reason, proof, credential, version)
+        noted = self._strangers.knocked(knock)
+        log.info("unknown_identity", identity=identity, address=line.address, state=state, noted=noted)
+        if isinstance(verdict, Refused) or not noted:
+            return verdict if isinstance(verdict, Refused) else refused
+        return Welcome(identity, "", verdict, None, line)
+
+    def _words_of(self, shown: Shown, *, basic_present: bool, tls: bool) -> str:
+        """What an unknown station showed; nothing of it counts."""
+        over = "TLS" if tls else "a plain line"
+        if isinstance(shown, VerifiedChain):
+            presented = self._presented(shown)
+            maker = presented.maker
+            whose = f"of {maker.vendor} for {', '.join(maker.names)}" if maker else f"{presented.serial} of ours"
+            return f"a client certificate {whose}, over {over}"
+        return f"a password over {over}" if basic_present else f"nothing, over {over}"
 
     async def _judge_slowly(self, asked: "_Asked") -> Welcome | Refused:
         """Beside the threads that everything else needs."""

@@ -25,6 +25,7 @@ from csms_bridge.station import (
     Station,
 )
 from csms_bridge.station_roots.rows import RootActRow, RootListingRow, StationRootRow
+from csms_bridge.strangers import taken_over
 from csms_bridge.tables import (
     AdmissionRow,
     CertificateAskRow,
@@ -75,6 +76,19 @@ class Registry:
         now = self._clock()
         with self._store.writing() as session:
             return [self._add(session, new, by, now) for new in stations]
+
+    def adopt(self, new: NewStation, by: str, *, keep_password: bool) -> AddedStation:
+        """Register an unknown station, which leaves that list; with the password that it showed, or like any other.
+
+        Raises UnknownStranger, StationExists, StationRefused.
+        """
+        now = self._clock()
+        with self._store.writing() as session:
+            known = taken_over(session, new.id)
+            if keep_password and (known.credential is None or known.contested):
+                raise StationRefused("keep_password", _not_kept(known.contested))
+            credential = known.credential if keep_password else None
+            return self._add(session, new, by, now, credential=credential, adopted_from=known.address)
 
     def station(self, station: str) -> Station:
         """One station. Raises UnknownStation."""
@@ -166,7 +180,10 @@ class Registry:
                 by_profile=dict.fromkeys((None, 0, 1, 2, 3), 0) | dict(profiles),
             )
 
-    def _add(self, session: Session, new: NewStation, by: str, now: datetime) -> AddedStation:
+    def _add(
+        self, session: Session, new: NewStation, by: str, now: datetime, credential: str | None = None,
+        adopted_from: str = "",
+    ) -> AddedStation:  # fmt: skip
         if session.get(StationRow, new.id) is not None:
             raise StationExists("id", new.id)
         if session.exec(select(StationRow.id).where(StationRow.serial == new.serial)).first() is not None:
@@ -174,22 +191,31 @@ class Registry:
         row = row_of(new, now)
         session.add(row)
         session.flush()
-        generated = self._give_password(session, new, now)
+        generated = self._give_password(session, new, now, credential)
         self._trail.record(
             session, FleetAct.STATION_ADDED, by=by, kind="station", thing=new.id, now=now,
             details={
                 "serial": new.serial, "profile": int(new.profile), "version": new.ocpp_version, "quiet": new.quiet,
-                "bootstrap": new.bootstrap,
+                "bootstrap": new.bootstrap, **({"adopted_from": adopted_from} if adopted_from else {}),
             },
         )  # fmt: skip
         return AddedStation(station_of(row, charging=False), generated)
 
-    def _give_password(self, session: Session, new: NewStation, now: datetime) -> Secret | None:
+    def _give_password(self, session: Session, new: NewStation, now: datetime, credential: str | None) -> Secret | None:
         """Store the password's hash; return the password when it was made here."""
+        if credential is not None:
+            self._passwords.begin_with_credential(session, new.id, credential, now)
+            return None
         basic = new.profile in (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC)
         if new.password is None and not basic:
             return None
         return self._passwords.begin_with(session, new.id, new.password, now)
+
+
+def _not_kept(contested: bool) -> str:
+    if contested:
+        return "different passwords, or different stations, were shown under this identity"
+    return "it showed no password that could be kept"
 
 
 def _permitted(row: StationRow) -> list[int]:

@@ -20,8 +20,11 @@ from csms_bridge.fleet import Fleet
 from csms_bridge.link import Limits, Link
 from csms_bridge.listener import Listener
 from csms_bridge.orders import Ending
+from csms_bridge.quarantine import Quarantine
 from csms_bridge.reception import Reception, Welcome
 from csms_bridge.session import Arrival, Session
+from csms_bridge.settings import UnknownStations
+from csms_bridge.standing import Lane
 from csms_bridge.tally import OUTRANKED_WORDS, REPLACED_WORDS
 from csms_bridge.tls import TlsPolicy, server_context
 from pki.authority import Authority, ServerCredential
@@ -56,7 +59,12 @@ class Bridge:
         self._edge_anchors = Anchors([])
         edges = Edges(desk.settings, lambda: self._edge_anchors)
         door = Doorkeeper(desk.settings)
-        reception = Reception(desk.sightings, desk.passwords, authority, door, desk.clock, edges)
+        self._quarantine = Quarantine(fleet.strangers, desk.settings, desk.clock)
+        lets_strangers_in = desk.settings.unknown_stations is UnknownStations.QUARANTINE
+        reception = Reception(
+            desk.sightings, desk.passwords, authority, door, desk.clock, edges, fleet.strangers,
+            quarantine=lets_strangers_in,
+        )  # fmt: skip
         self._listener = Listener(desk.settings, reception, self._tls_context, self._serve, fleet.tally)
 
     @property
@@ -120,6 +128,9 @@ class Bridge:
     async def _serve(self, connection: StationConnection, welcome: Welcome) -> None:
         """An admitted station's connection; a second one takes over when its proof is at least equal."""
         station = welcome.identity
+        if welcome.admitted.lane is Lane.QUARANTINE:
+            await self._quarantine.serve(connection, welcome)
+            return
         holder = self._sessions.get(station)
         if holder is not None and not outranks(welcome.admitted, holder.arrival.admitted):
             await connection.close(1008, OUTRANKED_WORDS)
@@ -156,6 +167,7 @@ class Bridge:
         """Find out what is due for the stations that are connected here."""
         await self._drop_revoked_elsewhere()
         await self._drop_closed_lanes()
+        await self._quarantine.let_go()
         for station in await asyncio.to_thread(self._due):
             if session := self._sessions.get(station):
                 session.nudge()
@@ -184,6 +196,7 @@ class Bridge:
     async def _write_journal(self) -> None:
         heard = self._fleet.journal.take_heard()
         await asyncio.to_thread(self._fleet.journal.flush)
+        await asyncio.to_thread(self._fleet.strangers.flush)
         if heard:
             await asyncio.to_thread(self._fleet.desk.sightings.heard, heard)
 

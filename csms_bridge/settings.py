@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from enum import StrEnum
 
 from pydantic import Field, field_validator
 
@@ -17,6 +18,13 @@ _AS_BOOLEAN = {
     "0": Policy.NO,
     "off": Policy.NO,
 }
+
+
+class UnknownStations(StrEnum):
+    """What is done about identities that nobody registered."""
+
+    REFUSE = "refuse"
+    QUARANTINE = "quarantine"
 
 
 class BridgeSettings(EndpointSettings):
@@ -39,6 +47,13 @@ class BridgeSettings(EndpointSettings):
     """Where the status of foreign certificates may be asked: `public`, host names, `.domain`, addresses, networks."""
     status_timeout: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(0))
     """How long one responder has for its answer."""
+    unknown_stations: UnknownStations = UnknownStations.REFUSE
+    """Refused with 404, or let in as Pending so that a person can look at them; listed in both cases."""
+    unknown_limit: int = Field(default=1000, ge=1, le=100_000)
+    unknown_per_address: int = Field(default=50, ge=1)
+    """How many are listed in all, and of one address (IPv6: of one /64)."""
+    keep_unknown: timedelta = Field(default=timedelta(days=7), ge=timedelta(hours=1))
+    """After one was seen last."""
     password_queue: int = Field(default=200, ge=1, le=100_000)
     """Passwords that people chose that may wait to be checked; one more is told to come again (503)."""
     status_questions_per_minute: int = Field(default=60, ge=1)

@@ -97,8 +97,8 @@ class AdmissionRow(SQLModel, table=True):
 class UnknownStationRow(SQLModel, table=True):
     """An identity that nobody registered and that knocked: what it showed and said of itself, none of it proved.
 
-    `addresses` is a JSON list of the latest ones; `credential` the keyed hash of the password that it showed first,
-    `contested` whether another was shown since.
+    `addresses` is a JSON list of the latest ones, `network` what of the last one counts as one. `credential` is the
+    keyed hash of the password that it showed first, `contested` whether it showed another, or said it is another.
     """
 
     __tablename__ = "unknown_stations"
@@ -106,7 +106,8 @@ class UnknownStationRow(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=48)
     state: str = Field(max_length=16)
     reason: str = ""
-    address: str = Field(index=True)
+    address: str = ""
+    network: str = Field(index=True)
     addresses: str = Field(default="[]", sa_type=Text)
     first_seen: datetime = Field(sa_type=UtcDateTime)
     last_seen: datetime = Field(sa_type=UtcDateTime, index=True)

@@ -40,6 +40,7 @@ from web.api import (
     stations,
     stream,
     transactions,
+    unknown,
     walks,
 )
 from web.body_limit import BodyLimit
@@ -51,7 +52,7 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, stations, postures, station_roots, passwords, logs, lanes, walks,
+    overview, reports, unknown, stations, postures, station_roots, passwords, logs, lanes, walks,
     renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,

@@ -58,6 +58,7 @@ STATUS: Mapping[type[Exception], int] = {
     pki.NothingToAccept: 409,
     bridge.BridgeError: 409,
     bridge.UnknownStation: 404,
+    bridge.UnknownStranger: 404,
     bridge.UnknownWalk: 404,
     bridge.UnknownCommand: 404,
     bridge.UnknownRoot: 404,

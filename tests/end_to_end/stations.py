@@ -123,10 +123,14 @@ class Wire:
     async def called(self, action: str, answer: dict[str, Any] | str, within: float = 15) -> dict[str, Any]:
         """The payload of the next CALL of this action, answered so: text is a CALLERROR's code."""
         frame = await self.until(lambda one: one[0] == 2 and one[2] == action, within)
-        reply = [4, frame[1], answer, "", {}] if isinstance(answer, str) else [3, frame[1], answer]
-        await self.socket.send(json.dumps(reply))
+        await self.send_answer(frame[1], answer)
         payload: dict[str, Any] = frame[3]
         return payload
+
+    async def send_answer(self, number: str, answer: dict[str, Any] | str) -> None:
+        """Answer the CALL with this message id: text is a CALLERROR's code."""
+        reply = [4, number, answer, "", {}] if isinstance(answer, str) else [3, number, answer]
+        await self.socket.send(json.dumps(reply))
 
     async def until(self, fits: Callable[[list[Any]], bool], within: float = 15) -> list[Any]:
         """The next frame that fits; others are kept for whoever waits for them."""

@@ -22,13 +22,14 @@ from web.pages import (
     revoking,
     sign_in,
     stations,
+    unknown,
     walks,
 )
 from web.pages.visitor import Seen, Submitted
 from web.permissions import ALLOWED, Permission, Role
 from web.service import Service
 
-PAGES = (overview, stations, lanes, enrolment_codes, walks, revoking, certificates, crls, alarms, audit)
+PAGES = (overview, unknown, stations, lanes, enrolment_codes, walks, revoking, certificates, crls, alarms, audit)
 
 
 def routes(*modules: object) -> Iterator[APIRoute]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from web.cli import enrolment_code, lanes, log_fetch, password_rotation, posture, station_roots
+from web.cli import enrolment_code, lanes, log_fetch, password_rotation, posture, station_roots, unknown
 from web.cli.client import Data, segment, service
 from web.cli.failures import WrongUse
 from web.cli.output import Json, say, show_fields, show_json, show_list, show_table, wants_json
@@ -28,6 +28,7 @@ app.command("variables")(posture.variables)
 app.command("differences")(posture.differences)
 app.command("recover")(lanes.recover)
 app.command("bootstrap")(lanes.bootstrap)
+app.add_typer(unknown.app, name="unknown")
 
 _COLUMNS = ("id", "serial", "ocpp_version", "profile", "wanted_profile", "online", "hold", "last_seen")
 _CSV_COLUMNS = ("id", "serial", "ocpp_version", "profile", "password", "site", "tags", "quiet", "bootstrap")
@@ -242,12 +243,12 @@ def read_rows(file: Path) -> Iterator[dict[str, Any]]:
 def _check_columns(names: object) -> None:
     columns = list(names) if isinstance(names, list | tuple) else []
     missing = [name for name in ("id", "serial") if name not in columns]
-    unknown = [name for name in columns if name not in _CSV_COLUMNS]
+    others = [name for name in columns if name not in _CSV_COLUMNS]
     hint = f"The first line names the columns: {', '.join(_CSV_COLUMNS)}."
     if missing:
         raise WrongUse(f"the column {missing[0]!r} is missing", hint)
-    if unknown:
-        raise WrongUse(f"there is no column {unknown[0]!r}", hint)
+    if others:
+        raise WrongUse(f"there is no column {others[0]!r}", hint)
 
 
 def _row(row: dict[str | Any, str | Any], line: int) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from web.pages import (
     sign_in,
     station_roots,
     stations,
+    unknown,
     walks,
 )
 from web.pages.rendering import render
@@ -40,7 +41,7 @@ def install(app: FastAPI) -> None:
     app.state.form_guard = FormGuard(app.state.service.keys.secret("forms"))
     app.state.sign_in_throttle = SignInThrottle()
     for module in (
-        sign_in, overview, postures, stations, station_roots, lanes, chains, enrolment_codes, walks, revoking,
+        sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, revoking,
         certificates, crls, authorities, roots, charging, alarms, events, logs, audit,
     ):  # fmt: skip
         app.include_router(module.router)

@@ -72,6 +72,7 @@ def list_stations(
     return render(
         "stations.html",
         visitor,
+        unknown=doors.fleet.strangers.count(),
         stations=found[:_PAGE],
         next=following,
         after=after,
@@ -127,7 +128,7 @@ def add(
         return _new_form(doors, visitor, filled, getattr(refusal, "sentence", str(refusal)), status=422)
     if added.password is None:
         return RedirectResponse(_address(added.station.id), status_code=303)
-    return render("station_added.html", visitor, added=added, dial=_dial(doors, added.station.id))
+    return render("station_added.html", visitor, added=added, dial=dial_address(doors, added.station.id))
 
 
 @router.get("/{station_id}")
@@ -164,7 +165,7 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         logs=doors.fleet.logs.page(station_id, None, _LOGS) if visitor.principal.may(Permission.LOGS_READ) else [],
         timeline=doors.fleet.timeline(station_id, limit=_LINES),
         messages=doors.fleet.messages(station_id, limit=_MESSAGES),
-        dial=_dial(doors, station_id),
+        dial=dial_address(doors, station_id),
         makers=doors.fleet.makers(),
     )
 
@@ -267,7 +268,7 @@ def _new_form(doors: Service, visitor: Visitor, filled: dict[str, Any], wrong: s
     )
 
 
-def _dial(doors: Service, station_id: str) -> str:
+def dial_address(doors: Service, station_id: str) -> str:
     """Where the station dials first: the main port, which takes plain connections and TLS."""
     bridge, host = doors.settings.bridge, doors.settings.pki.hostnames[0]
     shown = f"[{host}]" if ":" in host else host

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("address", sa.String(), nullable=False),
+        sa.Column("network", sa.String(), nullable=False),
         sa.Column("addresses", sa.Text(), nullable=False),
         sa.Column("first_seen", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_seen", sa.DateTime(timezone=True), nullable=False),
@@ -51,7 +52,7 @@ def upgrade() -> None:
         sa.Column("booted_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_unknown_stations_address", "unknown_stations", ["address"])
+    op.create_index("ix_unknown_stations_network", "unknown_stations", ["network"])
     op.create_index("ix_unknown_stations_last_seen", "unknown_stations", ["last_seen"])
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.add_column(sa.Column("use", sa.String(length=16), nullable=False, server_default="first-contact"))
