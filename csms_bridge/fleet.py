@@ -34,6 +34,7 @@ from csms_bridge.quiet import QuietMode
 from csms_bridge.registry import Registry, StationFilter
 from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.safety import objection
+from csms_bridge.sealed_payloads import PayloadSeal
 from csms_bridge.security_events import SecurityEvents
 from csms_bridge.session import Desk
 from csms_bridge.settings import BridgeSettings
@@ -79,6 +80,8 @@ class Changes:
 class Fleet:
     """Stations, walks and commands. `password_key`: 32 bytes for the keyed hash of generated passwords.
 
+    `order_key`: 32 bytes that seal commands with secrets in them.
+
     Stations upload their logs to `public_url` unless a setting says otherwise; `log_folder` is where these are kept.
     """
 
@@ -90,6 +93,7 @@ class Fleet:
         settings: BridgeSettings,
         *,
         password_key: bytes,
+        order_key: bytes,
         organisation: str,
         hostname: str,
         public_url: str,
@@ -116,7 +120,7 @@ class Fleet:
             store, trail, authority, sightings, self._codes, clock, settings.failures_per_minute
         )
         self._ledger = Ledger(store, trail, clock)
-        self._orders = Orders(store, trail, clock)
+        self._orders = Orders(store, trail, clock, PayloadSeal(order_key))
         self.roots = StationRoots(store, trail, authority, self._orders, settings, clock, node)
         self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, self._orders, clock)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from csms_bridge.acts import FleetAct
 from csms_bridge.errors import UnknownCommand, UnknownStation
 from csms_bridge.redaction import redact
+from csms_bridge.sealed_payloads import PayloadSeal, SealBroken
 from csms_bridge.station import CommandOrder
 from csms_bridge.tables import CommandRow, StationRow
 from pki.audit import AuditTrail
@@ -52,7 +53,8 @@ class Closed:
 class Orders:
     """Commands in the database: waiting → sent → answered or failed."""
 
-    def __init__(self, store: Store, trail: AuditTrail, clock: Clock) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, clock: Clock, seal: PayloadSeal) -> None:
+        self._seal = seal
         self._store = store
         self._trail = trail
         self._clock = clock
@@ -63,20 +65,21 @@ class Orders:
         self._listeners.append(listener)
 
     def place(self, station: str, action: str, payload: Mapping[str, object], by: str, reason: str) -> CommandOrder:
-        """Write a command down. The payload is audited without its secrets. Raises UnknownStation."""
-        now = self._clock()
+        """Write a command down; what is secret in it is sealed until it is sent. Raises UnknownStation."""
+        now, shown = self._clock(), json.dumps(redact(dict(payload)))
+        sealed = self._seal.seal(station, payload) if shown != json.dumps(dict(payload)) else None
         with self._store.writing() as session:
             if session.get(StationRow, station) is None:
                 raise UnknownStation(station)
             row = CommandRow(
-                station=station, action=action, payload=json.dumps(payload), state="waiting", answer="null", by=by,
+                station=station, action=action, payload=shown, sealed=sealed, state="waiting", answer="null", by=by,
                 created_at=now, updated_at=now,
             )  # fmt: skip
             session.add(row)
             session.flush()
             self._trail.record(
                 session, FleetAct.COMMAND_ORDERED, by=by, kind="station", thing=station, reason=reason, now=now,
-                details={"command": row.id, "action": action, "payload": json.dumps(redact(dict(payload)))},
+                details={"command": row.id, "action": action, "payload": shown},
             )  # fmt: skip
             return order_of(row)
 
@@ -113,10 +116,20 @@ class Orders:
         with self._store.writing() as session:
             query = select(CommandRow).where(CommandRow.state == "waiting").order_by(col(CommandRow.id))
             rows = [row for row in session.exec(query) if row.station in stations]
-            for row in rows:
-                row.state, row.updated_at = "sent", self._clock()
-                session.add(row)
-            return [order_of(row) for row in rows]
+            orders = [self._opened(session, row) for row in rows]
+            return [order for order in orders if order is not None]
+
+    def _opened(self, session: Session, row: CommandRow) -> CommandOrder | None:
+        """A command to be sent, secrets and all; None for one that cannot be read any more."""
+        try:
+            secret = self._seal.open(row.station, row.sealed) if row.sealed is not None else None
+        except SealBroken:
+            self._close(session, row, "null", "it was sealed with another key and cannot be read")
+            return None
+        row.state, row.sealed, row.updated_at = "sent", None, self._clock()
+        session.add(row)
+        order = order_of(row)
+        return order if secret is None else replace(order, payload=secret)
 
     def wake(self, station: str) -> None:
         """The station is back and ready to be asked: what was queued for it waits from now on."""
@@ -197,7 +210,7 @@ class Orders:
         now = self._clock()
         row.state = "failed" if error else "answered"
         row.answer, row.error, row.updated_at = answer, error, now
-        row.payload = json.dumps(redact(json.loads(row.payload)))
+        row.payload, row.sealed = json.dumps(redact(json.loads(row.payload))), None
         session.add(row)
         by = "service" if error else f"station:{row.station}"
         self._trail.record(

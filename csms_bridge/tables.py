@@ -277,7 +277,8 @@ class CommandRow(SQLModel, table=True):
     """A message somebody wants sent: waiting, sent, answered or failed. The node with the socket sends it.
 
     A `queued` one is for a station that is away; it waits from the moment that the station is back. An `errand` has no
-    payload: its message is made when it is sent (see csms_bridge.errands).
+    payload: its message is made when it is sent (see csms_bridge.errands). While one with secrets in it waits,
+    `payload` is without them and `sealed` is all of it, encrypted.
     """
 
     __tablename__ = "commands"
@@ -291,6 +292,7 @@ class CommandRow(SQLModel, table=True):
     answer: str = Field(sa_type=Text)
     error: str = ""
     errand: str = Field(default="", max_length=24)
+    sealed: str | None = Field(default=None, sa_type=Text)
     by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -59,6 +59,7 @@ def put_together(
         authority,
         settings.bridge,
         password_key=keys.secret("station passwords"),
+        order_key=keys.secret("sealed commands"),
         organisation=settings.pki.organisation,
         hostname=settings.pki.hostnames[0],
         public_url=settings.pki.public_url,

@@ -14,6 +14,7 @@ from csms_bridge.journal import Journal
 from csms_bridge.orders import Orders
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.registry import Registry
+from csms_bridge.sealed_payloads import PayloadSeal
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Line, Sightings
 from csms_bridge.station import AddedStation, NewStation, OcppVersion, SecurityProfile
@@ -59,7 +60,7 @@ class Room:
         self.sightings = Sightings(store, self.trail, self.passwords, clock, "this-node")
         self.registry = Registry(store, self.trail, self.passwords, clock)
         self.ledger = Ledger(store, self.trail, clock)
-        self.orders = Orders(store, self.trail, clock)
+        self.orders = Orders(store, self.trail, clock, PayloadSeal(PASSWORD_KEY))
         self.journal = Journal(store, clock)
         self.charging = ChargingBook(store, self.trail, clock)
 

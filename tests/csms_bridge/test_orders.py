@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from csms_bridge.errors import UnknownCommand, UnknownStation
-from csms_bridge.orders import SENT_FOR, Ending
+from csms_bridge.orders import SENT_FOR, Ending, Orders
 from csms_bridge.redaction import HIDDEN
+from csms_bridge.sealed_payloads import PayloadSeal
+from csms_bridge.tables import CommandRow
 from tests.csms_bridge.room import NOON
 
 SECRET = {"key": "VendorPassword", "value": "s3cr3t"}
@@ -54,6 +56,25 @@ def test_ordering_is_audited_without_secrets(orders, room):
 def test_what_is_sent_holds_the_secret(orders):
     orders.place("CS-1", "ChangeConfiguration", SECRET, "user:anna", "")
     assert orders.claim({"CS-1"})[0].payload == SECRET
+
+
+def test_what_is_secret_lies_sealed_until_it_is_sent(orders, room):
+    order = orders.place("CS-1", "ChangeConfiguration", SECRET, "user:anna", "forced")
+    with room.store.reading() as session:
+        row = session.get(CommandRow, order.id)
+    assert "s3cr3t" not in row.payload + row.sealed
+    assert orders.order(order.id).payload == {**SECRET, "value": HIDDEN}
+    orders.claim({"CS-1"})
+    with room.store.reading() as session:
+        assert session.get(CommandRow, order.id).sealed is None
+
+
+def test_one_that_was_sealed_with_another_key_fails_and_keeps_no_other_waiting(orders, room):
+    sealed = orders.place("CS-1", "ChangeConfiguration", SECRET, "user:anna", "forced")
+    plain = place(orders)
+    restored = Orders(room.store, room.trail, room.clock, PayloadSeal(bytes(32)))
+    assert [order.id for order in restored.claim({"CS-1"})] == [plain.id]
+    assert restored.order(sealed.id).state == "failed"
 
 
 def test_each_command_is_claimed_once_by_the_node_with_the_socket(orders):

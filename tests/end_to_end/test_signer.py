@@ -99,13 +99,14 @@ def keyless(folder: Path, signer: SignerProcess) -> Iterator[RunningService]:
 
 
 @contextmanager
-def keyless_over(folder: Path, signer: SignerProcess) -> Iterator[RunningService]:
+def keyless_over(folder: Path, signer: SignerProcess, **settings: str) -> Iterator[RunningService]:
     """Console, stations' endpoint and housekeeping, with a socket in the place of keys."""
     service = RunningService(folder)
     service.extra = {
         "VOLTWARD_SIGNER_SOCKET": str(signer.socket),
         "VOLTWARD_SIGNER_WAIT": "PT1S",
         "VOLTWARD_DATABASE_URL": signer.database,
+        **settings,
     }
     service.start()
     yield service

@@ -80,6 +80,7 @@ def downgrade() -> None:
     op.drop_table("station_logs")
     op.drop_table("password_rotations")
     with op.batch_alter_table("commands", schema=None) as batch_op:
+        batch_op.drop_column("sealed")
         batch_op.drop_column("errand")
     with op.batch_alter_table("security_events", schema=None) as batch_op:
         for index in ("type_id", "severity_id"):
@@ -142,6 +143,7 @@ def _let_security_events_count() -> None:
 def _let_commands_be_errands() -> None:
     with op.batch_alter_table("commands", schema=None) as batch_op:
         batch_op.add_column(sa.Column("errand", sa.String(length=24), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("sealed", sa.Text(), nullable=True))
     op.create_table(
         "password_rotations",
         sa.Column("station", sa.String(length=48), nullable=False),
