@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 import structlog
 from cryptography import x509
@@ -50,6 +51,7 @@ class Bridge:
         self._fleet = fleet
         self._authority = authority
         self._sessions: dict[str, Session] = {}
+        self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: list[asyncio.Task[None]] = []
         self._contexts: dict[TlsPolicy, ssl.SSLContext] = {}
         self._shown: tuple[str, ...] = ()
@@ -131,37 +133,45 @@ class Bridge:
         if welcome.admitted.lane is Lane.QUARANTINE:
             await self._quarantine.serve(connection, welcome)
             return
-        holder = self._sessions.get(station)
-        if holder is not None and not outranks(welcome.admitted, holder.arrival.admitted):
-            await connection.close(1008, OUTRANKED_WORDS)
+        # One after the other: else one could be taken in while another, which outranks it, is being written down.
+        async with self._arriving.setdefault(station, asyncio.Lock()):
+            session = await self._take_in(connection, welcome)
+        if not isinstance(session, Session):
+            await connection.close(1008, session)
             return
-        version = SUBPROTOCOLS[welcome.admitted.subprotocol]
-        desk = self._fleet.desk
+        try:
+            await session.run()
+        finally:
+            if self._sessions.get(station) is session:
+                del self._sessions[station]
+                self._fleet.desk.posture.rounds.left(station)
+            log.info("station_disconnected", station=station)
+
+    async def _take_in(self, connection: StationConnection, welcome: Welcome) -> Session | str:
+        """The session of a connection, which is on record and has replaced its predecessor; or why there is none."""
+        station, admitted, desk = welcome.identity, welcome.admitted, self._fleet.desk
+        holder = self._sessions.get(station)
+        if holder is not None and not outranks(admitted, holder.arrival.admitted):
+            return OUTRANKED_WORDS
+        version = SUBPROTOCOLS[admitted.subprotocol]
         try:
             at = await asyncio.to_thread(
-                desk.sightings.connected, station, welcome.admitted, version, welcome.password, welcome.line
+                desk.sightings.connected, station, admitted, version, welcome.password, welcome.line
             )
         except UnknownStation:
-            await connection.close(1008, "not registered")
-            return
+            return "not registered"
         limits = Limits(desk.settings.call_timeout.total_seconds(), desk.settings.unanswered_limit)
         link = Link(station, connection, DIALECTS[version], self._fleet.journal, limits)
         replaced = self._sessions.get(station)
-        session = Session(link, Arrival(welcome.serial, welcome.admitted, welcome.password, at), desk, replaced)
+        session = Session(link, Arrival(welcome.serial, admitted, welcome.password, at), desk, replaced)
         self._sessions[station] = session
         desk.posture.rounds.arrived(station)
         if replaced is not None:
             replaced.replaced = True
             closing = asyncio.create_task(replaced.link.close(1000, REPLACED_WORDS))
             closing.add_done_callback(lambda task: task.exception())
-        log.info("station_connected", station=station, profile=int(welcome.admitted.profile), version=version)
-        try:
-            await session.run()
-        finally:
-            if self._sessions.get(station) is session:
-                del self._sessions[station]
-                desk.posture.rounds.left(station)
-            log.info("station_disconnected", station=station)
+        log.info("station_connected", station=station, profile=int(admitted.profile), version=version)
+        return session
 
     async def _tick(self) -> None:
         """Find out what is due for the stations that are connected here."""
