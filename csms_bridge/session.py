@@ -192,7 +192,8 @@ class Session:
     async def _round(self) -> None:
         try:
             await self._sign_waiting()
-            await self._desk.password_errand.restart(self)
+            if self.is_accepted:
+                await self._desk.password_errand.restart(self)
         finally:
             self._nudged = False
 
@@ -553,7 +554,10 @@ class Session:
 
     async def _carry_out(self, order: CommandOrder) -> None:
         if (runner := self._desk.errands.get(order.errand)) is not None:
-            await runner.carry_out(order, self)
+            if self.is_accepted:
+                await runner.carry_out(order, self)
+            else:  # an errand carries a secret, which is not for who has proved too little or leaves just now
+                await asyncio.to_thread(self._desk.orders.put_back, order)
             return
         try:
             result = await self._call(Request(order.action, order.payload))

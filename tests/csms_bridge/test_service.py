@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from csms_bridge.admission import Admitted
+from csms_bridge.commands import Answer, Outcome
 from csms_bridge.fleet import Fleet
+from csms_bridge.password_rotations import RotationState
 from csms_bridge.service import Bridge
 from csms_bridge.standing import Lane
 from csms_bridge.station import OcppVersion, SecurityProfile
@@ -32,3 +34,33 @@ async def test_of_two_lines_that_come_together_the_one_with_more_proof_stays(fle
     assert (strong.closed, fleet.station("CS-1").lane) == (None, None)
     strong.hang_up()
     await asyncio.gather(serving_strong, serving_weak)
+
+
+async def test_a_new_password_waits_until_the_station_is_out_of_the_lane(fleet, signing_room):
+    """Whoever holds the maker's key would get it, and come back with it for good."""
+    signing_room.connect("CS-1", SecurityProfile.TLS_BASIC, version=OcppVersion.V201)
+    bridge = Bridge(fleet, signing_room.authority)
+    line, serving = serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
+    await until(lambda: "CS-1" in bridge._sessions)
+    (asked,) = fleet.rotations.ask(["CS-1"], "user:anna")
+    await bridge._send_orders()
+    line.hang_up()
+    await serving
+    (rotation,) = fleet.rotations.progress(["CS-1"])
+    assert (rotation.command, rotation.state) == (asked.command, RotationState.QUEUED)
+    assert "station:password-offered" not in signing_room.acts()
+
+
+async def test_who_is_in_a_lane_is_not_restarted_for_a_new_password(fleet, signing_room):
+    signing_room.connect("CS-1", SecurityProfile.TLS_BASIC, version=OcppVersion.V201)
+    fleet.rotations.ask(["CS-1"], "user:anna", restart=True)
+    (order,) = fleet.desk.orders.claim({"CS-1"})
+    fleet.rotations.offered(order, "1")
+    fleet.rotations.answered(order, Answer(Outcome.REBOOT_REQUIRED, "RebootRequired"))
+    bridge = Bridge(fleet, signing_room.authority)
+    line, serving = serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
+    await until(lambda: "CS-1" in bridge._sessions)
+    await bridge._sessions["CS-1"]._round()
+    assert fleet.rotations.restart_due() == ["CS-1"]
+    line.hang_up()
+    await serving
