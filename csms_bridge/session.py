@@ -462,7 +462,9 @@ class Session:
         return await asyncio.to_thread(self._desk.charging.is_busy, self.station)
 
     async def _feed(self, seen: Seen) -> None:
-        """Tell the walk; store its progress; then do what it asks."""
+        """Tell the walk; store its progress; then do what it asks. In a lane nothing moves it but time."""
+        if self._lane is not None and not isinstance(seen, Tick):
+            return
         if not await self._is_walking():
             return
         result = await asyncio.to_thread(self._desk.ledger.apply, self.station, self._desk.advancing(seen))

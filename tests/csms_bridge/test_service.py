@@ -13,6 +13,7 @@ from csms_bridge.password_rotations import RotationState
 from csms_bridge.service import Bridge
 from csms_bridge.standing import Lane
 from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.walks.steps import Complained, Issued
 from tests.csms_bridge.room import SigningRoom
 from tests.csms_bridge.talking import open_fleet, serve, until
 
@@ -64,3 +65,18 @@ async def test_who_is_in_a_lane_is_not_restarted_for_a_new_password(fleet, signi
     assert fleet.rotations.restart_due() == ["CS-1"]
     line.hang_up()
     await serving
+
+
+async def test_what_happens_in_a_lane_moves_no_walk(fleet, signing_room):
+    """ADR 0017: the walk is with the station that proves itself, not with who stands in for it."""
+    signing_room.connect("CS-1", SecurityProfile.TLS_BASIC, version=OcppVersion.V201)
+    fleet.start_walk("CS-1", 3, "user:anna")
+    before = signing_room.ledger.under_way("CS-1").at
+    bridge = Bridge(fleet, signing_room.authority)
+    line, serving = serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
+    await until(lambda: "CS-1" in bridge._sessions)
+    await bridge._sessions["CS-1"]._feed(Issued("0a", "root"))
+    await bridge._sessions["CS-1"]._feed(Complained("InvalidCsmsCertificate"))
+    line.hang_up()
+    await serving
+    assert signing_room.ledger.under_way("CS-1").at.facts == before.facts
