@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 _PART = ".part-"
@@ -40,7 +41,9 @@ class Upload:
         self._limit = limit
         self._digest = hashlib.sha256()
         self._size = 0
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # An object and not a bare number: a thread that still writes when the upload is given up must find it closed,
+        # and not somebody else's file or socket under the same number.
+        self._file = FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def write(self, piece: bytes) -> None:
         """Take more. Raises TooLarge, OSError when the disk is full."""
@@ -50,16 +53,16 @@ class Upload:
         self._digest.update(piece)
         view = memoryview(piece)
         while view:
-            view = view[os.write(self._file, view) :]
+            view = view[self._file.write(view) :]
 
     def finish(self) -> Content:
         """All is there, and on the disk."""
-        os.fsync(self._file)
+        os.fsync(self._file.fileno())
         return Content(self._size, self._digest.hexdigest())
 
     def close(self) -> None:
         """Leave nothing open."""
-        os.close(self._file)
+        self._file.close()
 
 
 class LogStore:

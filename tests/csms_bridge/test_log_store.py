@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from csms_bridge.log_store import LogStore, TooLarge
+from csms_bridge.log_store import LogStore, TooLarge, Upload
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -59,3 +59,12 @@ def test_what_is_not_here_is_not_found(files):
     assert files.find(1, EMPTY) is None
     assert files.names() == []
     files.forget(1, EMPTY)
+
+
+def test_a_write_that_comes_after_the_end_hits_no_other_file(tmp_path):
+    """The thread that writes goes on for a moment when an upload runs out of time."""
+    upload = Upload(tmp_path / "one", 100)
+    upload.close()
+    with (tmp_path / "other").open("wb"), pytest.raises(ValueError, match="closed"):  # gets the number that is free now
+        upload.write(b"late")
+    assert (tmp_path / "other").read_bytes() == b""
