@@ -29,12 +29,12 @@ class Journal:
         self._pending: list[MessageRow] = []
         self._heard: dict[str, datetime] = {}
 
-    def note(self, station: str, direction: str, frame: Frame, action: str = "") -> None:
-        """Take one frame; `action` names the call that an answer belongs to."""
+    def note(self, station: str, direction: str, frame: Frame, action: str = "", *, remark: str = "") -> None:
+        """Take one frame; `action` names the call that an answer belongs to, `remark` says what is wrong with it."""
         now = self._clock()
         if direction == IN:
             self._heard[station] = now
-        self._pending.append(row_of(station, direction, frame, action, now))
+        self._pending.append(row_of(station, direction, frame, action, now, remark))
 
     def take_heard(self) -> dict[str, datetime]:
         """Stations heard of since the last time this was asked."""
@@ -59,10 +59,10 @@ class Journal:
             return [entry_of(row) for row in rows]
 
 
-def row_of(station: str, direction: str, frame: Frame, action: str, now: datetime) -> MessageRow:
+def row_of(station: str, direction: str, frame: Frame, action: str, now: datetime, remark: str = "") -> MessageRow:
     """The row of a frame, without its secrets."""
     payload: object = None
-    error = ""
+    error = remark
     match frame:
         case Call():
             kind, action, payload = "call", frame.action, frame.payload

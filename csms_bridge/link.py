@@ -24,6 +24,7 @@ from csms_bridge.frames import (
     CallResultError,
     Json,
     Malformed,
+    Send,
     read_frame,
     write_frame,
 )
@@ -137,6 +138,11 @@ class Link:
                 self._journal.note(self.station, IN, frame, action)
                 log.warning("answer_refused", station=self.station, code=frame.code)
                 self.when_answer_refused(action, frame)
+                return True
+            case Send() if frame.type in self.dialect.message_types:
+                # Nothing may answer it, so what is wrong with it can only be noted (2.1 Part 4).
+                remark = self.dialect.remark_on_send(frame.action, frame.payload)
+                self._journal.note(self.station, IN, frame, remark=remark)
                 return True
         self._journal.note(self.station, IN, frame)
         code = self.dialect.complaint(frame)

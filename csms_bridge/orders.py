@@ -181,7 +181,7 @@ class Orders:
     def finish(self, order: CommandOrder, answer: object, error: str = "", ending: Ending | None = None) -> None:
         """What the station answered, without secrets, or why there is no answer. What was sent is redacted too.
 
-        Without an `ending` an error means that no answer came.
+        Without an `ending` an error means that no answer came; with an answer it is a remark on it.
         """
         ending = ending or (Ending.SILENT if error else Ending.ANSWERED)
         self._end(order.id, OPEN, ending, error, json.dumps(redact(answer)))
@@ -198,7 +198,7 @@ class Orders:
             row = session.get(CommandRow, command, populate_existing=True)
             if row is None or row.state not in states:
                 return
-            self._close(session, row, answer, error)
+            self._close(session, row, ending, answer, error)
         closed = Closed(order_of(row), ending)
         for listener in self._listeners:
             try:
@@ -206,13 +206,14 @@ class Orders:
             except Exception:  # the command is closed and on record; whoever listens catches up by itself
                 log.exception("command_listener_failed", command=command)
 
-    def _close(self, session: Session, row: CommandRow, answer: str, error: str) -> None:
+    def _close(self, session: Session, row: CommandRow, ending: Ending, answer: str, error: str) -> None:
         now = self._clock()
-        row.state = "failed" if error else "answered"
+        answered = ending is Ending.ANSWERED
+        row.state = "answered" if answered else "failed"
         row.answer, row.error, row.updated_at = answer, error, now
         row.payload, row.sealed = json.dumps(redact(json.loads(row.payload))), None
         session.add(row)
-        by = "service" if error else f"station:{row.station}"
+        by = f"station:{row.station}" if answered else "service"
         self._trail.record(
             session, FleetAct.COMMAND_ANSWERED, by=by, kind="station", thing=row.station, reason=error, now=now,
             details={"command": row.id, "action": row.action, "state": row.state},

@@ -570,7 +570,8 @@ class Session:
             error = f"{result.code}: {result.description}".rstrip(": ")
             await asyncio.to_thread(self._desk.orders.finish, order, result.details, error, Ending.REFUSED)
             return
-        await asyncio.to_thread(self._desk.orders.finish, order, result.payload)
+        remark = self.link.dialect.remark_on_answer(order.action, result.payload)
+        await asyncio.to_thread(self._desk.orders.finish, order, result.payload, remark, Ending.ANSWERED)
 
 
 def _lane_work(session: Session, desk: Desk) -> LaneWork | None:

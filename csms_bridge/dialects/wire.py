@@ -11,7 +11,7 @@ from csms_bridge.answers import Reply
 from csms_bridge.commands import Answer, Command, Outcome
 from csms_bridge.dialects import schemas
 from csms_bridge.events import Event
-from csms_bridge.frames import CALL, CALL_ERROR, CALL_RESULT, CallResultError, Flaw, Json, Malformed, Send
+from csms_bridge.frames import CALL, CALL_ERROR, CALL_RESULT, SEND, CallResultError, Flaw, Json, Malformed, Send
 from csms_bridge.station import OcppVersion
 
 
@@ -123,6 +123,22 @@ class Dialect(ABC):
     def check_response(self, action: str, payload: Json) -> None:
         """The same for an answer of ours."""
         self._check(CALL_RESULT, action, payload, ours=True)
+
+    def remark_on_answer(self, action: str, payload: Json) -> str:
+        """What is wrong with a station's answer that is taken all the same; empty when it fits."""
+        try:
+            self.check_answer(action, payload)
+        except WireFault as fault:
+            return f"the answer breaks its schema: {fault.sentence}"
+        return ""
+
+    def remark_on_send(self, action: str, payload: Json) -> str:
+        """What is wrong with what a station told without wanting an answer; empty when it fits (2.1 SEND)."""
+        try:
+            self._check(SEND, action, payload, ours=False)
+        except WireFault as fault:
+            return f"it breaks its schema: {fault.sentence}"
+        return ""
 
     def knows(self, action: str) -> bool:
         """Whether this version has such a message at all."""

@@ -47,6 +47,13 @@ def test_keeps_what_was_told_without_a_question(room):
     assert (entry.kind, entry.action, entry.payload) == ("send", "NotifyPeriodicEventStream", {"id": 1})
 
 
+def test_keeps_what_is_wrong_with_it(room):
+    room.journal.note("CS-1", IN, Send("1", "NotifyPeriodicEventStream", {"id": 1}), remark="it breaks its schema")
+    room.journal.flush()
+    (entry,) = room.journal.read("CS-1", None, 1)
+    assert (entry.payload, entry.error) == ({"id": 1}, "it breaks its schema")
+
+
 def test_keeps_no_secret(room):
     """A01.FR.09. Looked for in the file itself, not in what is read back."""
     noted(room, Call("1", "ChangeConfiguration", {"key": "AuthorizationKey", "value": "s3cr3t"}))

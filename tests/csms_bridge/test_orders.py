@@ -103,6 +103,17 @@ def test_an_answered_command_keeps_the_answer_without_secrets(orders, room):
     assert (last.act, last.by, last.details["state"]) == ("command:answered", "station:CS-1", "answered")
 
 
+def test_a_remark_on_an_answer_makes_it_no_failure(orders, room):
+    place(orders)
+    order = orders.claim({"CS-1"})[0]
+    orders.finish(order, {"status": "Perhaps"}, "the answer breaks its schema: status: enum", Ending.ANSWERED)
+    done = orders.order(order.id)
+    assert (done.state, done.answer) == ("answered", {"status": "Perhaps"})
+    assert done.error == "the answer breaks its schema: status: enum"
+    last = room.records()[-1]
+    assert (last.by, last.reason, last.details["state"]) == ("station:CS-1", done.error, "answered")
+
+
 def test_a_command_without_an_answer_has_failed(orders):
     place(orders)
     order = orders.claim({"CS-1"})[0]

@@ -30,6 +30,21 @@ def fault_of(check, action, payload) -> Fault:
     return refusal.value.fault
 
 
+def test_remarks_on_what_is_taken_although_it_breaks_its_schema():
+    dialect = DIALECTS[V21]
+    assert dialect.remark_on_answer("Reset", {"status": "Accepted"}) == ""
+    assert dialect.remark_on_answer("Reset", {"status": "Perhaps"}) == "the answer breaks its schema: status: enum"
+    assert dialect.remark_on_answer("NoSuch", {}) == "the answer breaks its schema: OCPP 2.1 has no NoSuch"
+
+
+def test_remarks_on_what_was_told_without_a_question():
+    stream = {"id": 1, "pending": 0, "basetime": "2026-03-02T12:00:00Z", "data": [{"t": 0, "v": "1"}]}
+    remark = DIALECTS[V21].remark_on_send
+    assert remark("NotifyPeriodicEventStream", stream) == ""
+    assert remark("NotifyPeriodicEventStream", {**stream, "id": "one"}) == "it breaks its schema: id: type"
+    assert remark("BootNotification", {}) == "it breaks its schema: OCPP 2.1 has no BootNotification"
+
+
 def test_there_is_a_dialect_for_every_version():
     assert {version: dialect.version for version, dialect in DIALECTS.items()} == {v: v for v in OcppVersion}
 
