@@ -139,7 +139,7 @@ class Fleet:
         self.events = SecurityEvents(store, trail, authority.alarms, clock)
         intake = EventIntake(self.events)
         self.rotations = PasswordRotations(store, trail, self._orders, clock)
-        rotate = PasswordErrand(self.rotations, passwords, self._orders)
+        rotate = PasswordErrand(self.rotations, passwords, self._orders, self.quiet)
         posture = open_desk(store, trail, authority, settings, clock, node=node, organisation=organisation)
         self.postures = posture.postures
         self.logs = LogFetches(

@@ -9,6 +9,7 @@ from csms_bridge import commands as c
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.password_errand import PasswordErrand
 from csms_bridge.password_rotations import PasswordRotations, RotationState
+from csms_bridge.quiet import QuietMode
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.variables import Reading, Variable
 from pki.secret_text import Secret
@@ -50,7 +51,7 @@ def rotations(room):
 
 @pytest.fixture
 def errand(room, rotations):
-    return PasswordErrand(rotations, room.passwords, room.orders)
+    return PasswordErrand(rotations, room.passwords, room.orders, QuietMode(room.store, room.trail, room.clock))
 
 
 def on_line(room, profile=BASIC, version=OcppVersion.V16):
@@ -309,3 +310,15 @@ def test_what_nobody_fetched_within_a_month_is_given_up(room, rotations):
     room.clock.advance(seconds=timedelta(days=31).total_seconds())
     assert room.orders.give_up_stale() == 1
     assert state(rotations) is FAILED
+
+
+async def test_a_quiet_station_is_sent_its_password_and_nothing_else(room, rotations, errand):
+    """TC_A_09: a certification tool fails on the question which slot is in use."""
+    on_line(room, version=OcppVersion.V21)
+    QuietMode(room.store, room.trail, room.clock).turn("CS-1", True, "user:anna", "certification")
+    rotations.ask(["CS-1"], "user:anna")
+    station = Station(ACCEPT, version=OcppVersion.V21)
+    await carry_out(room, errand, station)
+    (sent,) = station.asked
+    assert isinstance(sent, c.SetPassword)
+    assert (state(rotations), id_of(room, sent.password) is not None) == (ACCEPTED, True)
