@@ -18,7 +18,11 @@ _outcomes: dict[str, str] = {}
 def service(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder = Path(shutil.copytree(template, tmp_path_factory.mktemp("conformance") / "data"))
     started = RunningService(folder)
-    started.extra = {"VOLTWARD_TICK": "PT0.1S", "VOLTWARD_WALK_SETTLE": "PT0.2S"}
+    started.extra = {
+        "VOLTWARD_TICK": "PT0.1S",
+        "VOLTWARD_WALK_SETTLE": "PT0.5S",  # a station in a lane boots before it is asked for a request
+        "VOLTWARD_PENDING_INTERVAL": "PT60S",
+    }
     started.start()
     yield started
     started.stop()

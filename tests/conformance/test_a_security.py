@@ -15,8 +15,9 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from csms_bridge.simulator.keys import self_signed
 from tests.conformance.operator import Credential, Key, Operator, until
-from tests.conformance.tester import Payload, Tester, Version, now, on_line
+from tests.conformance.tester import Tester, Version, now, on_line
 from tests.conformance.tls import SUITES, check_server_certificate, outdated, shake_hands, trusting
+from tests.end_to_end.credentials import expired, showing
 from tests.end_to_end.stations import knock
 from tests.pki.requests import pem_request
 
@@ -152,14 +153,16 @@ async def test_tc_087_csms(operator: Operator, tmp_path: Path) -> None:
 
 @both
 async def test_tc_a_08_csms(operator: Operator, version: Version, tmp_path: Path) -> None:
-    """A certificate of an unknown authority, and another station's, are turned away; then the good one comes in."""
+    """A certificate of an unknown authority, another's, and an expired one are turned away; then the good comes in."""
     identity = f"A-08-{version}"
     good = certified(operator, identity, version, KEYS["ecdsa"]())
     others = certified(operator, f"{identity}-2", version, KEYS["ecdsa"]())
     port = operator.service.tls_port
-    for bad in (self_made(identity), others):
+    contexts = [client(operator, bad, tmp_path) for bad in (self_made(identity), others)]
+    ended = await asyncio.to_thread(expired, operator.service, identity)
+    for context in (*contexts, showing(operator.service, ended, tmp_path)):
         with pytest.raises((ssl.SSLError, ConnectionError, InvalidHandshake)):
-            async with on_line(port, identity, version, tls=client(operator, bad, tmp_path)):
+            async with on_line(port, identity, version, tls=context):
                 pass
     async with on_line(port, identity, version, tls=client(operator, good, tmp_path)) as tester:
         await tester.boot()
@@ -281,14 +284,6 @@ async def test_tc_077_csms(operator: Operator, tmp_path: Path) -> None:
 # A01: the password
 
 
-async def tells_its_slot(tester: Tester) -> None:
-    """In 2.1 the slot in use has the password that counts (B09.FR.26-28), so the service asks which that is."""
-    heard = await tester.hear("GetVariables")
-    active = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "ActiveNetworkProfile"}}
-    assert heard.payload == {"getVariableData": [active]}
-    await heard.answer(getVariableResult=[{**active, "attributeStatus": "Accepted", "attributeValue": "1"}])
-
-
 async def new_key(tester: Tester, status: str) -> str:
     """1.6: hexadecimal."""
     heard = await tester.hear("ChangeConfiguration")
@@ -297,11 +292,11 @@ async def new_key(tester: Tester, status: str) -> str:
     return bytes.fromhex(heard.payload["value"]).decode()
 
 
-async def new_variable(tester: Tester, component: Payload, status: str) -> str:
-    """2.x: text."""
+async def new_variable(tester: Tester, status: str) -> str:
+    """2.x: text, and nothing else is asked of a quiet station."""
     heard = await tester.hear("SetVariables")
     [entry] = heard.payload["setVariableData"]
-    name = {"component": component, "variable": {"name": "BasicAuthPassword"}}
+    name = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
     assert {key: entry[key] for key in name} == name
     await heard.answer(setVariableResult=[{**name, "attributeStatus": status}])
     password: str = entry["attributeValue"]
@@ -309,15 +304,8 @@ async def new_variable(tester: Tester, component: Payload, status: str) -> str:
 
 
 async def set_password(tester: Tester, status: str) -> str:
-    """The new password, which the station takes or not. 2.1 tries the slot in use first, then the common one."""
-    if tester.version == "1.6":
-        return await new_key(tester, status)
-    common: Payload = {"name": "SecurityCtrlr"}
-    if tester.version == "2.1":
-        await tells_its_slot(tester)
-        password = await new_variable(tester, {"name": "NetworkConfiguration", "instance": "1"}, status)
-        return password if status == "Accepted" else await new_variable(tester, common, status)
-    return await new_variable(tester, common, status)
+    """The new password, which the station takes or not."""
+    return await (new_key if tester.version == "1.6" else new_variable)(tester, status)
 
 
 async def rotation(operator: Operator, tester: Tester, *, taken: bool) -> str:

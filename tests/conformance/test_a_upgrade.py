@@ -5,10 +5,12 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.conformance.operator import Operator
+from tests.conformance.operator import Credential, Operator, until
+from tests.conformance.test_a_security import KEYS, asks, delivered
 from tests.conformance.test_m_certificates import hash_data
 from tests.conformance.tester import Heard, Payload, Tester, Version, now, on_line
 from tests.conformance.tls import trusting
@@ -20,7 +22,7 @@ PRIORITY = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "Networ
 
 @dataclass
 class Upgrade:
-    """One station on its way from profile 1 to 2."""
+    """One station on its way from profile 1 to 2, or from 2 to 3."""
 
     operator: Operator
     identity: str
@@ -44,8 +46,8 @@ class Upgrade:
         assert status in (401, 403), status
 
 
-def upgrade_of(operator: Operator, identity: str, version: Version) -> Upgrade:
-    password = operator.register(identity, version)
+def upgrade_of(operator: Operator, identity: str, version: Version, profile: int = 1) -> Upgrade:
+    password = operator.register(identity, version, profile)
     assert password is not None
     return Upgrade(operator, identity, version, password)
 
@@ -142,13 +144,17 @@ async def reads_network(tester: Tester) -> None:
     await heard.answer(getVariableResult=results)
 
 
-async def takes_slot(tester: Tester) -> None:
+async def takes_slot(tester: Tester, profile: int) -> None:
     """2.0.1 by SetNetworkProfile; 2.1 by the slot's variables, VPN and APN set to none."""
     if tester.version == "2.1":
         heard = await tester.hear("SetVariables")
         written: Payload = {e["variable"]["name"]: e["attributeValue"] for e in heard.payload["setVariableData"]}
         assert {e["component"]["instance"] for e in heard.payload["setVariableData"]} == {"2"}
-        assert (written["SecurityProfile"], written["VpnEnabled"], written["ApnEnabled"]) == ("2", "false", "false")
+        assert (written["SecurityProfile"], written["VpnEnabled"], written["ApnEnabled"]) == (
+            str(profile),
+            "false",
+            "false",
+        )
         await accept_settings(heard)
         return
     heard = await tester.hear("SetNetworkProfile")
@@ -160,7 +166,7 @@ async def takes_slot(tester: Tester) -> None:
         "ocppInterface": "Wired0",
         "ocppTransport": "JSON",
         "ocppVersion": "OCPP20",
-        "securityProfile": 2,
+        "securityProfile": profile,
     }
     await heard.answer(status="Accepted")
 
@@ -175,12 +181,79 @@ async def test_tc_a_19_csms(operator: Operator, version: Version) -> None:
         await reports_slots(tester)
         await reads_network(tester)
         await takes_roots(tester, "CSMSRootCertificate", "certificateHashDataChain")
-        await takes_slot(tester)
-        heard = await tester.hear("SetVariables")
-        [entry] = heard.payload["setVariableData"]
-        assert (entry["variable"]["name"], entry["attributeValue"]) == ("NetworkConfigurationPriority", "2,1")
-        await accept_settings(heard)
-        heard = await tester.hear("Reset")
-        assert heard.payload == {"type": "OnIdle"}
-        await heard.answer(status="Accepted")
+        await switches(tester, profile=2)
     await finish(upgrade, walk)
+
+
+async def switches(tester: Tester, profile: int) -> None:
+    """The slot, the priority, Reset."""
+    await takes_slot(tester, profile)
+    heard = await tester.hear("SetVariables")
+    [entry] = heard.payload["setVariableData"]
+    assert (entry["variable"]["name"], entry["attributeValue"]) == ("NetworkConfigurationPriority", "2,1")
+    await accept_settings(heard)
+    heard = await tester.hear("Reset")
+    assert heard.payload == {"type": "OnIdle"}
+    await heard.answer(status="Accepted")
+
+
+async def takes_certificate(operator: Operator, tester: Tester) -> Credential:
+    """A02 before the profile is raised: the operator's name, the trigger, the request, the certificate."""
+    if tester.version == "1.6":
+        heard = await tester.hear("ChangeConfiguration")
+        assert heard.payload["key"] == "CpoName"
+        await heard.answer(status="Accepted")
+        heard = await tester.hear("ExtendedTriggerMessage")
+    else:
+        heard = await tester.hear("SetVariables")
+        assert [entry["variable"]["name"] for entry in heard.payload["setVariableData"]] == ["OrganizationName"]
+        await accept_settings(heard)
+        heard = await tester.hear("TriggerMessage")
+    await heard.answer(status="Accepted")
+    key = KEYS["ecdsa"]()
+    await asks(tester, key)
+    return Credential(key, await delivered(operator, tester, key, "Accepted"), f"{tester.identity}-upgrade")
+
+
+async def arrives_on_3(upgrade: Upgrade, walk: str, credential: Credential, folder: Path) -> None:
+    """The new profile; the old one, with the password over TLS, refused; the new profile again."""
+    service, context = upgrade.operator.service, credential.shown_in(upgrade.trusted(), folder)
+    for _ in range(2):
+        async with on_line(service.ocpp_port, upgrade.identity, upgrade.version, tls=context) as tester:
+            await tester.boot()
+            await until(lambda: bool(upgrade.operator.get(f"walks/{walk}")["state"] == "done"))
+        offered = (f"ocpp{upgrade.version}",)
+        old = await knock(
+            service, upgrade.identity, password=upgrade.password, tls=upgrade.trusted(), subprotocols=offered
+        )
+        assert old in (401, 403), old
+
+
+async def test_tc_083_from_2_csms(operator: Operator, tmp_path: Path) -> None:
+    """From 2 to 3: the certificate, the setting, Reset, the new profile; the old one is refused, the new stays good."""
+    upgrade = upgrade_of(operator, "083-3", "1.6", profile=2)
+    async with upgrade.connected(over_tls=True) as tester:
+        await tester.boot()
+        walk = (await operator.act("walks", station=upgrade.identity, to=3))["id"]
+        credential = await takes_certificate(operator, tester)
+        heard = await tester.hear("ChangeConfiguration")
+        assert heard.payload == {"key": "SecurityProfile", "value": "3"}
+        await heard.answer(status="Accepted")
+        heard = await tester.hear("Reset")
+        assert heard.payload == {"type": "Hard"}
+        await heard.answer(status="Accepted")
+    await arrives_on_3(upgrade, walk, credential, tmp_path)
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+async def test_tc_a_19_from_2_csms(operator: Operator, version: Version, tmp_path: Path) -> None:
+    """From 2 to 3: the certificate, slot, priority, Reset, the new profile; the old one is refused, the new is good."""
+    upgrade = upgrade_of(operator, f"A-19-3-{version}", version, profile=2)
+    async with upgrade.connected(over_tls=True) as tester:
+        await tester.boot()
+        walk = (await operator.act("walks", station=upgrade.identity, to=3))["id"]
+        await reports_slots(tester)
+        await reads_network(tester)
+        credential = await takes_certificate(operator, tester)
+        await switches(tester, profile=3)
+    await arrives_on_3(upgrade, walk, credential, tmp_path)

@@ -9,6 +9,7 @@ from websockets.exceptions import InvalidStatus
 from tests.conformance.operator import Operator
 from tests.conformance.test_a_security import KEYS, certified, client
 from tests.conformance.tester import Payload, Tester, Version, on_line
+from tests.end_to_end.stations import knock
 from tests.pki.requests import pem_request
 
 pytestmark = pytest.mark.end_to_end
@@ -39,6 +40,21 @@ async def test_check_04(operator: Operator, tmp_path: Path) -> None:
         async with on_line(port, identity, "2.0.1", tls=client(operator, credential, tmp_path)):
             pass
     assert refused.value.response.status_code == 401
+
+
+async def test_check_13(operator: Operator) -> None:
+    """Unknown identity 404, malformed header 400, wrong credentials 401 with WWW-Authenticate."""
+    operator.register("CHECK-13", "2.0.1")
+    found = {}
+    for identity in ("CHECK-13", "CHECK-13-NOBODY"):
+        with pytest.raises(InvalidStatus) as refused:
+            async with on_line(operator.service.ocpp_port, identity, "2.0.1", password="x" * 20):
+                pass
+        response = refused.value.response
+        found[identity] = (response.status_code, response.headers.get("WWW-Authenticate"))
+    assert found == {"CHECK-13": (401, 'Basic realm="ocpp"'), "CHECK-13-NOBODY": (404, None)}
+    malformed = {"Authorization": "Basic !!!"}
+    assert await knock(operator.service, "CHECK-13", headers=malformed, subprotocols=("ocpp2.0.1",)) == 400
 
 
 async def asked(tester: Tester, csr: str) -> str:

@@ -1,10 +1,11 @@
 """Frames that are broken, or come twice, over a real line (OCPP-J 1.6 §4; 2.x Part 4 §4)."""
 
+import asyncio
 import json
 
 import pytest
 
-from tests.conformance.operator import Operator
+from tests.conformance.operator import Operator, until
 from tests.conformance.tester import Version, now
 
 pytestmark = pytest.mark.end_to_end
@@ -53,8 +54,27 @@ async def test_what_is_told_without_a_question_is_kept_and_not_answered(operator
     """2.1 SEND."""
     stream = {"id": 1, "pending": 0, "basetime": now(), "data": [{"t": 0, "v": "1"}]}
     async with operator.station("SEND", "2.1") as tester:
-        await tester.socket.send(json.dumps([6, "7", "NotifyPeriodicEventStream", stream]))
+        for payload in (stream, {**stream, "id": "one"}):
+            await tester.socket.send(json.dumps([6, "7", "NotifyPeriodicEventStream", payload]))
         await tester.say("Heartbeat")
+
+    def remarks() -> list[str]:
+        shown = operator.get("stations/SEND/messages")["items"]
+        return [one["error"] for one in shown if one["kind"] == "send"]
+
+    await until(lambda: remarks() == ["it breaks its schema: id: type", ""])
+
+
+async def test_an_answer_that_breaks_its_schema_is_kept_with_a_remark(operator: Operator) -> None:
+    """To a command that somebody ordered: it is for them to judge."""
+    async with operator.station("REMARK", "2.0.1") as tester:
+        order = {"action": "ClearCache", "payload": {}}
+        ordered = asyncio.create_task(operator.act("stations/REMARK/commands", **order))
+        heard = await tester.hear("ClearCache")
+        await tester.socket.send(json.dumps([3, heard.id, {"status": "Perhaps"}]))
+        command = await ordered
+    assert (command["state"], command["answer"]) == ("answered", {"status": "Perhaps"})
+    assert command["error"] == "the answer breaks its schema: status: enum"
 
 
 async def test_a_call_that_comes_twice_is_answered_twice_and_carried_out_once(operator: Operator) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 PASSPHRASE = "only for tests, made in the open"
-READY_WITHIN = 30.0
+READY_WITHIN = 60.0
 STOPPED_WITHIN = 20.0
 
 
