@@ -36,7 +36,7 @@ def operator(service: RunningService) -> Iterator[Operator]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    name = report.nodeid.rsplit("::", 1)[-1]
+    name = report.nodeid.partition("::")[2]  # what stands in brackets may hold "::" too
     if name.startswith(("test_tc_", "test_check_")) and (report.when == "call" or report.outcome != "passed"):
         _outcomes[name] = report.outcome
 
