@@ -85,6 +85,7 @@ class _Pending:
 
     knocks: list[Knock] = field(default_factory=list)
     tries: int = 0
+    since: datetime | None = None
     at: datetime | None = None
     boot: Booted | None = None
 
@@ -112,7 +113,7 @@ class Strangers:
                 pending = self._pending[knock.id] = _Pending()
             if len(pending.knocks) < _ADDRESSES:
                 pending.knocks.append(knock)
-            pending.tries, pending.at = pending.tries + 1, now
+            pending.tries, pending.since, pending.at = pending.tries + 1, pending.since or now, now
             return True
 
     def booted(self, station: str, boot: Booted) -> None:
@@ -224,7 +225,12 @@ class Strangers:
                 session.delete(gives_way)
                 session.flush()
         row = UnknownStationRow(
-            id=station, state=first.state, address=first.address, network=network, first_seen=now, last_seen=now
+            id=station,
+            state=first.state,
+            address=first.address,
+            network=network,
+            first_seen=noted.since or now,
+            last_seen=now,
         )
         try:
             with session.begin_nested():

@@ -34,6 +34,15 @@ def listed(book: Strangers) -> list[str]:
     return [one.id for one in book.page()]
 
 
+def test_it_was_seen_first_when_it_knocked_and_not_when_that_was_written(room, clock):
+    book = strangers(room)
+    book.knocked(KNOCK)
+    clock.advance(seconds=1)
+    book.flush()
+    one = book.stranger("CS-9")
+    assert (one.first_seen, one.last_seen) == (NOON, NOON)
+
+
 def test_what_one_showed_and_said_is_listed(room):
     book = strangers(room)
     assert book.knocked(KNOCK)
