@@ -124,7 +124,7 @@ class Orders:
         try:
             secret = self._seal.open(row.station, row.sealed) if row.sealed is not None else None
         except SealBroken:
-            self._close(session, row, "null", "it was sealed with another key and cannot be read")
+            self._close(session, row, Ending.UNSENT, "null", "it was sealed with another key and cannot be read")
             return None
         row.state, row.sealed, row.updated_at = "sent", None, self._clock()
         session.add(row)
