@@ -112,5 +112,5 @@ class NoJournal(Journal):
     def __init__(self) -> None:
         """Without a database."""
 
-    def note(self, station: str, direction: str, frame: Frame, action: str = "") -> None:
+    def note(self, station: str, direction: str, frame: Frame, action: str = "", *, remark: str = "") -> None:
         """Let it go."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from csms_bridge.frames import Call, CallError, CallResult, CallResultError, Flaw, Malformed, Send
-from csms_bridge.journal import IN, LONGEST_PAYLOAD, OUT
+from csms_bridge.journal import IN, LONGEST_PAYLOAD, OUT, NoJournal
 from csms_bridge.redaction import HIDDEN
 from csms_bridge.station import JournalEntry
 from tests.csms_bridge.room import NOON
@@ -121,3 +121,9 @@ def test_tells_once_when_each_station_was_heard_of(room):
     room.journal.note("CS-2", OUT, Call("3", "Reset", {}))  # what we say tells nothing about the station
     assert room.journal.take_heard() == {"CS-1": room.clock.now}
     assert room.journal.take_heard() == {}
+
+
+def test_of_unknown_stations_nothing_is_kept(room):
+    NoJournal().note("CS-9", IN, Call("1", "Heartbeat", {}), "Heartbeat", remark="breaks its schema")
+    room.journal.flush()
+    assert room.journal.read("CS-9", None, 10) == []

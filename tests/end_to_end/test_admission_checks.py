@@ -74,7 +74,8 @@ async def test_check_5_the_old_password_is_refused_right_after_accepted_and_good
         assert await knock(service, identity, password=old, subprotocols=("ocpp2.0.1",)) == 401
     else:
         assert await knock(service, identity, password=old, subprotocols=("ocpp2.0.1",)) == 101
-    assert await knock(service, identity, password=new, subprotocols=("ocpp2.0.1",)) == 101
+    async with wire(service, identity, "2.0.1", password=new) as line:
+        await line.ask("BootNotification", boot("2.0.1", None))  # answered once the connection is on record
     assert await knock(service, identity, password=old, subprotocols=("ocpp2.0.1",)) == 401
 
 
