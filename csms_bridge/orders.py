@@ -112,10 +112,17 @@ class Orders:
             return order_of(row)
 
     def claim(self, stations: set[str]) -> list[CommandOrder]:
-        """Commands that wait for one of these stations, marked as sent before anything goes out."""
+        """Commands that wait for one of these stations, marked as sent before anything goes out.
+
+        Two nodes may both think that they have a station's line; a command goes to one of them (SKIP LOCKED).
+        """
+        waiting = select(CommandRow.id, CommandRow.station).where(CommandRow.state == "waiting")
         with self._store.writing() as session:
-            query = select(CommandRow).where(CommandRow.state == "waiting").order_by(col(CommandRow.id))
-            rows = [row for row in session.exec(query) if row.station in stations]
+            ours = [
+                number for number, station in session.exec(waiting.order_by(col(CommandRow.id))) if station in stations
+            ]
+            query = select(CommandRow).where(col(CommandRow.id).in_(ours[:AT_ONCE]), CommandRow.state == "waiting")
+            rows = session.exec(query.order_by(col(CommandRow.id)).with_for_update(skip_locked=True)).all()
             orders = [self._opened(session, row) for row in rows]
             return [order for order in orders if order is not None]
 

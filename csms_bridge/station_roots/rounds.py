@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
+from csms_bridge.charging_book import busy
 from csms_bridge.orders import Ending, Orders, order_of
+from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station_certificates import CertificateKind
 from csms_bridge.station_roots.answers import Answers, Said
 from csms_bridge.station_roots.asking import Asking, hold_station
 from csms_bridge.station_roots.entries import OPEN, Deed
 from csms_bridge.station_roots.rows import RootActRow, RootListingRow
 from csms_bridge.station_roots.unknown import UnknownRoots
-from csms_bridge.tables import CommandRow, StationRow, TransactionRow, WalkRow
+from csms_bridge.tables import CommandRow, StationRow, WalkRow
 from pki.clock import Clock
 from pki.store import Store
 
@@ -91,9 +93,8 @@ class Rounds:
 
     def _reachable(self, since: datetime, barred: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
         """Connected here since then, accepted, not quiet, charging nobody, and not in a walk, which asks by itself."""
-        walking = select(WalkRow.id).where(col(WalkRow.station) == col(StationRow.id), WalkRow.outcome == "running")
-        charging = select(TransactionRow.id).where(
-            col(TransactionRow.station) == col(StationRow.id), col(TransactionRow.ended_at).is_(None)
+        active = select(WalkRow.id).where(
+            col(WalkRow.station) == col(StationRow.id), col(WalkRow.outcome).in_(ACTIVE_WALKS)
         )
         return (
             col(StationRow.online).is_(True),
@@ -103,8 +104,8 @@ class Rounds:
             col(StationRow.booted_at).is_not(None),
             col(StationRow.ocpp_version).is_not(None),
             col(StationRow.connected_at) <= since,
-            ~walking.exists(),
-            ~charging.exists(),
+            ~active.exists(),
+            ~busy(),
         )
 
     def _ask(self, station: str, kinds: Sequence[CertificateKind]) -> None:
