@@ -3,6 +3,7 @@
 import pytest
 from sqlmodel import select
 
+from csms_bridge.enrolment import Enrolment
 from csms_bridge.events import CertificateAsked
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow
@@ -16,6 +17,9 @@ TLS = SecurityProfile.TLS_BASIC
 @pytest.fixture
 def room(signing_room: SigningRoom) -> SigningRoom:
     signing_room.add("CS-1", "SN-1", TLS)
+    # How often a station may ask is another rule's business (test_certificate_watch).
+    parts = (signing_room.store, signing_room.trail, signing_room.authority, signing_room.clock)
+    signing_room.enrolment = Enrolment(*parts, per_hour=1000)
     return signing_room
 
 
