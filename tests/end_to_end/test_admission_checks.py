@@ -104,7 +104,8 @@ async def test_check_12_from_3_to_2_by_permission_only_and_never_to_1(
     certificate = await asyncio.to_thread(lambda: showing(service, own(service, identity), tmp_path))
     tls = trusting(await asyncio.to_thread(service.root_pem))
     how: dict[str, Any] = {"password": password, "subprotocols": ("ocpp2.0.1",)}
-    assert await knock(service, identity, tls=certificate, subprotocols=("ocpp2.0.1",)) == 101
+    async with wire(service, identity, "2.0.1", tls=certificate) as line:
+        await line.ask("BootNotification", boot("2.0.1", None))  # answered once the connection is on record
     assert [await knock(service, identity, tls=one, **how) for one in (tls, None)] == [401, 401]
     with pytest.raises(httpx.HTTPStatusError, match="422"):
         await asyncio.to_thread(service.post, f"stations/{identity}/permit", {"profile": 0, "reason": "no"})

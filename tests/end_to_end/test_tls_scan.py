@@ -57,6 +57,8 @@ def scanned(port: int, roots: Path, found: Path) -> Scan:
     for _ in range(TRIES):
         probes = scanned_once(port, roots, found)
         unfinished = {name: probe["error_reason"] for name, probe in probes.items() if probe["status"] == "ERROR"}
+        if unfinished.get("robot") == "CLIENT_CERTIFICATE_NEEDED":
+            del unfinished["robot"]
         if not unfinished:
             return {name: probe["result"] for name, probe in probes.items() if probe["status"] == "COMPLETED"}
     raise AssertionError(f"the scanner could not finish {unfinished}")
@@ -85,6 +87,13 @@ def suites(scan: Scan, version: str) -> set[str]:
     return {one["cipher_suite"]["openssl_name"] for one in scan[f"{version}_cipher_suites"]["accepted_cipher_suites"]}
 
 
+def robot_verdict(scan: Scan) -> str:
+    """The scanner leaves out the empty Certificate message that a server which asks for one must get, so that OpenSSL
+    hangs up on its first octets; whether it sees the alert or a closed socket is chance, and neither is an oracle.
+    """
+    return scan["robot"]["robot_result"] if "robot" in scan else "NOT_VULNERABLE_HUNG_UP"
+
+
 def findings(scan: Scan) -> list[str]:
     """Everything that sslyze tells of as a weakness, whatever the suites."""
     found = [f"speaks {version}" for version in ("ssl_2_0", "ssl_3_0", "tls_1_0", "tls_1_1") if suites(scan, version)]
@@ -93,7 +102,7 @@ def findings(scan: Scan) -> list[str]:
         "early data": scan["tls_1_3_early_data"]["supports_early_data"],
         "CCS injection": scan["openssl_ccs_injection"]["is_vulnerable_to_ccs_injection"],
         "heartbleed": scan["heartbleed"]["is_vulnerable_to_heartbleed"],
-        "ROBOT": not scan["robot"]["robot_result"].startswith("NOT_VULNERABLE"),
+        "ROBOT": not robot_verdict(scan).startswith("NOT_VULNERABLE"),
         "renegotiation by the client": scan["session_renegotiation"]["is_vulnerable_to_client_renegotiation_dos"],
         "insecure renegotiation": not scan["session_renegotiation"]["supports_secure_renegotiation"],
         "no fallback signal": not scan["tls_fallback_scsv"]["supports_fallback_scsv"],
@@ -118,6 +127,7 @@ def test_every_suite_of_the_hardened_policy_has_forward_secrecy(scans: dict[TlsP
     taken = scans[TlsPolicy.HARDENED]["tls_1_2_cipher_suites"]["accepted_cipher_suites"]
     assert all(one["ephemeral_key"] for one in taken)
     assert not any("CBC" in one["cipher_suite"]["name"] for one in taken)
+    assert robot_verdict(scans[TlsPolicy.HARDENED]) == "NOT_VULNERABLE_RSA_NOT_SUPPORTED"
 
 
 @pytest.mark.parametrize("policy", TlsPolicy)
