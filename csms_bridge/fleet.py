@@ -58,7 +58,8 @@ from csms_bridge.strangers import Bounds, Strangers
 from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
 from csms_bridge.walks.acts import Acts, Address
-from csms_bridge.walks.ledger import Ledger, WalkView
+from csms_bridge.walks.ledger import Ledger
+from csms_bridge.walks.rows import WalkView
 from pki.anchors import AnchorUse
 from pki.audit import AuditTrail
 from pki.authority import Authority, Certificate

@@ -46,7 +46,8 @@ from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.variables import Variable
 from csms_bridge.walks import machine
 from csms_bridge.walks.acts import Acts, Prepared
-from csms_bridge.walks.ledger import Change, Ledger, WalkUnderWay
+from csms_bridge.walks.ledger import Change, Ledger
+from csms_bridge.walks.rows import WalkUnderWay
 from csms_bridge.walks.steps import (
     Answered,
     Complained,

@@ -9,8 +9,8 @@ from csms_bridge.certificate_asks import Delivery
 from csms_bridge.enrolment import Enrolment
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.station import SecurityProfile
-from csms_bridge.walks.ledger import WalkUnderWay
-from csms_bridge.walks.machine import slot_numbers
+from csms_bridge.walks.rows import WalkUnderWay
+from csms_bridge.walks.slots import slot_numbers
 from csms_bridge.walks.steps import Do
 from pki.authority import Authority
 

@@ -3,9 +3,8 @@
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -14,38 +13,18 @@ from csms_bridge.errors import UnknownStation, UnknownWalk, WalkRefused
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import StationRow, WalkRow
 from csms_bridge.walks import machine
+from csms_bridge.walks.arrivals import OPERATOR
+from csms_bridge.walks.marking import hold
+from csms_bridge.walks.operating import resume
 from csms_bridge.walks.plans import plan
-from csms_bridge.walks.steps import Do, Progress, StepState, StepView, Walk, WalkState
+from csms_bridge.walks.rows import WalkUnderWay, WalkView, fields_of, under_way_of, view_of
+from csms_bridge.walks.steps import Do, Progress, Walk, WalkState
+from csms_bridge.walks.telling import told
 from pki.audit import AuditTrail
 from pki.clock import Clock
 from pki.store import Store
 
 ACTIVE = (WalkState.RUNNING, WalkState.HELD)
-
-
-@dataclass(frozen=True, slots=True)
-class WalkView:
-    """A walk as people see it."""
-
-    id: str
-    station: str
-    from_profile: SecurityProfile
-    to_profile: SecurityProfile
-    state: WalkState
-    reason: str
-    steps: tuple[StepView, ...]
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class WalkUnderWay:
-    """A walk as the runner sees it: the table and how far it came."""
-
-    id: str
-    station: str
-    walk: Walk
-    at: Progress
 
 
 Change = Callable[[WalkUnderWay, datetime], tuple[Progress, Sequence[Do]]]
@@ -80,7 +59,7 @@ class Ledger:
                 goal=int(walk.goal),
                 created_at=now,
                 updated_at=now,
-                **_fields(machine.begin(walk, now, facts)),
+                **fields_of(machine.begin(walk, now, facts)),
             )
             row.wanted_profile, row.updated_at = int(walk.goal), now
             session.add(row)
@@ -140,7 +119,7 @@ class Ledger:
         """Put a running walk on hold. Raises UnknownWalk, WalkRefused."""
 
         def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
-            return machine.hold(under_way.at, reason, now, by=machine.OPERATOR), ()
+            return hold(under_way.at, reason, now, by=OPERATOR), ()
 
         return self._operate(walk, (WalkState.RUNNING,), "hold", change, by)
 
@@ -148,7 +127,7 @@ class Ledger:
         """Let a held walk go on. Raises UnknownWalk, WalkRefused."""
 
         def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
-            return machine.resume(under_way.walk, under_way.at, now), ()
+            return resume(under_way.walk, under_way.at, now), ()
 
         return self._operate(walk, (WalkState.HELD,), "resume", change, by)
 
@@ -214,12 +193,12 @@ class Ledger:
     def _store_progress(
         self, session: Session, row: WalkRow, before: WalkUnderWay, after: Progress, now: datetime, by: str
     ) -> None:
-        for name, value in _fields(after).items():
+        for name, value in fields_of(after).items():
             setattr(row, name, value)
         row.updated_at = now
         session.add(row)
         self._sync_station(session, row, now)
-        for act, details in _told(before.at, after):
+        for act, details in told(before.at, after):
             self._trail.record(
                 session, act, by=by, kind="station", thing=row.station, reason=after.reason, now=now,
                 details={"walk": row.id, **details},
@@ -263,36 +242,6 @@ class Ledger:
 _PARTICIPLE = {"hold": "held", "resume": "resumed", "cancel": "cancelled"}
 
 
-def view_of(row: WalkRow) -> WalkView:
-    """The domain object of a row."""
-    return WalkView(
-        id=row.id,
-        station=row.station,
-        from_profile=SecurityProfile(row.start),
-        to_profile=SecurityProfile(row.goal),
-        state=WalkState(row.outcome),
-        reason=row.reason,
-        steps=_views(row.views),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def under_way_of(row: WalkRow) -> WalkUnderWay:
-    """A row as the runner sees it."""
-    walk = plan(OcppVersion(row.ocpp_version), SecurityProfile(row.start), SecurityProfile(row.goal))
-    progress = Progress(
-        views=_views(row.views),
-        moved=row.moved,
-        index=row.step,
-        tries=row.tries,
-        outcome=WalkState(row.outcome),
-        reason=row.reason,
-        facts=json.loads(row.facts),
-    )
-    return WalkUnderWay(row.id, row.station, walk, progress)
-
-
 def _planned(version: str | None, start: SecurityProfile, to: int) -> Walk:
     if version is None:
         raise WalkRefused(
@@ -303,47 +252,3 @@ def _planned(version: str | None, start: SecurityProfile, to: int) -> Walk:
         return plan(OcppVersion(version), start, SecurityProfile(to))
     except ValueError as error:
         raise WalkRefused(f"no walk: {error}") from None
-
-
-def _fields(at: Progress) -> dict[str, Any]:
-    """Progress as columns; beside `under_way_of`, its inverse."""
-    views = [{**asdict(view), "at": view.at.isoformat() if view.at else None} for view in at.views]
-    return {
-        "views": json.dumps(views),
-        "moved": at.moved,
-        "step": at.index,
-        "tries": at.tries,
-        "outcome": at.outcome,
-        "reason": at.reason,
-        "facts": json.dumps(dict(at.facts)),
-    }
-
-
-def _views(text: str) -> tuple[StepView, ...]:
-    return tuple(
-        StepView(
-            view["name"],
-            StepState(view["state"]),
-            datetime.fromisoformat(view["at"]) if view["at"] else None,
-            view["note"],
-        )
-        for view in json.loads(text)
-    )
-
-
-def _told(before: Progress, after: Progress) -> list[tuple[FleetAct, dict[str, str]]]:
-    """What the audit trail is told: each step that changed, and how the walk ended or stopped."""
-    told = [
-        (FleetAct.WALK_STEP, {"step": new.name, "state": new.state.value, "note": new.note})
-        for old, new in zip(before.views, after.views, strict=True)
-        if (old.state, old.note) != (new.state, new.note) and new.state is not StepState.PENDING
-    ]
-    if before.outcome is after.outcome:
-        return told
-    outcome = {
-        WalkState.DONE: FleetAct.WALK_DONE,
-        WalkState.HELD: FleetAct.WALK_HELD,
-        WalkState.RUNNING: FleetAct.WALK_RESUMED,
-        WalkState.CANCELLED: FleetAct.WALK_CANCELLED,
-    }
-    return [*told, (outcome[after.outcome], {})]

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from csms_bridge.station import Station
-from csms_bridge.walks.ledger import WalkView
+from csms_bridge.walks.rows import WalkView
 from csms_bridge.walks.steps import StepState, WalkState
 from web.service import Service
 

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from csms_bridge.walks.ledger import WalkView
+from csms_bridge.walks.rows import WalkView
 from csms_bridge.walks.steps import StepState, WalkState
 from web.api.asked import Doors
 from web.pages.rendering import render

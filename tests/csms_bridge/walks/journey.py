@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from csms_bridge.commands import Outcome
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import WalkRow
-from csms_bridge.walks.ledger import _fields, under_way_of
-from csms_bridge.walks.machine import advance, begin, resume
+from csms_bridge.walks.machine import advance, begin
+from csms_bridge.walks.operating import resume
 from csms_bridge.walks.plans import plan
+from csms_bridge.walks.rows import fields_of, under_way_of
 from csms_bridge.walks.steps import (
     Answered,
     Connected,
@@ -234,7 +235,7 @@ class Journey:
         """Progress as it comes back from the database."""
         row = WalkRow(
             id="w1", station="CS-1", ocpp_version=self.version, start=self.walk.start, goal=self.walk.goal,
-            created_at=NOON, updated_at=NOON, **_fields(at),
+            created_at=NOON, updated_at=NOON, **fields_of(at),
         )  # fmt: skip
         assert under_way_of(row).walk == self.walk
         return under_way_of(row).at

@@ -5,9 +5,9 @@ import pytest
 from csms_bridge import commands as c
 from csms_bridge.events import CertificateAsked
 from csms_bridge.station import OcppVersion, SecurityProfile
-from csms_bridge.walks.ledger import WalkUnderWay
 from csms_bridge.walks.machine import begin
 from csms_bridge.walks.plans import plan
+from csms_bridge.walks.rows import WalkUnderWay
 from csms_bridge.walks.steps import Do
 from pki.errors import UnknownAuthority
 from pki.keys import KeyAlgorithm, generate_key

@@ -1,0 +1,84 @@
+"""What an answer, silence, or a certificate made for the station means for the step at hand. Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from csms_bridge.commands import Answer, Outcome
+from csms_bridge.walks.marking import forget, hold, issued_serials, learn, mark, next_step
+from csms_bridge.walks.slots import choose_slot
+from csms_bridge.walks.steps import Do, Issued, Lost, Pace, Progress, Step, StepState, Until
+
+SILENT_TRIES = 3
+RSA_ROOT = "root-rsa"
+
+
+def answered(step: Step, at: Progress, answer: Answer, now: datetime, pace: Pace) -> Progress:
+    if answer.outcome in (Outcome.ACCEPTED, Outcome.REBOOT_REQUIRED):
+        return _accepted(step, at, answer, now)
+    if step.otherwise and "alternative" not in at.facts:
+        return replace(mark(learn(at, alternative="yes"), StepState.PENDING, now, answer.words), tries=0)
+    if answer.outcome in step.tolerate and not (step.until is Until.ROOT_LISTED and _root_is_unproved(at)):
+        return next_step(at, StepState.SKIPPED, now, f"the station answered {answer.words}")
+    if at.tries < step.tries:
+        return replace(mark(at, StepState.PENDING, now, answer.words), moved=now + pace.retry)
+    return hold(at, f"{step.name}: the station answered {answer.words or answer.outcome}", now)
+
+
+def _accepted(step: Step, at: Progress, answer: Answer, now: datetime) -> Progress:
+    at = learn(at, **answer.facts)
+    if answer.outcome is Outcome.REBOOT_REQUIRED:
+        at = learn(at, reboot="yes")
+    if step.do is Do.INSTALL_ROOT:
+        at = learn(at, root_accepted="yes")
+    if step.do is Do.INSTALL_RSA_ROOT:
+        at = learn(at, also_root=RSA_ROOT)
+    if step.do is Do.READ_NETWORK:
+        slot, used = choose_slot(at.facts["priority"], at.facts["active"], at.facts.get("slots", ""))
+        at = learn(at, slot=str(slot), used=str(used))
+    if step.until is Until.ROOT_LISTED:
+        return _root_listed(step, at, now)
+    if "again" in at.facts:
+        return replace(mark(forget(at, {"again"}), StepState.PENDING, now), tries=0)
+    if step.until is Until.ACCEPTED and not step.settles:
+        return next_step(at, StepState.DONE, now, answer.words)
+    return mark(at, StepState.WAITING, now, answer.words)
+
+
+def _root_listed(step: Step, at: Progress, now: datetime) -> Progress:
+    """Our serial numbers are random, so a listed serial is proof; spellings differ (reference §4.4)."""
+    listed = {_bare(serial) for serial in at.facts.get("roots", "").split()}
+    if _bare(at.facts["csms_root_serial"]) in listed:
+        return next_step(at, StepState.DONE, now, "listed")
+    if not listed and not _root_is_unproved(at):
+        # Some stations accept a root and list nothing (station-quirks 7): the acceptance is what there is.
+        return next_step(at, StepState.DONE, now, "accepted, but the station lists no root")
+    return hold(at, f"{step.name}: the station does not hold our root, so it could not come back", now)
+
+
+def _root_is_unproved(at: Progress) -> bool:
+    return "root_accepted" not in at.facts
+
+
+def unanswered(step: Step, at: Progress, now: datetime, pace: Pace) -> Progress:
+    if step.lost is Lost.GO_ON and "again" not in at.facts:
+        return next_step(at, StepState.DONE, now, "no answer came; a later step will tell")
+    if at.tries >= SILENT_TRIES:
+        return hold(at, f"{step.name}: no answer came, {SILENT_TRIES} times", now)
+    return replace(mark(at, StepState.PENDING, now, "no answer came"), moved=now + pace.settle)
+
+
+def issued(step: Step, at: Progress, seen: Issued, now: datetime) -> Progress:
+    known = issued_serials(at)
+    is_newer = seen.serial not in known[-1:]  # a station that repeats its request gets the same certificate
+    at = learn(at, issued=" ".join((*known, seen.serial) if is_newer else known), issuer_root=seen.root)
+    if step.do is Do.TRIGGER_CSR:
+        return next_step(at, StepState.DONE, now, f"issued {seen.serial}")
+    if step.do is Do.DELIVER and at.state is StepState.SENT and is_newer:
+        return learn(at, again="yes")  # the station asked again meanwhile: it may hold the newer key only
+    if step.do is Do.DELIVER and at.state is StepState.WAITING and is_newer:
+        return mark(at, StepState.PENDING, now)
+    return at
+
+
+def _bare(serial: str) -> str:
+    return serial.lower().lstrip("0")
