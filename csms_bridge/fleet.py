@@ -8,6 +8,7 @@ from pathlib import Path
 from csms_bridge.certificate_watch import CHAIN_LIMITS, CertificateWatch, Told
 from csms_bridge.charging_book import ChargingBook
 from csms_bridge.charging_retention import ChargingRetention
+from csms_bridge.desk import Desk
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.dialects.wire import WireFault
 from csms_bridge.enrolment import Enrolment
@@ -36,7 +37,6 @@ from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.safety import objection
 from csms_bridge.sealed_payloads import PayloadSeal
 from csms_bridge.security_events import SecurityEvents
-from csms_bridge.session import Desk
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
 from csms_bridge.standing import Standing, may_ask

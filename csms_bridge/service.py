@@ -20,10 +20,11 @@ from csms_bridge.errors import UnknownStation
 from csms_bridge.fleet import Fleet
 from csms_bridge.link import Limits, Link
 from csms_bridge.listener import Listener
+from csms_bridge.open_line import Arrival
 from csms_bridge.orders import Ending
 from csms_bridge.quarantine import Quarantine
 from csms_bridge.reception import Reception, Welcome
-from csms_bridge.session import Arrival, Session
+from csms_bridge.session import Session
 from csms_bridge.settings import UnknownStations
 from csms_bridge.standing import Lane
 from csms_bridge.tally import OUTRANKED_WORDS, REPLACED_WORDS
@@ -151,7 +152,7 @@ class Bridge:
         """The session of a connection, which is on record and has replaced its predecessor; or why there is none."""
         station, admitted, desk = welcome.identity, welcome.admitted, self._fleet.desk
         holder = self._sessions.get(station)
-        if holder is not None and not outranks(admitted, holder.arrival.admitted):
+        if holder is not None and not outranks(admitted, holder.line.arrival.admitted):
             return OUTRANKED_WORDS
         version = SUBPROTOCOLS[admitted.subprotocol]
         try:
@@ -167,8 +168,8 @@ class Bridge:
         self._sessions[station] = session
         desk.posture.rounds.arrived(station)
         if replaced is not None:
-            replaced.replaced = True
-            closing = asyncio.create_task(replaced.link.close(1000, REPLACED_WORDS))
+            replaced.line.replaced = True
+            closing = asyncio.create_task(replaced.line.link.close(1000, REPLACED_WORDS))
             closing.add_done_callback(lambda task: task.exception())
         log.info("station_connected", station=station, profile=int(admitted.profile), version=version)
         return session
@@ -222,13 +223,13 @@ class Bridge:
 
     async def _drop_closed_lanes(self) -> None:
         """A lane is open for a time, and until somebody closes it; whoever is in it then has no business here."""
-        lanes = {name: one.arrival.admitted.lane for name, one in self._sessions.items()}
+        lanes = {name: one.line.lane for name, one in self._sessions.items()}
         lines = {name: lane for name, lane in lanes.items() if lane is not None}
         if not lines:
             return
         for station, reason in (await asyncio.to_thread(self._fleet.lanes.closed_among, lines)).items():
             if session := self._sessions.get(station):
-                await session.drop(reason)
+                await session.line.drop(reason)
 
     def _revoked(self, serials: Sequence[str]) -> None:
         """Called by the authority, in any thread: the live line of a revoked certificate is closed at once."""
@@ -237,9 +238,9 @@ class Bridge:
     def _drop_revoked(self, serials: Sequence[str]) -> None:
         revoked = set(serials)
         for session in self._sessions.values() if revoked else ():
-            serial = session.arrival.admitted.certificate_serial
+            serial = session.line.arrival.admitted.certificate_serial
             if serial in revoked:
-                task = asyncio.ensure_future(session.drop(f"its certificate {serial} was revoked"))
+                task = asyncio.ensure_future(session.line.drop(f"its certificate {serial} was revoked"))
                 task.add_done_callback(lambda done: done.exception())
 
     def _every(self, period: timedelta, work: Work) -> None:

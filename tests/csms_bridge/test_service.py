@@ -75,8 +75,8 @@ async def test_what_happens_in_a_lane_moves_no_walk(fleet, signing_room):
     bridge = Bridge(fleet, signing_room.authority)
     line, serving = serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
     await until(lambda: "CS-1" in bridge._sessions)
-    await bridge._sessions["CS-1"]._feed(Issued("0a", "root"))
-    await bridge._sessions["CS-1"]._feed(Complained("InvalidCsmsCertificate"))
+    await bridge._sessions["CS-1"].walk.feed(Issued("0a", "root"))
+    await bridge._sessions["CS-1"].walk.feed(Complained("InvalidCsmsCertificate"))
     line.hang_up()
     await serving
     assert signing_room.ledger.under_way("CS-1").at.facts == before.facts

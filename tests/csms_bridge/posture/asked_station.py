@@ -35,7 +35,7 @@ class AskedStation:
     sending: "asyncio.Task[None] | None" = None
 
     async def ask(self, command: c.Command) -> Answer | None:
-        """What `Session` does with a command, without a socket."""
+        """What `OpenLine` does with a command, without a socket."""
         dialect = DIALECTS[self.version]
         request = dialect.request(command)
         dialect.check_call(request.action, request.payload)
