@@ -22,7 +22,8 @@ from csms_bridge.admission import SUBPROTOCOLS
 from csms_bridge.allowance import Allowance
 from csms_bridge.endpoint_settings import EndpointSettings
 from csms_bridge.gate import Guest
-from csms_bridge.reception import Reception, Welcome
+from csms_bridge.judging import Welcome
+from csms_bridge.reception import Reception
 from csms_bridge.tally import FLOOD_WORDS, Dropped, Tally, Turned, dropped_by_close
 
 POLICY_VIOLATION = 1008

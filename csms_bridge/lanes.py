@@ -127,15 +127,15 @@ class Lanes:
         self._trail.record(session, act, by=by, kind="station", thing=station, reason=reason, details=details, now=now)
 
 
-def is_recovering(row: StationRow, now: datetime) -> bool:
-    """Whether the recovery lane is open for this station."""
-    return row.recovery_until is not None and now < row.recovery_until
+def is_recovering(until: datetime | None, now: datetime) -> bool:
+    """Whether a recovery lane that is open until then is open now; None: it was not opened."""
+    return until is not None and now < until
 
 
 def _why_closed(row: StationRow | None, lane: Lane, now: datetime) -> str:
     if row is None:
         return "it is not registered any more"
-    if lane is Lane.RECOVERY and not is_recovering(row, now):
+    if lane is Lane.RECOVERY and not is_recovering(row.recovery_until, now):
         return "its recovery lane is closed"
     if lane is Lane.BOOTSTRAP and not row.bootstrap:
         return "its maker's certificate does not count any more"

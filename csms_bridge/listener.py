@@ -20,9 +20,10 @@ from csms_bridge.connection import StationConnection
 from csms_bridge.endpoint_settings import EndpointSettings
 from csms_bridge.first_octets import TLS_HANDSHAKE, peek, read_source
 from csms_bridge.gate import Gate, Guest, Places
+from csms_bridge.judging import Welcome
 from csms_bridge.named_peers import NamedPeers, address_in
 from csms_bridge.proxy_protocol import MalformedProxyHeader, begins_header
-from csms_bridge.reception import Reception, Welcome
+from csms_bridge.reception import Reception
 from csms_bridge.tally import Tally, Turned
 from csms_bridge.tls import TlsPolicy
 

@@ -4,10 +4,12 @@ A new password's hash is stored before the password is sent. Until the station h
 good beside the old one; then every other is refused (A01.FR.03). The password itself is kept nowhere.
 """
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.password_checks import PasswordChecks
@@ -20,6 +22,16 @@ from pki.secret_text import Secret
 from pki.store import Store
 
 CURRENT, OFFERED, RETIRED = "current", "offered", "retired"
+_PASSWORDS = SQLModel.metadata.tables[str(PasswordRow.__tablename__)]
+_COLUMNS = (_PASSWORDS.c.id, _PASSWORDS.c.station, _PASSWORDS.c.hash, _PASSWORDS.c.state)
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordsOf:
+    """One station's: those that are good now, and those that it has accepted a new one for and not used it yet."""
+
+    good: list[KnownPassword]
+    retired: list[KnownPassword]
 
 
 class PasswordBook:
@@ -34,12 +46,21 @@ class PasswordBook:
 
     def known(self, session: Session, station: str) -> list[KnownPassword]:
         """Every password that is good for the station now."""
-        return self._of(session, station, CURRENT, OFFERED)
+        return self.of_each(session, [station])[station].good
 
     def retired(self, station: str) -> list[KnownPassword]:
         """Passwords that the station has accepted a new one for, and has not used it yet."""
         with self._store.reading() as session:
-            return self._of(session, station, RETIRED)
+            return self.of_each(session, [station])[station].retired
+
+    def of_each(self, session: Session, stations: Collection[str]) -> dict[str, "PasswordsOf"]:
+        """What is kept for each of these stations."""
+        found = {station: PasswordsOf([], []) for station in stations}
+        rows = session.connection().execute(select(*_COLUMNS).where(_PASSWORDS.c.station.in_(found)))
+        for number, station, stored, state in rows:
+            of_it = found[station].retired if state == RETIRED else found[station].good
+            of_it.append(KnownPassword(str(number), stored))
+        return found
 
     def matching(self, station: str, presented: Secret, known: list[KnownPassword]) -> str | None:
         """The id of the known password that was presented, or None. May take a while: argon2."""
@@ -120,12 +141,6 @@ class PasswordBook:
                 session, FleetAct.PASSWORD_SET, by=by, kind="station", thing=station, reason=reason, now=now
             )
             return made
-
-    def _of(self, session: Session, station: str, *states: str) -> list[KnownPassword]:
-        rows = session.exec(
-            select(PasswordRow).where(PasswordRow.station == station, col(PasswordRow.state).in_(states))
-        )
-        return [KnownPassword(str(row.id), row.hash) for row in rows]
 
     def _row(self, station: str, password: Secret, kind: PasswordKind, state: str, now: datetime) -> PasswordRow:
         hashed = hash_password(password, kind, station, self._key)

@@ -16,8 +16,8 @@ from csms_bridge.events import Booted
 from csms_bridge.frames import Json
 from csms_bridge.id_tokens import NO_LEAVE
 from csms_bridge.journal import NoJournal
+from csms_bridge.judging import Welcome
 from csms_bridge.link import POLICY_VIOLATION, Limits, Link, Reply
-from csms_bridge.reception import Welcome
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.standing import Lane, Standing, may_say
 from csms_bridge.strangers import Strangers

@@ -18,12 +18,13 @@ from csms_bridge.edge_chain import Anchors
 from csms_bridge.edges import Edges
 from csms_bridge.errors import UnknownStation
 from csms_bridge.fleet import Fleet
+from csms_bridge.judging import Welcome
 from csms_bridge.link import Limits, Link
 from csms_bridge.listener import Listener
 from csms_bridge.open_line import Arrival
 from csms_bridge.orders import Ending
 from csms_bridge.quarantine import Quarantine
-from csms_bridge.reception import Reception, Welcome
+from csms_bridge.reception import Reception
 from csms_bridge.session import Session
 from csms_bridge.settings import UnknownStations
 from csms_bridge.standing import Lane

@@ -1,18 +1,20 @@
 """What was seen of stations, written down: admissions, connections, boots, transactions."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlalchemy import Row, update
+from sqlmodel import Session, SQLModel, col, select
 
 from csms_bridge import events as e
 from csms_bridge.acts import FleetAct
-from csms_bridge.admission import Admitted, Registered, Verdict
+from csms_bridge.admission import Admitted, Refused, Registered, Verdict
 from csms_bridge.charging_book import end_all
 from csms_bridge.errors import UnknownStation
 from csms_bridge.lanes import Lanes, is_recovering
-from csms_bridge.password_book import PasswordBook
+from csms_bridge.password_book import PasswordBook, PasswordsOf
 from csms_bridge.standing import Standing
 from csms_bridge.station import KnownPassword, OcppVersion, SecurityProfile
 from csms_bridge.tables import (
@@ -20,11 +22,21 @@ from csms_bridge.tables import (
     StationRow,
     WalkRow,
 )
-from pki.audit import AuditTrail
+from pki.audit import AuditTrail, Entry
 from pki.clock import Clock
+from pki.many_rows import ManyRows
 from pki.store import Store
 
 ACTIVE_WALKS = ("running", "held")
+
+_STATIONS = SQLModel.metadata.tables[str(StationRow.__tablename__)]
+_ADMISSION_FACTS = [
+    _STATIONS.c[name]
+    for name in (
+        "id", "serial", "ocpp_version", "floor", "newest_used", "vendor", "bootstrap", "recovery_until",
+    )
+]  # fmt: skip
+_ADMISSIONS = ManyRows(AdmissionRow, "at", "station", "address", "tls", "admitted", "profile", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,28 @@ class Line:
     def on_record(self, reason: str) -> str:
         """A verdict's reason, and on whose word it rests: what an edge ended, we have not seen ourselves."""
         return f"{reason}; TLS and possession of the key as told by the edge {self.edge}" if self.edge else reason
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """What admission needs to know of a registered station."""
+
+    station: Registered
+    passwords: PasswordsOf
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision about one connection of a registered station."""
+
+    station: str
+    line: Line
+    verdict: Verdict
+
+    @property
+    def reason(self) -> str:
+        """Why, for the record."""
+        return self.line.on_record(self.verdict.reason)
 
 
 class Sightings:
@@ -60,40 +94,29 @@ class Sightings:
 
     def registered(self, station: str) -> tuple[Registered, list[KnownPassword]] | None:
         """What admission needs to know of an identity; None when it is unknown."""
+        found = self.registered_each([station]).get(station)
+        return None if found is None else (found.station, found.passwords.good)
+
+    def registered_each(self, stations: Collection[str]) -> dict[str, OnRecord]:
+        """What admission needs to know of each of these identities; unknown ones are left out."""
+        now = self._clock()
         with self._store.reading() as session:
-            row = session.get(StationRow, station)
-            if row is None:
-                return None
-            passwords = self._passwords.known(session, station)
-            version = OcppVersion(row.ocpp_version) if row.ocpp_version else None
-            registered = Registered(
-                row.id, row.serial, version, SecurityProfile(row.floor), row.newest_used, row.vendor,
-                bootstrap=row.bootstrap, recovering=is_recovering(row, self._clock()),
-            )  # fmt: skip
-            return registered, passwords
+            rows = session.connection().execute(select(*_ADMISSION_FACTS).where(_STATIONS.c.id.in_(set(stations))))
+            known = {row.id: _registered_of(row, now) for row in rows}
+            passwords = self._passwords.of_each(session, known) if known else {}
+        return {station: OnRecord(one, passwords[station]) for station, one in known.items()}
 
     def judged(self, station: str, line: Line, verdict: Verdict) -> None:
         """Record an admission decision about a registered station; a refusal is audited as well."""
+        self.judged_each([Judged(station, line, verdict)])
+
+    def judged_each(self, judged: Sequence[Judged]) -> None:
+        """Record many, in one transaction."""
         now = self._clock()
-        admitted = isinstance(verdict, Admitted)
-        profile = int(verdict.profile) if isinstance(verdict, Admitted) else None
+        refused = [one for one in judged if isinstance(one.verdict, Refused)]
         with self._store.writing() as session:
-            session.add(
-                AdmissionRow(
-                    at=now,
-                    station=station,
-                    address=line.address,
-                    tls=line.tls_version is not None,
-                    admitted=admitted,
-                    profile=profile,
-                    reason=line.on_record(verdict.reason),
-                )
-            )
-            if not admitted:
-                self._trail.record(
-                    session, FleetAct.STATION_REFUSED, by="service", kind="station", thing=station,
-                    reason=line.on_record(verdict.reason), details={"address": line.address}, now=now,
-                )  # fmt: skip
+            _ADMISSIONS.add(session, [_admission_of(one, now) for one in judged])
+            self._trail.record_all(session, [_refusal_of(one) for one in refused], now)
 
     def connected(
         self, station: str, admitted: Admitted, version: OcppVersion, password: str | None, line: Line
@@ -188,6 +211,33 @@ class Sightings:
         with self._store.reading() as session:
             row = session.get(StationRow, station)
             return row is not None and row.told == Standing.PENDING
+
+
+def _registered_of(row: Row[Any], now: datetime) -> Registered:
+    version = OcppVersion(row.ocpp_version) if row.ocpp_version else None
+    return Registered(
+        row.id, row.serial, version, SecurityProfile(row.floor), row.newest_used, row.vendor,
+        bootstrap=row.bootstrap, recovering=is_recovering(row.recovery_until, now),
+    )  # fmt: skip
+
+
+def _admission_of(one: Judged, now: datetime) -> dict[str, object]:
+    """The columns of an AdmissionRow."""
+    verdict = one.verdict
+    return {
+        "at": now,
+        "station": one.station,
+        "address": one.line.address,
+        "tls": one.line.tls_version is not None,
+        "admitted": isinstance(verdict, Admitted),
+        "profile": int(verdict.profile) if isinstance(verdict, Admitted) else None,
+        "reason": one.reason,
+    }
+
+
+def _refusal_of(one: Judged) -> Entry:
+    details = {"address": one.line.address}
+    return Entry(FleetAct.STATION_REFUSED, "service", "station", one.station, one.reason, details)
 
 
 def _note_connection(

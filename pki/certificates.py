@@ -160,9 +160,15 @@ class Certificates:
             for intent, claim, revoked in found
         ]
 
-    def by_sha256(self, sha256: str, now: datetime) -> Certificate | None:
-        """The certificate with this fingerprint (hex); None when we did not issue it."""
-        return self._find(col(CertificateRow.sha256) == sha256, now)
+    def by_sha256(self, sha256: Sequence[str], now: datetime) -> dict[str, Certificate]:
+        """The certificates with these fingerprints (hex); those that we did not issue are left out."""
+        query = _with_revocation().where(col(CertificateRow.sha256).in_(sha256))
+        with self._store.reading() as session:
+            found = session.execute(query).all()
+        return {
+            row.sha256: certificate_of(row, revoked, self._above(row.authority, row.station), now)
+            for row, revoked in found
+        }
 
     def revoked_since(self, since: datetime) -> list[str]:
         """The serial numbers that were revoked or put on hold at or after `since`, by whichever process."""

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosedOK
 
 from csms_bridge.admission import Admitted
 from csms_bridge.fleet import Fleet
-from csms_bridge.reception import Welcome
+from csms_bridge.judging import Welcome
 from csms_bridge.service import Bridge
 from csms_bridge.settings import BridgeSettings
 from tests.csms_bridge.room import PASSWORD_KEY, TLS_LINE, SigningRoom

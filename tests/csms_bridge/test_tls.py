@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from csms_bridge.admission import MakersCertificate
-from csms_bridge.reception import makers_certificate
+from csms_bridge.judging import makers_certificate
 from csms_bridge.tls import SUITES, TlsPolicy, pem_of, server_context, verified_root
 from pki.anchors import Anchor, AnchorUse
 from pki.authority import Order

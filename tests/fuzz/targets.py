@@ -23,9 +23,9 @@ from cryptography.x509.oid import NameOID
 
 from csms_bridge.edge_chain import Anchors, UntrustedChain
 from csms_bridge.edge_headers import BrokenEdgeHeader, EdgeForm, read_address, read_certificate, read_tls_version
+from csms_bridge.judging import makers_certificate
 from csms_bridge.named_peers import NamedPeers
 from csms_bridge.proxy_protocol import LONGEST_V2, SIGNATURE, MalformedProxyHeader, missing, read_header
-from csms_bridge.reception import makers_certificate
 from csms_bridge.station import OcppVersion
 from pki.anchor_file import read_root
 from pki.anchors import Anchor, AnchorUse
