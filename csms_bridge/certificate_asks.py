@@ -1,8 +1,9 @@
 """Certificate requests of stations as values, as rows, and as they stand in the audit trail."""
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -10,10 +11,12 @@ from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.events import CertificateAsked
+from csms_bridge.quirks.quirks import Chain, Quirks
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow
 from pki.audit import Entry
 
+_BLOCKS = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 LONGEST_CHAIN = 10_000
 """Characters of `certificateChain` in all versions; a station may take less."""
 
@@ -53,8 +56,8 @@ class Receipt:
 class Delivery:
     """A certificate ready to be sent: PEM chain, leaf first; `root` is the name of the root above it.
 
-    `with_root`: the root is sent along, since the station took its last certificate so (reference §8.4). `limit`: how
-    many characters of a chain the station takes.
+    `with_root`: the root is sent along, since the station took its last certificate so (reference §8.4). `leaf_only`:
+    nothing is sent along. `leaf_last`: the other way round. `limit`: how many characters of a chain the station takes.
     """
 
     ask: int
@@ -64,6 +67,25 @@ class Delivery:
     request_id: int | None
     with_root: bool = False
     limit: int = LONGEST_CHAIN
+    leaf_only: bool = False
+    leaf_last: bool = False
+
+
+def in_form(delivery: Delivery, quirks: Quirks) -> Delivery:
+    """The delivery as stations of a kind take it; whether the root is sent along is not decided here."""
+    limit = min(delivery.limit, quirks.longest_chain or LONGEST_CHAIN)
+    return replace(delivery, limit=limit, leaf_only=quirks.chain is Chain.LEAF, leaf_last=quirks.leaf_last)
+
+
+def spelt_chain(delivery: Delivery, root: str) -> str:
+    """The text of `certificateChain`; `root` is the PEM of the root to send along, or empty."""
+    blocks = _BLOCKS.findall(delivery.chain + root)
+    chain = blocks[:1] if delivery.leaf_only and not root else blocks
+    return "".join(block if block.endswith("\n") else f"{block}\n" for block in _ordered(chain, delivery.leaf_last))
+
+
+def _ordered(blocks: Sequence[str], leaf_last: bool) -> Sequence[str]:
+    return blocks[::-1] if leaf_last else blocks
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,9 +121,10 @@ class NameOperator:
 
 @dataclass(frozen=True, slots=True)
 class SetPassword:
-    """Use this Basic password from now on (A01)."""
+    """Use this Basic password from now on (A01). `as_text`: 1.6 without the hexadecimal form."""
 
     password: Secret
+    as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

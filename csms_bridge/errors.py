@@ -4,6 +4,7 @@ BridgeError
 ├── UnknownStation, UnknownStranger, UnknownWalk, UnknownCommand, UnknownIdToken, UnknownLog   not what we have
 ├── StationExists, StationRefused                 the caller's data about a station
 ├── IdTokenRefused                                the caller's data about a token
+├── QuirkRefused, UnknownQuirk                    a row of the quirk book that cannot be right, or is not there
 ├── WalkRefused                                   this walk cannot be started, held or resumed now
 ├── ProofRefused, TooManyRefusals                 who asks for a certificate outside OCPP did not prove itself
 ├── StatusUnavailable                             nobody says whether somebody else's certificate is good
@@ -64,6 +65,24 @@ class UnknownIdToken(BridgeError):
     def __init__(self, token: str) -> None:
         super().__init__(f"the token {token!r} is not listed", "list them with: voltward id-token list")
         self.token = token
+
+
+class QuirkRefused(BridgeError):
+    """A row of the quirk book cannot be taken: `row` says which, `key` what in it."""
+
+    def __init__(self, row: str, key: str, why: str) -> None:
+        where = f"{row}, {key}" if key else row
+        super().__init__(f"{where}: {why}", "see docs/quirks.md")
+        self.row = row
+        self.key = key
+
+
+class UnknownQuirk(BridgeError):
+    """No row of the operator's is called so, or nothing like it was learned."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the quirk book has no row {name!r} of yours", "list them with: voltward quirk list")
+        self.name = name
 
 
 class IdTokenRefused(BridgeError):

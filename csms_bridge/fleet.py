@@ -32,6 +32,7 @@ from csms_bridge.posture.device_model import DeviceModel
 from csms_bridge.pruning import Pruning
 from csms_bridge.questions import Questions
 from csms_bridge.quiet import QuietMode
+from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.registry import Registry, StationFilter
 from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.safety import objection
@@ -115,6 +116,7 @@ class Fleet:
         enrolment = Enrolment(store, trail, authority, clock, watch=watch, per_hour=per_hour)
         address = Address(organisation, settings.country, self._public_url(settings.ocpp_port, settings.ocpp_tls_port))
         acts = Acts(authority, enrolment, passwords, address)
+        self.quirks = StationQuirks(store, trail, clock)
         self._registry = Registry(store, trail, passwords, clock)
         self._codes = EnrolmentCodes(store, trail)
         self._outside = OutsideEnrolment(
@@ -291,7 +293,7 @@ class Fleet:
 
     def start_walk(self, station: str, to: int, by: str) -> WalkView:
         """Begin to walk a station up to profile `to`. Raises UnknownStation, WalkRefused."""
-        return self._ledger.start(station, to, self.desk.acts.first_facts(), by)
+        return self._ledger.start(station, to, self.desk.acts.first_facts(self.quirks.of_station(station)), by)
 
     def walk(self, walk: str) -> WalkView:
         """One walk. Raises UnknownWalk."""

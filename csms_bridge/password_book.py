@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.password_checks import PasswordChecks
-from csms_bridge.passwords import PasswordKind, hash_password, new_password, password_matches
+from csms_bridge.passwords import LENGTH, PasswordKind, hash_password, new_password, password_matches
 from csms_bridge.station import LONGEST_PASSWORD, SHORTEST_PASSWORD, KnownPassword
 from csms_bridge.tables import PasswordRow
 from pki.audit import AuditTrail
@@ -85,9 +85,9 @@ class PasswordBook:
         """Give a new station the password that it showed when it was unknown."""
         session.add(PasswordRow(station=station, hash=credential, kind=PasswordKind.CHOSEN, state=CURRENT, made_at=now))
 
-    def offer(self, station: str) -> tuple[str, Secret]:
+    def offer(self, station: str, length: int | None = None) -> tuple[str, Secret]:
         """A new password and its id, stored before it is sent. Earlier offers stay good: one may have arrived."""
-        now, password = self._clock(), new_password()
+        now, password = self._clock(), new_password(length or LENGTH)
         with self._store.writing() as session:
             row = self._row(station, password, PasswordKind.GENERATED, OFFERED, now)
             session.add(row)

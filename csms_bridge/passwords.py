@@ -32,10 +32,10 @@ class PasswordKind(StrEnum):
     CHOSEN = "chosen"
 
 
-def new_password() -> Secret:
-    """A random password that no station mistakes for hexadecimal (reference §8.1: such text gets decoded)."""
+def new_password(length: int = LENGTH) -> Secret:
+    """A random password of so many bytes that no station takes for hexadecimal (reference §8.1: that gets decoded)."""
     while True:
-        text = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(LENGTH))
+        text = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
         if not _HEXADECIMAL.fullmatch(text.encode()):
             return Secret.of(text)
 

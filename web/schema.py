@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 # Alembic compares against SQLModel.metadata, which knows a table once its module is imported.
 import csms_bridge.posture.rows
+import csms_bridge.quirks.tables
 import csms_bridge.tables  # noqa: F401
 import pki.tables  # noqa: F401
 import web.tables  # noqa: F401

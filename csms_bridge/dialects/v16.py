@@ -97,8 +97,9 @@ class V16(Dialect):
                 return payload_of(call.CertificateSigned(chain))
             case c.NameOperator(organisation):
                 return configuration.change("CpoName", organisation)
-            case c.SetPassword(password):
-                return configuration.change("AuthorizationKey", password.reveal.hex())
+            case c.SetPassword(password, as_text):
+                value = password.text() if as_text else password.reveal.hex()
+                return configuration.change("AuthorizationKey", value)
             case c.RaiseProfile(profile):
                 return configuration.change("SecurityProfile", str(int(profile)))
             case c.ReadSettings(variables):

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from csms_bridge import commands as c
-from csms_bridge.certificate_asks import Delivery
+from csms_bridge.certificate_asks import Delivery, in_form, spelt_chain
 from csms_bridge.enrolment import Enrolment
 from csms_bridge.password_book import PasswordBook
+from csms_bridge.quirks.quirks import USUAL, Chain, PasswordForm, Priority, Quirks, Roots, read_spelt, spell
 from csms_bridge.station import SecurityProfile
+from csms_bridge.variables import Setting, configuration_key
 from csms_bridge.walks.rows import WalkUnderWay
 from csms_bridge.walks.slots import slot_numbers
 from csms_bridge.walks.steps import Do
@@ -46,26 +48,35 @@ class Acts:
         """Stations are sent to this address from now on."""
         self._address = replace(self._address, url=url)
 
-    def first_facts(self) -> Mapping[str, str]:
-        """The facts a walk begins with: the root that stations are to trust for the CSMS."""
-        root = self._authority.operator_root("ec")
-        return {"csms_root": root.name, "csms_root_serial": root.serial}
+    def first_facts(self, quirks: Quirks = USUAL) -> Mapping[str, str]:
+        """What a walk begins with: the root that the station is to trust for the CSMS, and what is odd about it."""
+        root = self._authority.operator_root("rsa" if quirks.roots is Roots.RSA else "ec")
+        facts = {"csms_root": root.name, "csms_root_serial": root.serial}
+        odd = quirks.odd()
+        slots = {"slots": ",".join(map(str, quirks.slots))} if quirks.slots else {}
+        return facts | slots | ({"quirks": spell(odd)} if odd else {})
 
     def prepare(self, under_way: WalkUnderWay, act: Do) -> Prepared:
         """The command for `act` at this point of the walk."""
         facts, leg = under_way.at.facts, under_way.walk.steps[under_way.at.index].leg
+        quirks = read_spelt(facts.get("quirks", ""))
         match act:
             case Do.SET_PASSWORD:
-                id_, password = self._passwords.offer(under_way.station)
-                return Prepared(c.SetPassword(password), password=id_)
+                id_, password = self._passwords.offer(under_way.station, quirks.password_bytes)
+                return Prepared(c.SetPassword(password, quirks.password_form is PasswordForm.TEXT), password=id_)
             case Do.DELIVER | Do.DELIVER_WITH_ROOT:
-                return self._deliver(under_way.station, facts, with_root=act is Do.DELIVER_WITH_ROOT)
-        return Prepared(self._command(act, facts, leg))
+                # What the table tries when it is refused is the other form than the usual one of such stations.
+                with_root = (act is Do.DELIVER_WITH_ROOT) is not (quirks.chain is Chain.ROOT)
+                return self._deliver(under_way.station, facts, quirks, with_root=with_root)
+            case Do.WRITE_URL:
+                address = quirks.url_value.format(url=self._address.url, id=under_way.station)
+                return Prepared(c.WriteSettings((Setting(configuration_key(quirks.url_key), address),)))
+        return Prepared(self._command(act, facts, leg, quirks))
 
     def delivery(self, delivery: Delivery) -> c.DeliverCertificate:
         """The command that delivers a certificate, in the form that the station took last."""
-        chain = delivery.chain + (self._root_pem(delivery.root) if delivery.with_root else "")
-        return c.DeliverCertificate(chain, delivery.request_id)
+        above = self._root_pem(delivery.root) if delivery.with_root else ""
+        return c.DeliverCertificate(spelt_chain(delivery, above), delivery.request_id)
 
     def introduction(self, *, with_country: bool) -> c.NameOperator:
         """The command that names the operator to a station outside a walk."""
@@ -75,7 +86,7 @@ class Acts:
         """The command that has a station trust the root above a certificate that it is about to get."""
         return c.InstallRoot(self._root_pem(delivery.root))
 
-    def _command(self, act: Do, facts: Mapping[str, str], leg: SecurityProfile) -> c.Command:
+    def _command(self, act: Do, facts: Mapping[str, str], leg: SecurityProfile, quirks: Quirks) -> c.Command:
         match act:
             case Do.INSTALL_ROOT:
                 return c.InstallRoot(self._root_pem(facts["csms_root"]))
@@ -86,8 +97,8 @@ class Acts:
             case Do.LIST_ROOTS:
                 return c.ListRoots()
             case Do.NAME_OPERATOR:
-                country = self._address.country if facts.get("country") == "missing" else None
-                return c.NameOperator(self._address.organisation, country)
+                missing = quirks.needs_country or facts.get("country") == "missing"
+                return c.NameOperator(self._address.organisation, self._address.country if missing else None)
             case Do.TRIGGER_CSR:
                 return c.TriggerCertificateRequest()
             case Do.RAISE_PROFILE:
@@ -107,16 +118,18 @@ class Acts:
             case Do.WRITE_SLOT_VARIABLES:
                 return c.WriteSlotVariables(int(facts["slot"]), self._address.url, leg)
             case Do.PREFER_SLOT:
-                return c.PreferSlots((int(facts["slot"]), int(facts["used"])))
+                order = (int(facts["slot"]), int(facts["used"]))
+                others = slot_numbers(facts.get("slots", "")) if quirks.priority is Priority.ALL_SLOTS else []
+                return c.PreferSlots(tuple(dict.fromkeys((*order, *others))))
             case Do.RESTART:
-                return c.Restart()
+                return c.Restart(c.RestartKind(quirks.restart_way.value))
         raise LookupError(f"{act} is not a message")
 
-    def _deliver(self, station: str, facts: Mapping[str, str], *, with_root: bool) -> Prepared:
+    def _deliver(self, station: str, facts: Mapping[str, str], quirks: Quirks, *, with_root: bool) -> Prepared:
         delivery = self._enrolment.newest_delivery(station, facts["issued"].split()[-1])
         if delivery is None:
             raise LookupError(f"certificate {facts['issued']} was not asked for by {station}")
-        delivery = replace(delivery, with_root=with_root)
+        delivery = in_form(replace(delivery, with_root=with_root), quirks)
         command = self.delivery(delivery)
         self._enrolment.sent(delivery, command.chain)
         return Prepared(command, delivery=delivery)

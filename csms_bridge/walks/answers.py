@@ -71,7 +71,7 @@ def issued(step: Step, at: Progress, seen: Issued, now: datetime) -> Progress:
     known = issued_serials(at)
     is_newer = seen.serial not in known[-1:]  # a station that repeats its request gets the same certificate
     at = learn(at, issued=" ".join((*known, seen.serial) if is_newer else known), issuer_root=seen.root)
-    if step.do is Do.TRIGGER_CSR:
+    if step.until is Until.ISSUED:
         return next_step(at, StepState.DONE, now, f"issued {seen.serial}")
     if step.do is Do.DELIVER and at.state is StepState.SENT and is_newer:
         return learn(at, again="yes")  # the station asked again meanwhile: it may hold the newer key only

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.errors import UnknownStation, UnknownWalk, WalkRefused
+from csms_bridge.quirks.quirks import Quirks, read_spelt
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import StationRow, WalkRow
 from csms_bridge.walks import machine
@@ -50,7 +51,7 @@ class Ledger:
                 raise UnknownStation(station)
             self._check_free(session, station)
             start = SecurityProfile(row.floor if row.profile is None else max(row.profile, row.floor))
-            walk = _planned(row.ocpp_version, start, to)
+            walk = _planned(row.ocpp_version, start, to, read_spelt(facts.get("quirks", "")))
             walk_row = WalkRow(
                 id=f"w{secrets.token_hex(6)}",
                 station=station,
@@ -242,13 +243,13 @@ class Ledger:
 _PARTICIPLE = {"hold": "held", "resume": "resumed", "cancel": "cancelled"}
 
 
-def _planned(version: str | None, start: SecurityProfile, to: int) -> Walk:
+def _planned(version: str | None, start: SecurityProfile, to: int, quirks: Quirks) -> Walk:
     if version is None:
         raise WalkRefused(
             "the station's OCPP version is not known yet",
             "let it connect once, or register it with --ocpp",
         )
     try:
-        return plan(OcppVersion(version), start, SecurityProfile(to))
+        return plan(OcppVersion(version), start, SecurityProfile(to), quirks)
     except ValueError as error:
         raise WalkRefused(f"no walk: {error}") from None

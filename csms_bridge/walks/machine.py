@@ -37,7 +37,7 @@ from csms_bridge.walks.steps import (
     WeWereAway,
 )
 
-CERTIFICATE_ACTS = (Do.TRIGGER_CSR, Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
+CERTIFICATE_ACTS = (Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 
 
 def begin(walk: Walk, now: datetime, facts: Mapping[str, str]) -> Progress:
@@ -64,7 +64,8 @@ def advance(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> 
 
 def takes_certificate(walk: Walk, at: Progress) -> bool:
     """Whether a certificate issued now is for this walk to deliver."""
-    return at.outcome is WalkState.RUNNING and walk.steps[at.index].do in CERTIFICATE_ACTS
+    step = walk.steps[at.index]
+    return at.outcome is WalkState.RUNNING and (step.do in CERTIFICATE_ACTS or step.until is Until.ISSUED)
 
 
 def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> Progress:
@@ -141,6 +142,8 @@ def _is_needed(step: Step, at: Progress) -> bool:
             return at.facts.get("issuer_root") not in (at.facts.get("csms_root"), at.facts.get("also_root"))
         case Needed.IF_SLOT_LISTED:
             return int(at.facts["slot"]) in slot_numbers(at.facts["priority"])
+        case Needed.UNLESS_ISSUED:
+            return "issued" not in at.facts
     return True
 
 

@@ -2,12 +2,14 @@
 
 Sources: OCA white paper "Improved security for OCPP 1.6-J" edition 3 (A01, A02, A05, M03, M05); OCPP 2.0.1
 edition 3 with the errata of 2025-09 and OCPP 2.1 edition 1 (A01, A02, A05, B09, B10). Requirement numbers stand
-beside the step that meets them.
+beside the step that meets them. What is odd about a kind of station (the quirk book) leaves out steps or puts others
+in their place.
 """
 
 from datetime import timedelta
 
 from csms_bridge.commands import Outcome
+from csms_bridge.quirks.quirks import USUAL, Asks, NewRoot, Quirks, RestartRule, Roots
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.walks.steps import Do, Lost, Needed, Step, Until, Walk
 
@@ -17,45 +19,75 @@ ANY_REFUSAL = frozenset({Outcome.NOT_SUPPORTED, Outcome.REJECTED, Outcome.FAILED
 FELL_BACK = "the station was not seen on the new profile; it may be asleep, or may not reach us that way"
 
 
-def root(leg: SecurityProfile) -> tuple[Step, ...]:
+def root(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
     """Give the station our root, and see that it holds it (M05, M03)."""
-    return (
-        Step("install the CSMS root", Do.INSTALL_ROOT, Until.ACCEPTED, leg, settles=1, lost=Lost.GO_ON),
-        # A station that cannot do ECDSA meets our RSA server certificate; one that holds no second root refuses it.
-        Step(
-            "install the RSA root too",
-            Do.INSTALL_RSA_ROOT,
-            Until.ACCEPTED,
-            leg,
-            settles=1,
-            tolerate=ANY_REFUSAL,
-            lost=Lost.GO_ON,
-        ),
-        Step("confirm the root", Do.LIST_ROOTS, Until.ROOT_LISTED, leg, tolerate=UNKNOWN),  # M03
+    confirm = Step("confirm the root", Do.LIST_ROOTS, Until.ROOT_LISTED, leg, tolerate=UNKNOWN)  # M03
+    if leg <= quirks.roots_from_profile:
+        return (confirm,)  # it was installed on site; a station that does not list it is sent nowhere
+    # Where nothing else shows that the root is there, its acceptance must have been heard.
+    lost = Lost.GO_ON if quirks.lists_roots else Lost.ASK_AGAIN
+    install = Step("install the CSMS root", Do.INSTALL_ROOT, Until.ACCEPTED, leg, settles=1, lost=lost)
+    # A station that cannot do ECDSA meets our RSA server certificate; one that holds no second root refuses it.
+    also = Step(
+        "install the RSA root too",
+        Do.INSTALL_RSA_ROOT,
+        Until.ACCEPTED,
+        leg,
+        settles=1,
+        tolerate=ANY_REFUSAL,
+        lost=Lost.GO_ON,
     )
+    two = quirks.roots is Roots.BOTH and has_room_beside(quirks)
+    return (install, *([also] if two else []), *([confirm] if quirks.lists_roots else []))
 
 
-def certificate() -> tuple[Step, ...]:
+def has_room_beside(quirks: Quirks) -> bool:
+    """Whether a root of ours may come beside another one, without one of them going or being refused."""
+    return quirks.room_for_roots != 1 and quirks.new_root is NewRoot.ADDED
+
+
+def request(quirks: Quirks) -> tuple[Step, ...]:
+    """A02: have the station make a key and ask for its certificate."""
+    if quirks.asks is Asks.ON_TRIGGER:
+        return (
+            Step(
+                "ask for a certificate request",
+                Do.TRIGGER_CSR,
+                Until.ISSUED,
+                MUTUAL,
+                late="the station sent no certificate request",
+                tries=3,  # a station that still waits for an earlier certificate refuses for a while
+            ),
+        )
+    wait = Step(
+        "wait for its certificate request",
+        Do.WAIT,
+        Until.ISSUED,
+        MUTUAL,
+        within=timedelta(hours=1) if quirks.asks is Asks.AFTER_RESTART else timedelta(days=7),
+        late="the station did not ask for a certificate by itself",
+        needed=Needed.UNLESS_ISSUED,
+    )
+    if quirks.asks is Asks.BY_ITSELF:
+        return (wait,)
+    return (Step("restart it to have it ask", Do.RESTART, Until.ACCEPTED, MUTUAL, lost=Lost.GO_ON), wait)
+
+
+def certificate(quirks: Quirks) -> tuple[Step, ...]:
     """A02: a new key, a request, a certificate."""
+    above = Step(
+        "install the root above it",
+        Do.INSTALL_ISSUER_ROOT,
+        Until.ACCEPTED,
+        MUTUAL,
+        settles=1,
+        needed=Needed.IF_OTHER_ROOT,
+    )
     return (
         # A02.FR.13: the station copies it into the request. Not every station knows the setting.
         Step("name the operator", Do.NAME_OPERATOR, Until.ACCEPTED, MUTUAL, tolerate=ANY_REFUSAL),
-        Step(
-            "ask for a certificate request",
-            Do.TRIGGER_CSR,
-            Until.ISSUED,
-            MUTUAL,
-            late="the station sent no certificate request",
-            tries=3,  # a station that still waits for an earlier certificate refuses for a while
-        ),
-        Step(
-            "install the root above it",
-            Do.INSTALL_ISSUER_ROOT,
-            Until.ACCEPTED,
-            MUTUAL,
-            settles=1,
-            needed=Needed.IF_OTHER_ROOT,
-        ),
+        *request(quirks),
+        *([above] if has_room_beside(quirks) else []),  # else it would lose the root that it meets us by
         Step(
             "deliver the certificate",
             Do.DELIVER,
@@ -83,10 +115,15 @@ def arrival(leg: SecurityProfile) -> tuple[Step, ...]:
     )
 
 
-def password(leg: SecurityProfile) -> tuple[Step, ...]:
+def lost_change(quirks: Quirks) -> Lost:
+    """What a change without an answer means: a station that drops the line first may refuse it the second time."""
+    return Lost.GO_ON if quirks.drops_first else Lost.ASK_AGAIN
+
+
+def password(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
     """A01. The old password crossed the network in clear, so it goes last and always goes."""
     return (
-        Step("change the password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1),
+        Step("change the password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1, lost=lost_change(quirks)),
         Step(
             "restart if it stayed",
             Do.RESTART,
@@ -107,39 +144,47 @@ def password(leg: SecurityProfile) -> tuple[Step, ...]:
     )
 
 
-def switch_16(leg: SecurityProfile) -> tuple[Step, ...]:
-    """1.6 A05: change the setting; the station drops the line and dials again, or is restarted."""
+def switch_16(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
+    """1.6 A05: change the setting; the station drops the line and dials again, or is restarted.
+
+    A maker's own key for the address is written last before: it counts from the next connection on, whatever the
+    profile is then, and every change before it may end the connection.
+    """
+    always = quirks.restart is RestartRule.ALWAYS
+    address = Step("write the address", Do.WRITE_URL, Until.ACCEPTED, leg)
+    restart = Step(
+        "restart" if always else "restart if it stayed",
+        Do.RESTART,
+        Until.ACCEPTED,
+        leg,
+        needed=Needed.ALWAYS if always else Needed.IF_STILL_THERE,
+        tolerate=ANY_REFUSAL,
+        lost=Lost.GO_ON,
+    )
+    lost = lost_change(quirks)
     return (
-        Step(f"raise to profile {leg:d}", Do.RAISE_PROFILE, Until.ACCEPTED, leg, settles=3),  # A05.FR.05
-        Step(
-            "restart if it stayed",
-            Do.RESTART,
-            Until.ACCEPTED,
-            leg,
-            needed=Needed.IF_STILL_THERE,
-            tolerate=ANY_REFUSAL,
-            lost=Lost.GO_ON,
-        ),
+        *([address] if quirks.url_key and leg is TLS else []),
+        Step(f"raise to profile {leg:d}", Do.RAISE_PROFILE, Until.ACCEPTED, leg, settles=3, lost=lost),  # A05.FR.05
+        *([] if quirks.restart is RestartRule.NEVER else [restart]),
     )
 
 
-def read_slots(leg: SecurityProfile) -> tuple[Step, ...]:
-    """2.x B09.FR.06: at least two slots; the one in use is never written."""
-    return (
-        Step(
-            "list the connection slots",
-            Do.LIST_SLOTS,
-            Until.SLOTS_TOLD,
-            leg,
-            within=timedelta(seconds=20),
-            late="the station did not report its slots",
-            otherwise=Do.LIST_ALL,
-            tolerate=ANY_REFUSAL,
-            optional=True,
-            lost=Lost.GO_ON,
-        ),
-        Step("read the connection slots", Do.READ_NETWORK, Until.ACCEPTED, leg),
+def read_slots(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
+    """2.x B09.FR.06: at least two slots; the one in use is never written. Those that the book knows are not asked."""
+    tell = Step(
+        "list the connection slots",
+        Do.LIST_SLOTS,
+        Until.SLOTS_TOLD,
+        leg,
+        within=timedelta(seconds=20),
+        late="the station did not report its slots",
+        otherwise=Do.LIST_ALL,
+        tolerate=ANY_REFUSAL,
+        optional=True,
+        lost=Lost.GO_ON,
     )
+    read = Step("read the connection slots", Do.READ_NETWORK, Until.ACCEPTED, leg)
+    return (read,) if quirks.slots else (tell, read)
 
 
 def use_slot(leg: SecurityProfile) -> tuple[Step, ...]:
@@ -150,12 +195,12 @@ def use_slot(leg: SecurityProfile) -> tuple[Step, ...]:
     )
 
 
-def switch_201(leg: SecurityProfile) -> tuple[Step, ...]:
+def switch_201(leg: SecurityProfile, _quirks: Quirks) -> tuple[Step, ...]:
     """2.0.1 A05: SetNetworkProfile, the priority, Reset."""
     return (Step("write the connection slot", Do.WRITE_SLOT, Until.ACCEPTED, leg), *use_slot(leg))
 
 
-def switch_21(leg: SecurityProfile) -> tuple[Step, ...]:
+def switch_21(leg: SecurityProfile, _quirks: Quirks) -> tuple[Step, ...]:
     """2.1 B09.FR.20-34: the slot's variables; SetNetworkProfile where the station has no such variables."""
     free = Step(
         "take the slot out of use",
@@ -172,21 +217,32 @@ def switch_21(leg: SecurityProfile) -> tuple[Step, ...]:
 SWITCH = {OcppVersion.V16: switch_16, OcppVersion.V201: switch_201, OcppVersion.V21: switch_21}
 
 
-def _leg(version: OcppVersion, leg: SecurityProfile) -> tuple[Step, ...]:
-    first = () if version is OcppVersion.V16 else read_slots(leg)
-    switch = (*SWITCH[version](leg), *arrival(leg))
+def _leg(version: OcppVersion, leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
+    first = () if version is OcppVersion.V16 else read_slots(leg, quirks)
+    switch = (*SWITCH[version](leg, quirks), *arrival(leg))
     if leg is BASIC:
-        return (Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1), *switch)
+        lost = lost_change(quirks)
+        return (Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1, lost=lost), *switch)
     if leg is TLS:
-        return (*first, *root(leg), *switch, *password(leg))
-    return (*first, *certificate(), *switch)
+        return (*first, *root(leg, quirks), *switch, *password(leg, quirks))
+    return (*first, *certificate(quirks), *switch)
 
 
-def plan(version: OcppVersion, start: SecurityProfile, goal: SecurityProfile) -> Walk:
-    """The walk from `start` up to `goal`. Raises ValueError when it does not lead up, or 2.x is on profile 0."""
+def plan(version: OcppVersion, start: SecurityProfile, goal: SecurityProfile, quirks: Quirks = USUAL) -> Walk:
+    """The walk from `start` up to `goal`. Raises ValueError when it does not lead up, or 2.x is on profile 0.
+
+    Or when the quirk book knows that such a station cannot be walked there, or that nothing would show that it can
+    come back.
+    """
     if goal <= start:
         raise ValueError(f"profile {goal:d} is not above {start:d}")
     if start is SecurityProfile.NONE and version is not OcppVersion.V16:
         raise ValueError("profile 0 exists in OCPP 1.6 only")
+    if goal > quirks.walks_to:
+        raise ValueError(f"by the quirk book such a station cannot be walked above profile {quirks.walks_to}")
+    if start < TLS <= quirks.roots_from_profile and not quirks.lists_roots:
+        raise ValueError(
+            "by the quirk book it takes no root over OCPP and lists none, so nothing shows that it has ours"
+        )
     legs = (SecurityProfile(n) for n in range(start + 1, goal + 1))
-    return Walk(start, goal, tuple(step for leg in legs for step in _leg(version, leg)))
+    return Walk(start, goal, tuple(step for leg in legs for step in _leg(version, leg, quirks)))

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from csms_bridge.quirks.quirks import read_spelt
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import WalkRow
 from csms_bridge.walks.plans import plan
@@ -53,7 +54,9 @@ def view_of(row: WalkRow) -> WalkView:
 
 def under_way_of(row: WalkRow) -> WalkUnderWay:
     """A row as the runner sees it."""
-    walk = plan(OcppVersion(row.ocpp_version), SecurityProfile(row.start), SecurityProfile(row.goal))
+    facts = json.loads(row.facts)
+    quirks = read_spelt(facts.get("quirks", ""))
+    walk = plan(OcppVersion(row.ocpp_version), SecurityProfile(row.start), SecurityProfile(row.goal), quirks)
     progress = Progress(
         views=_views(row.views),
         moved=row.moved,
@@ -61,7 +64,7 @@ def under_way_of(row: WalkRow) -> WalkUnderWay:
         tries=row.tries,
         outcome=WalkState(row.outcome),
         reason=row.reason,
-        facts=json.loads(row.facts),
+        facts=facts,
     )
     return WalkUnderWay(row.id, row.station, walk, progress)
 

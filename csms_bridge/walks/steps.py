@@ -16,6 +16,7 @@ class Do(StrEnum):
     INSTALL_RSA_ROOT = "install the RSA root too"
     INSTALL_ISSUER_ROOT = "install the root above its certificate"
     LIST_ROOTS = "list the roots"
+    WRITE_URL = "write its maker's key for the address"
     NAME_OPERATOR = "name the operator"
     TRIGGER_CSR = "ask for a certificate request"
     DELIVER = "deliver the certificate"
@@ -56,6 +57,8 @@ class Needed(Enum):
     """The root above the certificate is not among those installed in this walk."""
     IF_SLOT_LISTED = 4
     """The chosen slot stands in NetworkConfigurationPriority (2.1 B09.FR.20/.21)."""
+    UNLESS_ISSUED = 5
+    """No certificate was issued in this walk yet."""
 
 
 class Lost(Enum):
@@ -148,13 +151,14 @@ class StepView:
 class Progress:
     """How far a walk has come: all that must survive a crash.
 
-    `facts` holds what was learned, as text: `csms_root` and `csms_root_serial` (the root this walk installs),
-    `roots` (serials the station listed), `root_accepted`, `also_root` (a second root it took), `issued` (serials of
-    certificates, newest last) and `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`,
-    `used`, `country`; about this leg `password` (id of the password last offered) and `away` (this service was not
-    there for a while); about a hold `held_by` and `came` (the last connection meanwhile); and about the step at hand
-    `dropped`, `reboot`, `back` and `back_on` (since when the station is back on which lower profile), `returns` (how
-    often), `complaint`, `alternative`, `again`.
+    `facts` holds what was learned, as text: `quirks` (what is odd about the station by the book as it was when the
+    walk began, see quirks.spell; its plan is made with these), `csms_root` and `csms_root_serial` (the root this
+    walk installs), `roots` (serials the station listed), `root_accepted`, `also_root` (a second root it took),
+    `issued` (serials of certificates, newest last) and `issuer_root` (the root above the newest), `slots`,
+    `priority`, `active`, `slot`, `used`, `country`; about this leg `password` (id of the password last offered) and
+    `away` (this service was not there for a while); about a hold `held_by` and `came` (the last connection
+    meanwhile); and about the step at hand `dropped`, `reboot`, `back` and `back_on` (since when the station is back
+    on which lower profile), `returns` (how often), `complaint`, `alternative`, `again`.
     """
 
     views: tuple[StepView, ...]

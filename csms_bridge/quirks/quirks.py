@@ -1,0 +1,193 @@
+"""What may be odd about a kind of station, as values; without a row a station does what OCPP asks."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from string import Formatter
+from types import MappingProxyType
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import AfterValidator, Field, Strict, TypeAdapter, ValidationError
+
+
+class PasswordForm(StrEnum):
+    """How a 1.6 station reads AuthorizationKey."""
+
+    HEX = "hex"
+    TEXT = "text"
+
+
+class Chain(StrEnum):
+    """What CertificateSigned has to carry."""
+
+    LEAF = "leaf"
+    SUB = "sub"
+    ROOT = "root"
+
+
+class Roots(StrEnum):
+    """Which of our roots a station can use: what its TLS is able to do."""
+
+    BOTH = "both"
+    EC = "ec"
+    RSA = "rsa"
+
+
+class NewRoot(StrEnum):
+    """What becomes of the CSMS roots that a station holds when another one comes."""
+
+    ADDED = "added"
+    REPLACES = "replaces"
+    SIGNED_BY_OLD = "signed-by-old"
+
+
+class RestartRule(StrEnum):
+    """Whether a 1.6 station must be restarted for a new profile."""
+
+    IF_STAYED = "if-stayed"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class RestartWay(StrEnum):
+    """Which kind of restart it takes."""
+
+    IDLE = "idle"
+    NOW = "now"
+    GENTLY = "gently"
+
+
+class Asks(StrEnum):
+    """What makes a station send SignCertificate."""
+
+    ON_TRIGGER = "on-trigger"
+    AFTER_RESTART = "after-restart"
+    BY_ITSELF = "by-itself"
+
+
+class Priority(StrEnum):
+    """What NetworkConfigurationPriority has to list."""
+
+    NEW_AND_OLD = "new-and-old"
+    ALL_SLOTS = "all-slots"
+
+
+def _template(value: str) -> str:
+    known = {"url", "id"}
+    try:
+        named = [name for _, name, spec, change in Formatter().parse(value) if name is not None or spec or change]
+    except ValueError as error:
+        raise ValueError(f"{error}: write it like {{url}}/{{id}}") from None
+    if not set(named) <= known:
+        raise ValueError("only {url} and {id} are filled in")
+    if "url" not in named:
+        raise ValueError("it must hold {url}: where the service is met")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What a key means, for people."""
+
+    text: str
+
+
+Flag = Annotated[bool, Strict()]
+Number = Annotated[int, Strict()]
+Text = Annotated[str, Strict()]
+PasswordLength = Annotated[Number, Field(ge=16, le=40)]
+ChainLength = Annotated[Number, Field(ge=500, le=10_000)]
+Room = Annotated[Number, Field(ge=1, le=100)]
+Slots = Annotated[tuple[Annotated[Number, Field(ge=0, le=100)], ...], Field(max_length=20)]
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """What is known of stations of a kind. Each default is what OCPP asks, or what serves every station."""
+
+    password_form: Annotated[
+        PasswordForm, Says("1.6: AuthorizationKey is hexadecimal, or the `text` of the password itself")
+    ] = PasswordForm.HEX
+    password_bytes: Annotated[
+        PasswordLength | None,
+        Says("how long a new password is, in bytes; without it 20. 1.6 asks for 16 to 20, 2.x for 16 to 40"),
+    ] = None
+    chain: Annotated[
+        Chain, Says("CertificateSigned carries the `leaf` alone, the leaf and the authorities below the root, or all")
+    ] = Chain.SUB
+    leaf_last: Annotated[Flag, Says("the chain in CertificateSigned begins at the top and ends with the leaf")] = False
+    longest_chain: Annotated[
+        ChainLength | None, Says("characters of a chain that it takes, if that is less than it says itself")
+    ] = None
+    roots: Annotated[Roots, Says("which of our two roots are of use to its TLS")] = Roots.BOTH
+    room_for_roots: Annotated[Room | None, Says("how many CSMS roots it keeps; with room for 1 it gets one")] = None
+    new_root: Annotated[
+        NewRoot, Says("a new CSMS root comes beside those it has, `replaces` them, or must be `signed-by-old`")
+    ] = NewRoot.ADDED
+    lists_roots: Annotated[Flag, Says("GetInstalledCertificateIds tells which roots it holds")] = True
+    roots_from_profile: Annotated[
+        Annotated[Number, Field(ge=0, le=2)],
+        Says("it takes no root below this profile: what it needs before that is installed on site"),
+    ] = 0
+    works_while_pending: Annotated[Flag, Says("it does certificate work while it is told Pending")] = True
+    restart: Annotated[
+        RestartRule, Says("1.6: whether it is restarted for a new profile: `if-stayed` on the line, `always`, `never`")
+    ] = RestartRule.IF_STAYED
+    restart_way: Annotated[RestartWay, Says("Reset: when `idle`, `now`, or `gently` (1.6 Soft)")] = RestartWay.IDLE
+    drops_first: Annotated[
+        Flag, Says("it drops the line before it has answered a change of its password or profile")
+    ] = False
+    url_key: Annotated[
+        Annotated[Text, Field(max_length=50)],
+        Says("1.6: its maker's own key for the CSMS's address, written before the profile is raised to TLS"),
+    ] = ""
+    url_value: Annotated[
+        Annotated[Text, Field(max_length=500), AfterValidator(_template)],
+        Says("what is written there; `{url}` is the service's address, `{id}` the identity"),
+    ] = "{url}/{id}"
+    asks: Annotated[
+        Asks, Says("it sends SignCertificate when triggered, only `after-restart`, or only `by-itself`")
+    ] = Asks.ON_TRIGGER
+    needs_country: Annotated[Flag, Says("2.x: CountryName is written whatever it tells of it")] = False
+    slots: Annotated[Slots, Says("2.x: the connection slots that it has, where it does not report them")] = ()
+    priority: Annotated[
+        Priority, Says("2.x: NetworkConfigurationPriority names the new and the old slot, or `all-slots`")
+    ] = Priority.NEW_AND_OLD
+    walks_to: Annotated[
+        Annotated[Number, Field(ge=0, le=3)], Says("the highest profile that it can be walked to over OCPP")
+    ] = 3
+
+    def odd(self) -> dict[str, Any]:
+        """The keys that differ from what OCPP asks."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
+
+
+USUAL = Quirks()
+_HINTS = get_type_hints(Quirks, include_extras=True)
+_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {name: TypeAdapter(hint) for name, hint in _HINTS.items()}
+DEFAULTS: Mapping[str, Any] = MappingProxyType({one.name: one.default for one in fields(Quirks)})
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {name: next(one.text for one in hint.__metadata__ if isinstance(one, Says)) for name, hint in _HINTS.items()}
+)
+
+
+def check_value(key: str, value: object) -> Any:
+    """A key's value from TOML or JSON. Raises ValueError, in words, when the key is unknown or the value is wrong."""
+    if key not in DEFAULTS:
+        raise ValueError(f"there is no such key; known are {', '.join(sorted(DEFAULTS))}")
+    try:
+        return _ADAPTERS[key].validate_python(value)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def spell(values: Mapping[str, Any]) -> str:
+    """Keys and values as JSON, in order."""
+    return json.dumps(dict(values), sort_keys=True, separators=(",", ":"))
+
+
+def read_spelt(text: str) -> Quirks:
+    """The inverse, for what was stored: a key that this program does not know any more is passed over."""
+    stored = json.loads(text) if text else {}
+    return Quirks(**{key: _ADAPTERS[key].validate_python(value) for key, value in stored.items() if key in DEFAULTS})
