@@ -8,6 +8,7 @@ compares, so a part that has grown old fails a test, and this script mends it.
 
 import contextlib
 import io
+import json
 import os
 import re
 import runpy
@@ -24,6 +25,9 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.commands import Command, Outcome
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.dialects.wire import Request
+from csms_bridge.quirks.book import shipped_rows
+from csms_bridge.quirks.quirks import DEFAULTS, MEANINGS
+from csms_bridge.quirks.rows import QuirkRow
 from csms_bridge.simulator.config import Fault
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.walks.plans import plan
@@ -149,6 +153,30 @@ def faults(_: str) -> str:
     return table(("`--fault`", "what the station does"), [(f"`{fault}`", fault.rule) for fault in Fault])
 
 
+# --- the quirk book
+
+
+def quirk_keys(_: str) -> str:
+    """Every key of the quirk book, what it means, and what is so without a row."""
+    rows = [(f"`{key}`", MEANINGS[key], f"`{json.dumps(default)}`") for key, default in DEFAULTS.items()]
+    return table(("key", "what it means", "without a row"), rows)
+
+
+def quirk_rows(_: str) -> str:
+    """Every shipped row."""
+    rows = [
+        (f"`{row.name}`", "by name" if row.only_by_name else f"{row.vendor} / {row.model}", _oddities(row),
+         row.confidence.value, row.source)
+        for row in shipped_rows()
+    ]  # fmt: skip
+    return table(("name", "vendor / model", "what is odd", "known", "from"), rows)
+
+
+def _oddities(row: QuirkRow) -> str:
+    like = [f"like `{row.like}`"] if row.like else []
+    return ", ".join([*like, *(f"`{key} = {json.dumps(value)}`" for key, value in row.quirks.items())])
+
+
 # --- walks
 
 
@@ -189,6 +217,7 @@ _SKIPPED = {
     Needed.IF_STILL_THERE: "skipped when the station dropped the line by itself and asked for no restart",
     Needed.IF_OTHER_ROOT: "skipped when that root is the one installed before",
     Needed.IF_SLOT_LISTED: "skipped when the priority does not list the slot",
+    Needed.UNLESS_ISSUED: "skipped when it has asked already",
 }
 
 
@@ -271,6 +300,8 @@ PARTS: dict[str, Callable[[str], str]] = {
     "refusals": refusals,
     "acts": acts,
     "faults": faults,
+    "quirk-keys": quirk_keys,
+    "quirk-rows": quirk_rows,
     "walk": walk,
 }
 

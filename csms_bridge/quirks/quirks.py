@@ -74,12 +74,13 @@ class Priority(StrEnum):
 
 
 def _template(value: str) -> str:
-    known = {"url", "id"}
     try:
-        named = [name for _, name, spec, change in Formatter().parse(value) if name is not None or spec or change]
+        named = [
+            f"{name}{spec}{change or ''}" for _, name, spec, change in Formatter().parse(value) if name is not None
+        ]
     except ValueError as error:
         raise ValueError(f"{error}: write it like {{url}}/{{id}}") from None
-    if not set(named) <= known:
+    if not set(named) <= {"url", "id"}:
         raise ValueError("only {url} and {id} are filled in")
     if "url" not in named:
         raise ValueError("it must hold {url}: where the service is met")

@@ -63,7 +63,8 @@ class Firmware:
         for sign, version in self._bounds():
             if version_key(version) is None:
                 raise ValueError(f"{sign}{version}: there is no number in it")
-        if not self._is_pattern and not self._bounds() and version_key(self.text) is None:
+        bare = not self._is_pattern and not self._bounds()
+        if bare and ("," in self.text or version_key(self.text) is None):
             raise ValueError('write it like ">=1.4, <2", "1.4.*" or "1.4.2"')
 
     @property
