@@ -113,6 +113,11 @@ class Admitted:
     """Why it is let in as Pending only; None when it is let in for good."""
 
     @property
+    def rank(self) -> tuple[bool, SecurityProfile]:
+        """How much was proved, to be compared with another line of the same identity. A lane is the least."""
+        return self.lane is None, self.profile
+
+    @property
     def reason(self) -> str:
         """The verdict in words, for the record."""
         match self.lane:
@@ -232,8 +237,8 @@ def choose_subprotocol(offered: tuple[str, ...], registered: OcppVersion | None)
 
 
 def outranks(newcomer: Admitted, holder: Admitted) -> bool:
-    """Whether a second connection for one identity may take over: with at least equal proof. A lane is the least."""
-    return (newcomer.lane is None, newcomer.profile) >= (holder.lane is None, holder.profile)
+    """Whether a second connection for one identity may take over: with at least equal proof."""
+    return newcomer.rank >= holder.rank
 
 
 def _proved_profile(peer: Peer, station: Registered) -> SecurityProfile | Refused:

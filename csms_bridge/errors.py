@@ -6,6 +6,7 @@ BridgeError
 ├── IdTokenRefused                                the caller's data about a token
 ├── QuirkRefused, UnknownQuirk                    a row of the quirk book that cannot be right, or is not there
 ├── WalkRefused                                   this walk cannot be started, held or resumed now
+├── LineOutranked                                 another node has a line with more proof for this identity
 ├── ProofRefused, TooManyRefusals                 who asks for a certificate outside OCPP did not prove itself
 ├── StatusUnavailable                             nobody says whether somebody else's certificate is good
 ├── CommandRefused                                a message that must not, or cannot, be sent
@@ -33,6 +34,15 @@ class UnknownStation(BridgeError):
     def __init__(self, station: str) -> None:
         super().__init__(f"there is no station {station!r}", "list them with: voltward station list")
         self.station = station
+
+
+class LineOutranked(BridgeError):
+    """Another node has a line of this identity that came with more proof."""
+
+    def __init__(self, station: str, node: str) -> None:
+        super().__init__(f"station {station!r} is on a line with more proof, at node {node!r}")
+        self.station = station
+        self.node = node
 
 
 class UnknownStranger(BridgeError):

@@ -109,7 +109,7 @@ class Fleet:
         self._hostname = hostname
         self._clock = clock
         passwords = PasswordBook(store, trail, password_key, clock, settings.password_queue)
-        sightings = Sightings(store, trail, passwords, clock, node)
+        sightings = Sightings(store, trail, passwords, clock, node, dead_after=settings.heartbeat * 2)
         model = DeviceModel(store, clock, settings.variables_per_station, settings.variable_octets_per_station)
         watch = CertificateWatch(authority.alarms, lambda stations: _chain_limits(model, stations))
         per_hour = settings.certificate_requests_per_hour

@@ -16,7 +16,7 @@ from csms_bridge.dialects import DIALECTS
 from csms_bridge.doorkeeper import Doorkeeper
 from csms_bridge.edge_chain import Anchors
 from csms_bridge.edges import Edges
-from csms_bridge.errors import UnknownStation
+from csms_bridge.errors import LineOutranked, UnknownStation
 from csms_bridge.fleet import Fleet
 from csms_bridge.judging import Welcome
 from csms_bridge.link import Limits, Link
@@ -162,6 +162,9 @@ class Bridge:
             )
         except UnknownStation:
             return "not registered"
+        except LineOutranked as error:
+            log.info("line_outranked", station=station, node=error.node)
+            return OUTRANKED_WORDS
         limits = Limits(desk.settings.call_timeout.total_seconds(), desk.settings.unanswered_limit)
         link = Link(station, connection, DIALECTS[version], self._fleet.journal, limits)
         replaced = self._sessions.get(station)
@@ -169,15 +172,13 @@ class Bridge:
         self._sessions[station] = session
         desk.posture.rounds.arrived(station)
         if replaced is not None:
-            replaced.line.replaced = True
-            closing = asyncio.create_task(replaced.line.link.close(1000, REPLACED_WORDS))
-            closing.add_done_callback(lambda task: task.exception())
+            _let_go(replaced)
         log.info("station_connected", station=station, profile=int(admitted.profile), version=version)
         return session
 
     async def _tick(self) -> None:
         """Find out what is due for the stations that are connected here."""
-        await self._drop_revoked_elsewhere()
+        await self._look_elsewhere()
         await self._drop_closed_lanes()
         await self._quarantine.let_go()
         for station in await asyncio.to_thread(self._due):
@@ -216,11 +217,15 @@ class Bridge:
         barred = [name for name, session in self._sessions.items() if not session.is_accepted]
         await asyncio.to_thread(self._fleet.roots.round, barred)
 
-    async def _drop_revoked_elsewhere(self) -> None:
-        """Revocations by other processes: another node, or a command on the data folder."""
+    async def _look_elsewhere(self) -> None:
+        """What other processes did, another node or a command on the data folder: revocations, stations taken in."""
         # Another node's clock may be behind ours; what was dropped already has no line here any more.
         since, self._looked = self._looked - _CLOCKS_DIFFER, self._fleet.desk.clock()
         self._drop_revoked(await asyncio.to_thread(self._authority.revoked_since, since))
+        ours = {name: session for name, session in self._sessions.items() if not session.line.replaced}
+        for station in await asyncio.to_thread(self._fleet.desk.sightings.taken_elsewhere, ours.keys(), since):
+            if self._sessions.get(station) is ours[station]:  # and not a line that came here meanwhile
+                _let_go(ours[station])
 
     async def _drop_closed_lanes(self) -> None:
         """A lane is open for a time, and until somebody closes it; whoever is in it then has no business here."""
@@ -246,6 +251,13 @@ class Bridge:
 
     def _every(self, period: timedelta, work: Work) -> None:
         self._tasks.append(asyncio.create_task(_repeat(period, work)))
+
+
+def _let_go(session: Session) -> None:
+    """A newer line of the same station has taken over, here or at another node."""
+    session.line.replaced = True
+    closing = asyncio.create_task(session.line.link.close(1000, REPLACED_WORDS))
+    closing.add_done_callback(lambda task: task.exception())
 
 
 async def _repeat(period: timedelta, work: Work) -> None:

@@ -127,8 +127,8 @@ class Session:
         self._reader.line_closed()
         await self.line.finish_work()
         self.ended.set()
-        if not self.line.replaced:
-            await asyncio.to_thread(self._desk.sightings.disconnected, self.station, self.line.arrival.at)
+        gone = self._desk.sightings.disconnected
+        if not self.line.replaced and await asyncio.to_thread(gone, self.station, self.line.arrival.at):
             await self.walk.feed(Disconnected())
 
     def _answer_refused(self, action: str, error: CallError | CallResultError) -> None:

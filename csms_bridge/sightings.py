@@ -1,8 +1,8 @@
 """What was seen of stations, written down: admissions, connections, boots, transactions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, update
@@ -14,6 +14,7 @@ from csms_bridge.admission import Admitted, Refused, Registered, Verdict
 from csms_bridge.charging_book import end_all
 from csms_bridge.errors import UnknownStation
 from csms_bridge.lanes import Lanes, is_recovering
+from csms_bridge.line_elsewhere import DEAD_AFTER, check_rank, taken_elsewhere
 from csms_bridge.password_book import PasswordBook, PasswordsOf
 from csms_bridge.standing import Standing
 from csms_bridge.station import KnownPassword, OcppVersion, SecurityProfile
@@ -76,14 +77,21 @@ class Judged:
 
 
 class Sightings:
-    """Writes what stations do. One instance per process; `node` is this process's name."""
+    """Writes what stations do. One instance per process; `node` is this process's name.
 
-    def __init__(self, store: Store, trail: AuditTrail, passwords: PasswordBook, clock: Clock, node: str) -> None:
+    Another node's line that was silent for `dead_after` bars nobody from ours.
+    """
+
+    def __init__(
+        self, store: Store, trail: AuditTrail, passwords: PasswordBook, clock: Clock, node: str,
+        dead_after: timedelta = DEAD_AFTER,
+    ) -> None:  # fmt: skip
         self._store = store
         self._trail = trail
         self._passwords = passwords
         self._clock = clock
         self._node = node
+        self._dead_after = dead_after
         self.lanes = Lanes(store, trail, clock)
 
     def forget_connections(self) -> None:
@@ -124,13 +132,15 @@ class Sightings:
         """The WebSocket is open; returns since when. An offered password that was used becomes the only one.
 
         Outside a walk the profile seen becomes the floor at once; in a walk the walk decides when. What comes through
-        a lane proves neither profile nor certificate. Raises UnknownStation when it was removed meanwhile.
+        a lane proves neither profile nor certificate. Raises UnknownStation when it was removed meanwhile, and
+        LineOutranked when another node has a line that came with more proof.
         """
         now = self._clock()
         with self._store.writing() as session:
-            row = session.get(StationRow, station)
+            row = session.get(StationRow, station, with_for_update=True)
             if row is None:
                 raise UnknownStation(station)
+            check_rank(row, admitted, self._node, now, self._dead_after)
             if admitted.lane is not None:
                 self.lanes.entered(session, row, admitted.lane, admitted, line.address)
                 _note_line(row, admitted, version, line, self._node, now)
@@ -158,12 +168,19 @@ class Sightings:
                 )  # fmt: skip
             return now
 
-    def disconnected(self, station: str, connected_at: datetime) -> None:
-        """The line of a connection is gone; a newer connection of the same station is left alone."""
+    def taken_elsewhere(self, stations: Set[str], since: datetime) -> set[str]:
+        """Of stations with a line here those that another node has taken in since then: their lines here are over."""
+        with self._store.reading() as session:
+            return taken_elsewhere(session, stations, self._node, since)
+
+    def disconnected(self, station: str, connected_at: datetime) -> bool:
+        """The line of a connection is gone; False when a newer connection stands on record, which is left alone."""
         now = self._clock()
+        is_ours = (col(StationRow.connected_at) == connected_at, col(StationRow.node) == self._node)
         with self._store.writing() as session:
-            ours = update(StationRow).where(col(StationRow.id) == station, col(StationRow.connected_at) == connected_at)
-            session.execute(ours.values(online=False, last_seen=now, updated_at=now))
+            ours = update(StationRow).where(col(StationRow.id) == station, *is_ours)
+            gone: int = session.execute(ours.values(online=False, last_seen=now, updated_at=now)).rowcount  # type: ignore[attr-defined]
+            return gone > 0
 
     def closed_by_us(self, station: str, reason: str) -> None:
         """We closed the line, and why."""
@@ -179,25 +196,32 @@ class Sightings:
             for station, at in stations.items():
                 session.execute(update(StationRow).where(col(StationRow.id) == station).values(last_seen=at))
 
-    def booted(self, station: str, boot: e.Booted, told: Standing = Standing.ACCEPTED) -> None:
-        """A BootNotification, and what the station was told."""
+    def booted(
+        self, station: str, boot: e.Booted, told: Standing = Standing.ACCEPTED, *, in_lane: bool = False
+    ) -> None:
+        """A BootNotification, and what the station was told.
+
+        Who says it in a lane has proved too little to change what is known of the station, or to end what it charges.
+        """
         now = self._clock()
         with self._store.writing() as session:
             row = session.get(StationRow, station)
             if row is None:
                 return
-            row.vendor, row.model, row.firmware = boot.vendor, boot.model, boot.firmware
-            row.boot_serial, row.boot_reason = next(iter(boot.serials), None), boot.reason or None
-            row.booted_at = row.last_seen = row.updated_at = now
             row.told = "" if told is Standing.ACCEPTED else told.value
+            row.last_seen = row.updated_at = now
+            if in_lane:
+                row.booted_at = row.booted_at or now
+            else:
+                _note_boot(row, boot, now)
             session.add(row)
-            if boot.reason != "Triggered":  # a station that restarted charges nobody
+            if boot.reason != "Triggered" and not in_lane:  # a station that restarted charges nobody
                 end_all(session, station, now)
             self._trail.record(
                 session, FleetAct.STATION_BOOTED, by=f"station:{station}", kind="station", thing=station,
                 reason=boot.reason, now=now,
                 details={"vendor": boot.vendor, "model": boot.model, "firmware": boot.firmware,
-                         "serials": list(boot.serials)},
+                         "serials": list(boot.serials), **({"lane": row.lane} if in_lane else {})},
             )  # fmt: skip
 
     def has_booted(self, station: str) -> bool:
@@ -248,6 +272,12 @@ def _note_connection(
     row.certificate_serial = admitted.certificate_serial
     if admitted.certificate_made_at is not None:
         row.newest_used = max(row.newest_used or admitted.certificate_made_at, admitted.certificate_made_at)
+
+
+def _note_boot(row: StationRow, boot: e.Booted, now: datetime) -> None:
+    row.vendor, row.model, row.firmware = boot.vendor, boot.model, boot.firmware
+    row.boot_serial, row.boot_reason = next(iter(boot.serials), None), boot.reason or None
+    row.booted_at = now
 
 
 def _note_line(row: StationRow, admitted: Admitted, version: OcppVersion, line: Line, node: str, now: datetime) -> None:

@@ -148,7 +148,7 @@ class StationCalls:
     async def _boot_in_lane(self, lane: LaneWork, boot: e.Booted, accepted: Json) -> Reply:
         """Pending, unless the station works only when accepted; then that is all that it is told, and no more."""
         told = await lane.boot_status()
-        await asyncio.to_thread(self._desk.sightings.booted, self._line.station, boot, told)
+        await asyncio.to_thread(self._desk.sightings.booted, self._line.station, boot, told, in_lane=True)
         interval = int(self._desk.settings.pending_interval.total_seconds())
         pending = {**accepted, "status": "Pending", "interval": interval}
         return Reply(accepted if told is Standing.ACCEPTED else pending, then=lambda: lane.booted(told))

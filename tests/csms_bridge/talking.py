@@ -15,13 +15,13 @@ from csms_bridge.settings import BridgeSettings
 from tests.csms_bridge.room import PASSWORD_KEY, TLS_LINE, SigningRoom
 
 
-def open_fleet(room: SigningRoom, folder: Path, **settings: Any) -> Fleet:
+def open_fleet(room: SigningRoom, folder: Path, node: str = "this-node", **settings: Any) -> Fleet:
     """The whole OCPP side on the room's database."""
     return Fleet(
         room.store, room.trail, room.authority, BridgeSettings(**settings),
         password_key=PASSWORD_KEY, order_key=PASSWORD_KEY,
         organisation="Acme Charging", hostname="csms.example", public_url="https://csms.example",
-        log_folder=folder / "logs", node="this-node", clock=room.clock,
+        log_folder=folder / "logs", node=node, clock=room.clock,
     )  # fmt: skip
 
 

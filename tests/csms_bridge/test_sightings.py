@@ -8,6 +8,7 @@ from csms_bridge.admission import Admitted, Refused, Registered
 from csms_bridge.errors import UnknownStation
 from csms_bridge.events import Booted
 from csms_bridge.sightings import Line, Sightings
+from csms_bridge.standing import Standing
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import StationRow
 from tests.csms_bridge.room import NOON, PLAIN_LINE, TLS_LINE
@@ -222,6 +223,29 @@ def test_a_boot_tells_what_the_station_is(room):
     assert (posture.boot_serial, posture.boot_reason, posture.booted_at) == ("SN-1", "PowerUp", NOON)
     assert room.records()[-1].details["serials"] == ["SN-1", "BOX-1"]
     assert room.sightings.has_booted("CS-1")
+
+
+def test_a_boot_in_a_lane_changes_nothing_that_was_proved(room):
+    """Whoever holds an expired key, or the maker's, must not rename a station or end what it charges (ADR 0017)."""
+    room.add(version=OcppVersion.V201)
+    room.sightings.booted("CS-1", BOOT)
+    room.began("CS-1", "tx-1")
+    room.clock.advance(minutes=1)
+    other = Booted("Evil", "Toaster", "6.6", ("SN-6",), "PowerUp")
+    room.sightings.booted("CS-1", other, Standing.PENDING, in_lane=True)
+    station, posture = room.registry.station("CS-1"), room.registry.posture("CS-1")
+    assert (station.vendor, station.model, station.firmware) == ("Acme", "Wallbox", "1.0")
+    assert (posture.boot_serial, posture.booted_at) == ("SN-1", NOON)
+    assert room.charging.is_busy("CS-1")
+    assert room.sightings.waits_for_acceptance("CS-1")  # what it was told is true all the same
+    assert room.records()[-1].details["vendor"] == "Evil"
+
+
+def test_who_was_told_accepted_in_a_lane_need_not_boot_again_after_it(room):
+    room.add()
+    room.sightings.booted("CS-1", BOOT, in_lane=True)
+    assert room.sightings.has_booted("CS-1")
+    assert room.registry.station("CS-1").vendor == ""
 
 
 def test_a_boot_without_serial_and_reason_leaves_them_open(room):

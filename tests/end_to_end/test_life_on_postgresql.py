@@ -2,20 +2,29 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from csms_bridge.admission import Admitted
+from csms_bridge.errors import LineOutranked
+from csms_bridge.password_book import PasswordBook
 from csms_bridge.pruning import Pruning
+from csms_bridge.registry import Registry
 from csms_bridge.settings import BridgeSettings
-from csms_bridge.tables import MessageRow
+from csms_bridge.sightings import Line, Sightings
+from csms_bridge.standing import Lane
+from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
+from csms_bridge.tables import MessageRow, StationRow
 from pki.alarm_telling import AlarmTelling
 from pki.alarms import AlarmKind, Alarms
 from pki.audit import AuditTrail
 from pki.certificate_search import CertificateFilter, ids_query, matching_ids
 from pki.certificates import CertificateState
+from pki.clock import utc_now
 from pki.forecast import Forecasts, week_name
 from pki.revocation import RevocationReason
 from pki.store import Store
@@ -103,6 +112,30 @@ def test_two_processes_never_tell_the_same_alarm(store: Store) -> None:
     while (alarm := telling.claim()) is not None:  # who found a row locked went away with nothing
         claimed.append(alarm.id)
     assert len(claimed) == len(set(claimed)) == 40
+
+
+def test_of_two_nodes_that_take_a_station_in_at_once_the_one_with_more_proof_keeps_it(store: Store) -> None:
+    def node(name: str) -> Sightings:
+        trail = AuditTrail(bytes(32), name)
+        return Sightings(store, trail, PasswordBook(store, trail, bytes(32), utc_now), utc_now, name)
+
+    def take_in(sightings: Sightings, admitted: Admitted) -> None:
+        with suppress(LineOutranked):
+            sightings.connected("CS-7", admitted, OcppVersion.V16, None, Line("192.0.2.7", "TLSv1.3"))
+
+    nodes = (node("a"), node("b"))
+    trail = AuditTrail(bytes(32), "a")
+    new = NewStation("CS-7", "SN-7", OcppVersion.V16, SecurityProfile.TLS_BASIC)
+    Registry(store, trail, PasswordBook(store, trail, bytes(32), utc_now), utc_now).add([new], "user:anna")
+    strong = Admitted(SecurityProfile.MUTUAL_TLS, "ocpp1.6", "5eed")
+    weak = Admitted(SecurityProfile.MUTUAL_TLS, "ocpp1.6", None, lane=Lane.BOOTSTRAP)
+    with ThreadPoolExecutor(2) as pool:
+        for turn in range(20):
+            keeper, other = nodes[turn % 2], nodes[1 - turn % 2]
+            list(pool.map(take_in, (keeper, other), (strong, weak)))
+            with store.reading() as session:
+                row = session.get_one(StationRow, "CS-7")
+                assert (row.node, row.lane) == ("ab"[turn % 2], "")
 
 
 def test_old_rows_are_deleted(store: Store) -> None:
