@@ -6,7 +6,7 @@ from csms_bridge import commands as c
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.errands import Caller
 from csms_bridge.log_fetches import LogFetches, StationLog
-from csms_bridge.orders import Orders
+from csms_bridge.orders import Ending, Orders
 from csms_bridge.station import CommandOrder, OcppVersion
 from pki.secret_text import Secret
 
@@ -22,7 +22,7 @@ class LogErrand:
         """Ask; what comes of it is told by the upload and by LogStatusNotification."""
         issued = await asyncio.to_thread(self._logs.issue, order)
         if issued is None:
-            await asyncio.to_thread(self._orders.finish, order, None, "the log is not wanted any more")
+            await asyncio.to_thread(self._orders.finish, order, None, "the log is not wanted any more", Ending.UNSENT)
             return
         answer = await _ask(caller, *issued)
         await asyncio.to_thread(self._logs.answered, order, answer)

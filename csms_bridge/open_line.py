@@ -102,8 +102,11 @@ class OpenLine:
             return Answer(Outcome.FAILED, f"nothing, since it could not be asked: {fault.sentence}")
         try:
             result = await self.call(request)
+        except NotSent as unsent:
+            await self._note_roots(request, Ending.UNSENT, None, unsent.sentence)
+            return Answer(Outcome.FAILED, f"nothing, since it could not be asked: {unsent.sentence}")
         except StationSilent as silent:
-            await self._note_roots(request, ending_of(silent), None, silent.sentence)
+            await self._note_roots(request, Ending.SILENT, None, silent.sentence)
             return None
         if isinstance(result, CallError):
             await self._note_roots(request, Ending.REFUSED, None, f"{result.code}: {result.description}".rstrip(": "))
@@ -146,8 +149,3 @@ class OpenLine:
         except Exception:
             # A fault in one piece of work must not end the station's line; its record stays for the next try.
             log.exception("station_work_failed", station=self.station)
-
-
-def ending_of(silent: StationSilent) -> Ending:
-    """How a CALL ended that has no answer."""
-    return Ending.UNSENT if isinstance(silent, NotSent) else Ending.SILENT

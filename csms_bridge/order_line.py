@@ -3,9 +3,9 @@
 import asyncio
 
 from csms_bridge.dialects.wire import Request
-from csms_bridge.errors import StationSilent
+from csms_bridge.errors import NotSent, StationSilent
 from csms_bridge.frames import CallError
-from csms_bridge.open_line import OpenLine, ending_of
+from csms_bridge.open_line import OpenLine
 from csms_bridge.orders import Ending
 from csms_bridge.station import CommandOrder
 
@@ -22,7 +22,8 @@ async def carry_out(order: CommandOrder, line: OpenLine) -> None:
     try:
         result = await line.call(Request(order.action, order.payload))
     except StationSilent as silent:
-        await asyncio.to_thread(orders.finish, order, None, silent.sentence, ending_of(silent))
+        ending = Ending.UNSENT if isinstance(silent, NotSent) else Ending.SILENT
+        await asyncio.to_thread(orders.finish, order, None, silent.sentence, ending)
         return
     if isinstance(result, CallError):
         error = f"{result.code}: {result.description}".rstrip(": ")

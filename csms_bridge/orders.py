@@ -217,7 +217,7 @@ class Orders:
         now = self._clock()
         answered = ending is Ending.ANSWERED
         row.state = "answered" if answered else "failed"
-        row.answer, row.error, row.updated_at = answer, error, now
+        row.answer, row.error, row.ending, row.updated_at = answer, error, ending.value, now
         row.payload, row.sealed = json.dumps(redact(json.loads(row.payload))), None
         session.add(row)
         by = f"station:{row.station}" if answered else "service"
@@ -225,6 +225,11 @@ class Orders:
             session, FleetAct.COMMAND_ANSWERED, by=by, kind="station", thing=row.station, reason=error, now=now,
             details={"command": row.id, "action": row.action, "state": row.state},
         )  # fmt: skip
+
+
+def ending_of(row: CommandRow) -> Ending:
+    """How a command that is closed came to its end. Those that were closed before it was kept may have been sent."""
+    return Ending(row.ending or (Ending.ANSWERED if row.state == "answered" else Ending.SILENT))
 
 
 def order_of(row: CommandRow) -> CommandOrder:

@@ -5,7 +5,7 @@ import asyncio
 from csms_bridge import commands as c
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.errands import Caller
-from csms_bridge.orders import Orders
+from csms_bridge.orders import Ending, Orders
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_rotations import PasswordRotations
 from csms_bridge.quiet import QuietMode
@@ -32,7 +32,7 @@ class PasswordErrand:
             await asyncio.to_thread(self._orders.put_back, order)
             return
         if why := await asyncio.to_thread(self.rotations.objection, order.station):
-            await asyncio.to_thread(self._orders.finish, order, None, why)
+            await asyncio.to_thread(self._orders.finish, order, None, why, Ending.UNSENT)
             return
         name, password = await asyncio.to_thread(self._passwords.offer, order.station)
         await asyncio.to_thread(self.rotations.offered, order, name)

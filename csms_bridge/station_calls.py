@@ -61,7 +61,8 @@ class StationCalls:
         if not may_say(line.standing, line.lane, action, line.provoked):
             raise WireFault(Fault.SECURITY, "a BootNotification must be accepted first")  # B01.FR.10, B02.FR.09
         event = dialect.event(action, payload)
-        self._desk.posture.heard(line.station, stamp_of(action, payload), self._desk.clock())
+        if line.lane is None:  # else it may be anybody's clock
+            self._desk.posture.heard(line.station, stamp_of(action, payload), self._desk.clock())
         if (answer := await self._desk.questions.answer(line.station, dialect.version, event)) is not None:
             return Reply(dialect.spell(answer))
         match event:

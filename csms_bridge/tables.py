@@ -278,7 +278,7 @@ class CommandRow(SQLModel, table=True):
 
     A `queued` one is for a station that is away; it waits from the moment that the station is back. An `errand` has no
     payload: its message is made when it is sent (see csms_bridge.errands). While one with secrets in it waits,
-    `payload` is without them and `sealed` is all of it, encrypted.
+    `payload` is without them and `sealed` is all of it, encrypted. `ending` says how it was closed (orders.Ending).
     """
 
     __tablename__ = "commands"
@@ -291,6 +291,7 @@ class CommandRow(SQLModel, table=True):
     state: str = Field(max_length=16)
     answer: str = Field(sa_type=Text)
     error: str = ""
+    ending: str = Field(default="", max_length=16)
     errand: str = Field(default="", max_length=24)
     sealed: str | None = Field(default=None, sa_type=Text)
     by: str

@@ -48,7 +48,7 @@ class WalkLine:
             self._line.spawn(self._perform(under_way, act))
 
     async def _is_ready(self) -> bool:
-        if self._line.replaced or not self._line.booted or self._line.lane is not None:
+        if not self._line.is_accepted or not self._line.booted:
             return False
         # A station that restarted speaks first: give it the time before anything is asked of it.
         if self._desk.clock() - self._line.arrival.at < self._line.first_words:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from csms_bridge.charging_book import busy
-from csms_bridge.orders import Ending, Orders, order_of
+from csms_bridge.orders import Orders, ending_of, order_of
 from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station_certificates import CertificateKind
 from csms_bridge.station_roots.answers import Answers, Said
@@ -137,10 +137,10 @@ class Rounds:
             self._answers.lose(act.id or 0, "what was sent is not kept any more")
         elif command.state in ("answered", "failed"):
             order = order_of(command)
-            ending = Ending.ANSWERED if command.state == "answered" else Ending.SILENT
             self._answers.take(
-                Said(act.station, order.action, order.payload, ending, order.answer, order.error, order.by, order.id)
-            )
+                Said(act.station, order.action, order.payload, ending_of(command), order.answer, order.error, order.by,
+                     order.id)
+            )  # fmt: skip
         elif command.state == "sent" and command.updated_at < now - _PATIENCE:
             self._answers.lose(act.id or 0, "the process that sent it ended before an answer came")
         elif command.state == "waiting" and act.deed == Deed.DELETE:

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from csms_bridge.events import Booted
-from csms_bridge.orders import Ending
+from csms_bridge.orders import Ending, Orders
 from csms_bridge.quiet import QuietMode
+from csms_bridge.sealed_payloads import PayloadSeal
 from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.station_roots.entries import ActState
 from csms_bridge.station_roots.rounds import PACE
@@ -121,6 +122,18 @@ def test_an_answer_that_came_when_the_process_died_is_taken_in(signing_room: Sig
     signing_room.clock.advance(minutes=3)
     signing_room.roots.round()
     assert holder.room.roots.act("CS-1", act.id).state is ActState.DONE
+
+
+def test_what_another_process_could_not_send_has_not_happened(signing_room: SigningRoom) -> None:
+    """The round reads from the database what this process did not hear itself."""
+    holder = settled(signing_room)
+    act = signing_room.roots.install("CS-1", CSMS, BY, name="root")
+    elsewhere = Orders(signing_room.store, signing_room.trail, signing_room.clock, PayloadSeal(bytes(32)))
+    (order,) = elsewhere.claim({"CS-1"})
+    elsewhere.finish(order, None, "it is not sent to a station that is pending now", Ending.UNSENT)
+    signing_room.clock.advance(minutes=3)
+    signing_room.roots.round()
+    assert holder.room.roots.act("CS-1", act.id).state is ActState.UNSENT
 
 
 def test_what_went_down_with_a_process_is_unknown_and_then_found_out(signing_room: SigningRoom) -> None:

@@ -14,10 +14,12 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     """To this revision."""
     _add_quirks()
+    _add_endings()
 
 
 def downgrade() -> None:
     """Back to the revision before."""
+    _drop_endings()
     op.drop_table("learned_quirks")
     op.drop_table("quirk_rows")
 
@@ -49,3 +51,14 @@ def _add_quirks() -> None:
         sa.UniqueConstraint("kind"),
     )
     op.create_index("ix_learned_quirks_last_at", "learned_quirks", ["last_at"])
+
+
+def _add_endings() -> None:
+    """How a command came to its end: one that was never sent cannot have done anything."""
+    with op.batch_alter_table("commands") as batch:
+        batch.add_column(sa.Column("ending", sa.String(16), nullable=False, server_default=""))
+
+
+def _drop_endings() -> None:
+    with op.batch_alter_table("commands") as batch:
+        batch.drop_column("ending")
