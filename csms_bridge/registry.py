@@ -38,6 +38,7 @@ from csms_bridge.tables import (
     TransactionRow,
     WalkRow,
 )
+from csms_bridge.trust.rows import PlanExclusionRow, RootSightingRow
 from pki.audit import AuditTrail
 from pki.chain_choices import forget_choice
 from pki.clock import Clock
@@ -58,7 +59,7 @@ class StationFilter:
 
 _ABOUT_ONE = (
     PasswordRow, WalkRow, CertificateAskRow, TransactionRow, ConnectorRow, RenewalAskRow, PasswordRotationRow,
-    StationLogRow, StationRootRow, RootListingRow, RootActRow, *POSTURE_ROWS,
+    StationLogRow, StationRootRow, RootListingRow, RootActRow, RootSightingRow, PlanExclusionRow, *POSTURE_ROWS,
 )  # fmt: skip
 
 

@@ -43,6 +43,8 @@ class PkiAct(StrEnum):
     ROLLOVER_STARTED = "rollover:started"
     ROLLOVER_ADVANCED = "rollover:advanced"
     ROLLOVER_ABANDONED = "rollover:abandoned"
+    ROLLOVER_STEPPED_BACK = "rollover:stepped-back"
+    ROLLOVER_BRIDGE = "rollover:bridge-switched"
     ANCHOR_ADDED = "anchor:added"
     ANCHOR_REMOVED = "anchor:removed"
     CERTIFICATE_REQUESTED = "certificate:requested"

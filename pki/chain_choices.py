@@ -25,7 +25,7 @@ from pki.keys import KeyAlgorithm, KeyFamily
 from pki.profiles import STATION, profiles_of
 from pki.settings import PkiSettings
 from pki.store import Store
-from pki.tables import AuthorityRow, ChainChoiceRow, CrossCertificateRow, RevokedRow
+from pki.tables import AuthorityRow, ChainChoiceRow, CrossCertificateRow, RevokedRow, RolloverRow
 
 _GONE = (AuthorityStatus.PENDING, AuthorityStatus.RETIRED)
 _KEPT = 1.0  # seconds, as the hierarchy is
@@ -73,7 +73,7 @@ class ChainChoices:
         station = profiles_of(settings)[STATION]
         self._post, self._limit = station.post, station.chain_limit or 0
         self._lock = threading.Lock()
-        self._seen = _Snapshot((), has_wishes=False, read_at=-math.inf)
+        self._seen = _Snapshot((), has_wishes=False, unbridged=frozenset(), read_at=-math.inf)
 
     def choose(self, station: str, root: str, by: str) -> ChainChoice:
         """From now on the station's chain ends in `root`. Raises UnknownAuthority, OrderRefused, NoChain."""
@@ -153,12 +153,17 @@ class ChainChoices:
     def for_servers(self, authority: str) -> AboveLeaf:
         """The same for our own servers, which cannot ask who connects before they show their chain.
 
-        While a root retires, the chain goes on to it through the cross-certificate; who trusts the new root stops
-        there. Raises UnknownAuthority.
+        While a root retires, the chain goes on to it through the cross-certificate, unless the roll-over has taken
+        that bridge away; who trusts the new root stops there. Raises UnknownAuthority.
         """
         plain, family = self._hierarchy.above(authority), self._hierarchy.info(authority).algorithm.family
         retiring = [info for info in self._hierarchy.all() if info.status is AuthorityStatus.RETIRING]
-        roots = [info for info in retiring if info.kind is AuthorityKind.ROOT and info.algorithm.family is family]
+        alone = self._current().unbridged
+        roots = [
+            info
+            for info in retiring
+            if info.kind is AuthorityKind.ROOT and info.algorithm.family is family and info.name not in alone
+        ]
         for info in sorted(roots, key=lambda info: info.not_before):
             try:
                 longer = self.ending_in(authority, info.name)
@@ -232,7 +237,9 @@ class ChainChoices:
     def _reload(self) -> None:
         with self._lock, self._store.reading() as session:
             has_wishes = session.execute(select(col(ChainChoiceRow.station)).limit(1)).first() is not None
-            self._seen = _Snapshot(tuple(read_links(session)), has_wishes, time.monotonic())
+            away = session.execute(select(col(RolloverRow.old)).where(col(RolloverRow.bridged).is_(False)))
+            unbridged = frozenset(away.scalars())
+            self._seen = _Snapshot(tuple(read_links(session)), has_wishes, unbridged, time.monotonic())
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +248,7 @@ class _Snapshot:
 
     links: tuple[Link, ...]
     has_wishes: bool
+    unbridged: frozenset[str]
     read_at: float
 
 

@@ -21,10 +21,11 @@ from pki.clock import Clock
 from pki.errors import PkiError, RolloverRefused
 from pki.hierarchy import AuthorityInfo, AuthorityStatus, Custody, Hierarchy
 from pki.key_check import check_key
-from pki.rollover_facts import facts_of, family_of
+from pki.rollover_facts import facts_of, family_of, leaves_of
 from pki.rollover_rows import KIND, authorities, begin_rollover, entry_of, move, revoke_all, row_of
 from pki.rollover_steps import (
     ABANDONED,
+    STEPS,
     Obstacle,
     RolloverStep,
     StepName,
@@ -137,6 +138,54 @@ class Rollovers:
         self._hierarchy.reload()
         return self.find(rollover_id)
 
+    def step_back(self, rollover_id: str, by: str, note: str) -> Rollover:
+        """From *issue from new* to *distribute*: the old one issues again, what the new one issued still counts.
+
+        Raises UnknownRollover, RolloverRefused, SignerUnavailable.
+        """
+        now = self._clock()
+        with self._store.writing() as session:
+            hold_lock(session, KIND)
+            row = row_of(session, rollover_id)
+            if row.step == StepName.DISTRIBUTE:
+                return self._told(session, row, now)
+            if row.step != StepName.ISSUE_FROM_NEW:
+                raise RolloverRefused((f"there is no way back from {row.step!r}",))
+            back, rows = STEPS[1], authorities(session)
+            move(session, dict.fromkeys(family_of(row.old, rows), back.old))
+            move(session, dict.fromkeys(family_of(row.new, rows), back.new))
+            row.step, row.moved_at, row.bridged = back.name.value, now, True
+            self._note(session, row, PkiAct.ROLLOVER_STEPPED_BACK, "stepped back", {"note": note}, by, note, now)
+        self._hierarchy.reload()
+        return self.find(rollover_id)
+
+    def bridge(self, rollover_id: str, bridged: bool, by: str, note: str) -> Rollover:
+        """Whether our servers' chain goes on to the old root while it retires. Raises UnknownRollover, RolloverRefused.
+
+        Without the bridge only who trusts the new root connects; it can be put back at any time before the old one is
+        retired.
+        """
+        now = self._clock()
+        with self._store.writing() as session:
+            hold_lock(session, KIND)
+            row = row_of(session, rollover_id)
+            if row.step != StepName.ISSUE_FROM_NEW:
+                raise RolloverRefused((f"at {row.step!r} there is no bridge to the old root",))
+            if row.bridged != bridged:
+                row.bridged = bridged
+                said: Mapping[str, JSON] = {"note": note, "bridged": bridged}
+                self._note(session, row, PkiAct.ROLLOVER_BRIDGE, "bridge", said, by, note, now)
+        return self.find(rollover_id)
+
+    def _note(
+        self, session: Session, row: RolloverRow, act: PkiAct, what: str, content: Mapping[str, JSON], by: str,
+        note: str, now: datetime,
+    ) -> None:  # fmt: skip
+        """The change with its signed record and its audit record."""
+        session.add(row)
+        record = self._record(session, row.id, (row.old, row.new), what, content, by, now)
+        self._trail.record_all(session, [entry_of(act, row, record, by, note, content)], now)
+
     def abandon(self, rollover_id: str, by: str, note: str) -> Rollover:
         """Give it up, before anything was issued by the successor: what was made for it is revoked and retired.
 
@@ -150,6 +199,8 @@ class Rollovers:
             if step is None or not step.may_be_abandoned:
                 raise RolloverRefused((f"it cannot be abandoned any more: it is at {row.step!r}",))
             names = family_of(row.new, authorities(session))
+            if issued := leaves_of(session, names, now):  # one that was stepped back from has issued
+                raise RolloverRefused((f"{issued} good certificates were issued by the successor",))
             move(session, dict.fromkeys(names, AuthorityStatus.RETIRED))
             revoked = revoke_all(session, names, by, now)
             row.step, row.moved_at = ABANDONED, now

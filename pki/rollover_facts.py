@@ -41,7 +41,7 @@ def facts_of(
         unpublished=_unpublished(session, coming),
         unusable=tuple(name for name in coming if not can_sign(rows[name].key_name)) if "keys_can_sign" in asks else (),
         cut_off=_cut_off(read_links(session), coming[1:], old, now) if is_root else (),
-        leaves=_leaves(session, leaving, now) if step.name is StepName.RETIRE_OLD else 0,
+        leaves=leaves_of(session, leaving, now) if step.name is StepName.RETIRE_OLD else 0,
         wishes=_wishes(session, old),
         servers=_servers(session, leaving, now),
         note=note,
@@ -73,7 +73,7 @@ def _leads(links: Sequence[Link], name: str, root: str, now: datetime) -> bool:
     return True
 
 
-def _leaves(session: Session, names: Sequence[str], now: datetime) -> int:
+def leaves_of(session: Session, names: Sequence[str], now: datetime) -> int:
     """Certificates that are neither over nor revoked for good; of our own servers' the last ones count elsewhere."""
     our_server = (
         select(col(CredentialRow.serial))

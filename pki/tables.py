@@ -5,7 +5,7 @@ Serial numbers and digests are lower-case hex, DER is bytes, times are aware UTC
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, UniqueConstraint, true
 from sqlmodel import Field, SQLModel
 
 from pki.store import UtcDateTime
@@ -267,7 +267,10 @@ class CeremonyRow(SQLModel, table=True):
 
 
 class RolloverRow(SQLModel, table=True):
-    """An authority on its way to a successor, and how far it is."""
+    """An authority on its way to a successor, and how far it is.
+
+    `bridged`: while the old root retires, our servers' chain goes on to it, for who knows no other.
+    """
 
     __tablename__ = "rollovers"
 
@@ -278,6 +281,7 @@ class RolloverRow(SQLModel, table=True):
     started_by: str
     started_at: datetime = Field(sa_type=UtcDateTime)
     moved_at: datetime = Field(sa_type=UtcDateTime)
+    bridged: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
 
 
 class ChainChoiceRow(SQLModel, table=True):

@@ -64,7 +64,11 @@ class RootActRow(SQLModel, table=True):
     """
 
     __tablename__ = "root_acts"
-    __table_args__ = (Index("ix_root_acts_station", "station", "id"), Index("ix_root_acts_command", "command"))
+    __table_args__ = (
+        Index("ix_root_acts_station", "station", "id"),
+        Index("ix_root_acts_command", "command"),
+        Index("ix_root_acts_name", "name", "station"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     station: str = Field(foreign_key="stations.id", max_length=48)

@@ -15,10 +15,12 @@ def upgrade() -> None:
     """To this revision."""
     _add_quirks()
     _add_endings()
+    _add_trust()
 
 
 def downgrade() -> None:
     """Back to the revision before."""
+    _drop_trust()
     _drop_endings()
     op.drop_table("learned_quirks")
     op.drop_table("quirk_rows")
@@ -62,3 +64,76 @@ def _add_endings() -> None:
 def _drop_endings() -> None:
     with op.batch_alter_table("commands") as batch:
         batch.drop_column("ending")
+
+
+def _add_trust() -> None:
+    """What our servers showed, who connected under it, and planned roll-overs of roots."""
+    moment = sa.DateTime(timezone=True)
+    with op.batch_alter_table("rollovers", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("bridged", sa.Boolean(), server_default=sa.true(), nullable=False))
+    with op.batch_alter_table("root_acts", schema=None) as batch_op:
+        batch_op.create_index("ix_root_acts_name", ["name", "station"], unique=False)
+    op.create_table(
+        "server_chains",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("node", sa.String(length=63), nullable=False),
+        sa.Column("family", sa.String(length=8), nullable=False),
+        sa.Column("roots", sa.String(), nullable=False),
+        sa.Column("since", moment, nullable=False),
+        sa.Column("until", moment, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("server_chains", schema=None) as batch_op:
+        batch_op.create_index("ix_server_chains_node_until", ["node", "until"], unique=False)
+    op.create_table(
+        "root_sightings",
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("root", sa.String(), nullable=False),
+        sa.Column("alone_at", moment, nullable=True),
+        sa.Column("among_at", moment, nullable=True),
+        sa.ForeignKeyConstraint(["station"], ["stations.id"]),
+        sa.PrimaryKeyConstraint("station", "root"),
+    )
+    with op.batch_alter_table("root_sightings", schema=None) as batch_op:
+        batch_op.create_index("ix_root_sightings_root", ["root", "station"], unique=False)
+    op.create_table(
+        "root_plans",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("old", sa.String(), nullable=False),
+        sa.Column("new", sa.String(), nullable=False),
+        sa.Column("step", sa.String(length=24), nullable=False),
+        sa.Column("intent", sa.String(length=24), nullable=False),
+        sa.Column("intent_by", sa.String(), nullable=False),
+        sa.Column("forced", sa.Boolean(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("gates", sa.Text(), nullable=False),
+        sa.Column("alone_since", moment, nullable=True),
+        sa.Column("started_by", sa.String(), nullable=False),
+        sa.Column("started_at", moment, nullable=False),
+        sa.Column("moved_at", moment, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("root_plans", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_root_plans_state"), ["state"], unique=False)
+    op.create_table(
+        "root_plan_exclusions",
+        sa.Column("plan", sa.String(length=16), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["plan"], ["root_plans.id"]),
+        sa.ForeignKeyConstraint(["station"], ["stations.id"]),
+        sa.PrimaryKeyConstraint("plan", "station"),
+    )
+
+
+def _drop_trust() -> None:
+    for table in ("root_plan_exclusions", "root_plans", "root_sightings", "server_chains"):
+        op.drop_table(table)
+    with op.batch_alter_table("root_acts", schema=None) as batch_op:
+        batch_op.drop_index("ix_root_acts_name")
+    with op.batch_alter_table("rollovers", schema=None) as batch_op:
+        batch_op.drop_column("bridged")
