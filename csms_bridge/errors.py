@@ -11,6 +11,8 @@ BridgeError
 ├── StatusUnavailable                             nobody says whether somebody else's certificate is good
 ├── CommandRefused                                a message that must not, or cannot, be sent
 ├── UnknownRoot, RootRefused                      a root that we do not have, or that must not go or come
+├── ChangeRefused                                 a planned change that nobody can be asked about
+├── UnknownPlan, PlanRefused                      a root's roll-over that is not planned, or must not go on now
 ├── UploadOver, UploadDiffers, UploadTooLarge, UploadTooSlow   a log's upload that is not taken
 ├── LogElsewhere, LogNotThere                     a log whose file is not here
 ├── ChainTooLong                                  a certificate that the station could not take
@@ -221,6 +223,31 @@ class RootRefused(BridgeError):
         super().__init__(sentence, hint)
         self.code = code
         self.may_force = may_force
+
+
+class ChangeRefused(BridgeError):
+    """A planned change is not told completely: `field` names what is missing or wrong."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field = field
+
+
+class UnknownPlan(BridgeError):
+    """No roll-over is planned under this id."""
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(f"no roll-over {plan!r} is planned", "list them with: voltward ca rollover plans")
+        self.plan = plan
+
+
+class PlanRefused(BridgeError):
+    """The plan does not go on: `findings` says why, `stations` names those that would lose us, the first hundred."""
+
+    def __init__(self, findings: tuple[str, ...], hint: str = "", stations: tuple[str, ...] = ()) -> None:
+        super().__init__("; ".join(findings), hint)
+        self.findings = findings
+        self.stations = stations
 
 
 class ChainTooLong(BridgeError):

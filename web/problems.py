@@ -63,6 +63,9 @@ STATUS: Mapping[type[Exception], int] = {
     bridge.UnknownCommand: 404,
     bridge.UnknownRoot: 404,
     bridge.RootRefused: 409,
+    bridge.ChangeRefused: 422,
+    bridge.UnknownPlan: 404,
+    bridge.PlanRefused: 409,
     bridge.UnknownIdToken: 404,
     bridge.UnknownLog: 404,
     bridge.UploadOver: 410,
@@ -97,7 +100,7 @@ STATUS: Mapping[type[Exception], int] = {
     web.StillUnderWay: 409,
 }
 DOMAIN_ERRORS = (pki.PkiError, bridge.BridgeError, web.WebError)
-_SHOWN_FIELDS = ("field", "code", "clause", "row", "why", "findings", "may_force")
+_SHOWN_FIELDS = ("field", "code", "clause", "row", "why", "findings", "may_force", "stations")
 
 
 def status_of(error: Exception) -> int:
