@@ -58,6 +58,7 @@ from csms_bridge.status.desk import status_desk
 from csms_bridge.strangers import Bounds, Strangers
 from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
+from csms_bridge.trust.door import Trust
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger
 from csms_bridge.walks.rows import WalkView
@@ -127,6 +128,7 @@ class Fleet:
         self.roots = StationRoots(store, trail, authority, self._orders, settings, clock, node)
         self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, self._orders, clock)
+        self.trust = Trust(store, trail, authority, self.roots, self._renewals, clock, node, settings.handshake_timeout)
         self._authority = authority
         self.lanes = sightings.lanes
         self.strangers = Strangers(

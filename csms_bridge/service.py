@@ -81,6 +81,7 @@ class Bridge:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "doors"))
         await asyncio.to_thread(self._fleet.desk.sightings.forget_connections)
         await asyncio.to_thread(self._fleet.desk.tell_walks_we_were_away)
+        await asyncio.to_thread(self._fleet.trust.sightings.began)
         await self._renew_server_certificates()
         await self._listener.start()
         self._fleet.tell_ports(*self.ports)
@@ -128,6 +129,7 @@ class Bridge:
             policy: await asyncio.to_thread(server_context, credentials, anchors, policy) for policy in policies
         }
         self._anchors, self._edge_anchors = anchors, Anchors(anchors)
+        await asyncio.to_thread(self._fleet.trust.shows, credentials)
 
     async def _serve(self, connection: StationConnection, welcome: Welcome) -> None:
         """An admitted station's connection; a second one takes over when its proof is at least equal."""
@@ -216,6 +218,7 @@ class Bridge:
     async def _look_after_roots(self) -> None:
         barred = [name for name, session in self._sessions.items() if not session.is_accepted]
         await asyncio.to_thread(self._fleet.roots.round, barred)
+        await asyncio.to_thread(self._fleet.trust.round, barred)
 
     async def _look_elsewhere(self) -> None:
         """What other processes did, another node or a command on the data folder: revocations, stations taken in."""

@@ -43,6 +43,7 @@ class AlarmKind(StrEnum):
     CERTIFICATE_TURNED_DOWN = "certificate-turned-down"
     CERTIFICATE_REQUESTS = "certificate-requests"
     UNKNOWN_ROOT = "unknown-root"
+    ROLLOVER_HINDERED = "rollover-hindered"
 
 
 class Severity(StrEnum):

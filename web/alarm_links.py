@@ -1,6 +1,6 @@
 """Where in the console one sees what an alarm is about."""
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from pki.alarms import AlarmKind
 
@@ -16,4 +16,6 @@ def console_path(kind: str, thing: str) -> str:
         return "/events?" + urlencode({"type": event, "station": station} if station else {"type": event})
     if kind == AlarmKind.UNKNOWN_ROOT:  # its thing begins with the station, which may hold blanks
         return "/stations?" + urlencode({"search": thing.split(" ")[0]})
+    if kind == AlarmKind.ROLLOVER_HINDERED:  # its thing is the plan
+        return f"/trust/plans/{quote(thing, safe='')}"
     return "/alarms"
