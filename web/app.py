@@ -40,8 +40,10 @@ from web.api import (
     stations,
     stream,
     transactions,
+    trust,
     unknown,
     walks,
+    will_it_connect,
 )
 from web.body_limit import BodyLimit
 from web.est import routes as est
@@ -52,11 +54,11 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, unknown, stations, postures, station_roots, passwords, logs, lanes, walks,
+    overview, reports, will_it_connect, unknown, stations, postures, station_roots, passwords, logs, lanes, walks,
     renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
-    elsewhere, anchors, roots, rollovers, chains, firmware,
+    elsewhere, anchors, roots, trust, rollovers, chains, firmware,
     events, transactions, id_tokens, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 

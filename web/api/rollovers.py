@@ -44,7 +44,10 @@ class ObstacleOut(Out):
 
 
 class RolloverOut(Out):
-    """A roll-over. `step` was done last (or `abandoned`), `next` comes; it `does` this, and `moves` authorities so."""
+    """A roll-over. `step` was done last (or `abandoned`), `next` comes; it `does` this, and `moves` authorities so.
+
+    A `planned` one is moved by its plan (`/api/v1/roots/plans`), which looks at the stations.
+    """
 
     id: str
     old: str
@@ -58,6 +61,7 @@ class RolloverOut(Out):
     started_by: str
     started_at: datetime
     moved_at: datetime
+    planned: bool = False
 
 
 class PlanOut(Out):
@@ -93,14 +97,16 @@ def show_rollover(
     doors: Doors, rollover_id: str, _caller: Principal = Depends(Needs(Permission.AUTHORITIES_READ))
 ) -> RolloverOut:
     """One roll-over, and what stands against its next step now."""
-    return RolloverOut.of(doors.authority.rollovers.find(rollover_id))
+    found = RolloverOut.of(doors.authority.rollovers.find(rollover_id))
+    return found.model_copy(update={"planned": doors.fleet.trust.plans.is_planned(rollover_id)})
 
 
 @router.post("/{rollover_id}/advance")
 def advance_rollover(
     doors: Doors, rollover_id: str, body: AdvanceIn, caller: Principal = Depends(Needs(Permission.ROLLOVERS_CHANGE))
 ) -> RolloverOut:
-    """Take the next step."""
+    """Take the next step; of a root that is planned, its plan does."""
+    doors.fleet.trust.plans.check_not_planned(rollover_id)
     rollovers = doors.authority.rollovers
     return RolloverOut.of(rollovers.advance(rollover_id, body.step, caller.name, body.note, force=body.force))
 
@@ -110,4 +116,5 @@ def abandon_rollover(
     doors: Doors, rollover_id: str, body: AbandonIn, caller: Principal = Depends(Needs(Permission.ROLLOVERS_CHANGE))
 ) -> RolloverOut:
     """Give it up before anything was issued by the successor."""
+    doors.fleet.trust.plans.check_not_planned(rollover_id)
     return RolloverOut.of(doors.authority.rollovers.abandon(rollover_id, caller.name, body.note))

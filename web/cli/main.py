@@ -30,6 +30,7 @@ from web.cli import (
     station_roots,
     token,
     transactions,
+    trust,
     user,
     walk,
 )
@@ -58,6 +59,7 @@ for noun, group in {
     "cert": cert.app,
     "key": key.app,
     "ca": ca.app,
+    "trust": trust.app,
     "anchor": anchor.app,
     "recorded-root": station_roots.recorded,
     "id-token": id_token.app,

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from web.cli import root_plan
 from web.cli.client import Data, segment, service
 from web.cli.failures import WrongUse
 from web.cli.output import Json, say, show_fields, show_json, show_list, show_text, wants_json
@@ -60,20 +61,30 @@ def advance(
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """Take the next step."""
+    """Take the next step; of a planned one, unless a station that was not excluded would drop by it."""
     with service(data) as client:
-        path = f"rollovers/{segment(rollover_id)}"
-        chosen = step or client.get(path)["next"]
+        path, told = f"rollovers/{segment(rollover_id)}", _tell
+        found = client.get(path)
+        if found["planned"]:
+            path, told = f"roots/plans/{segment(rollover_id)}", root_plan.tell
+            found = client.get(path)
+        chosen = step or found["next"]
         if chosen is None:
             raise WrongUse(f"the roll-over {rollover_id} is over; no step comes next")
-        _tell(client.post(f"{path}/advance", {"step": chosen, "note": note, "force": force}))
+        told(client.post(f"{path}/advance", {"step": chosen, "note": note, "force": force}))
 
 
 @app.command()
 def abandon(rollover_id: Id, note: Note, data: Data = None, _json: Json = False) -> None:
     """Give it up, before the successor issues: what was made for it is revoked."""
     with service(data) as client:
+        if client.get(f"rollovers/{segment(rollover_id)}")["planned"]:
+            root_plan.tell(client.post(f"roots/plans/{segment(rollover_id)}/abandon", {"reason": note}))
+            return
         _tell(client.post(f"rollovers/{segment(rollover_id)}/abandon", {"note": note}))
+
+
+root_plan.add_to(app)
 
 
 def _tell(rollover: Mapping[str, Any]) -> None:

@@ -65,6 +65,7 @@ def advance(
 ) -> Response:
     """Take the step that the page showed."""
     _check_typed(typed, doors.authority.rollovers.find(rollover_id).old)
+    doors.fleet.trust.plans.check_not_planned(rollover_id)
     doors.authority.rollovers.advance(rollover_id, step, visitor.name, note, force=force)
     return _back()
 
@@ -77,6 +78,7 @@ def abandon(
     visitor: Visitor = Depends(Submitted(Permission.ROLLOVERS_CHANGE)),
 ) -> Response:
     """Give it up before the successor issues."""
+    doors.fleet.trust.plans.check_not_planned(rollover_id)
     doors.authority.rollovers.abandon(rollover_id, visitor.name, note)
     return _back()
 
