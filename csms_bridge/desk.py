@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from csms_bridge.arrivals import Arrived, Incoming
 from csms_bridge.charging_book import ChargingBook
 from csms_bridge.enrolment import Enrolment
 from csms_bridge.enrolment_counter import EnrolmentCounter
@@ -38,6 +39,8 @@ class Desk:
     enrolment: Enrolment
     counter: EnrolmentCounter
     walking: Lots[str, bool]
+    arriving: Lots[Incoming, Arrived]
+    leaving: Lots[tuple[str, datetime], bool]
     ledger: Ledger
     orders: Orders
     acts: Acts

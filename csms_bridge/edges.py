@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from websockets.datastructures import Headers, MultipleValuesError
 
+from csms_bridge.arrivals import Line
 from csms_bridge.edge_chain import Anchors, VerifiedChain
 from csms_bridge.edge_headers import (
     CHAIN_HEADER,
@@ -18,7 +19,6 @@ from csms_bridge.edge_headers import (
 )
 from csms_bridge.endpoint_settings import EndpointSettings
 from csms_bridge.named_peers import NamedPeers
-from csms_bridge.sightings import Line
 
 
 @dataclass(frozen=True, slots=True)

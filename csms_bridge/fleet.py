@@ -158,6 +158,8 @@ class Fleet:
             enrolment=enrolment,
             counter=EnrolmentCounter(enrolment),
             walking=Lots(self._ledger.walking),
+            arriving=Lots(sightings.arrivals.note_each),
+            leaving=Lots(sightings.disconnected_each),
             ledger=self._ledger,
             orders=self._orders,
             acts=acts,

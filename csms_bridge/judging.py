@@ -23,11 +23,12 @@ from csms_bridge.admission import (
     presented_of,
     read_basic,
 )
+from csms_bridge.arrivals import Line
 from csms_bridge.edge_chain import UntrustedChain, VerifiedChain
 from csms_bridge.edge_headers import ShownChain
 from csms_bridge.edges import Edges
 from csms_bridge.password_book import PasswordBook, PasswordsOf
-from csms_bridge.sightings import Judged, Line, OnRecord, Sightings
+from csms_bridge.sightings import Judged, OnRecord, Sightings
 from pki.anchors import Anchor
 from pki.authority import Authority, Certificate
 from pki.foreign_certificates import UNREADABLE

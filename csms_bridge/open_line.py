@@ -9,6 +9,7 @@ import structlog
 
 from csms_bridge import commands as c
 from csms_bridge.admission import Admitted
+from csms_bridge.arrivals import Business
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.desk import Desk
 from csms_bridge.dialects.wire import Request, WireFault
@@ -25,12 +26,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """How the station came in."""
+    """How the station came in, and what there was to do for it then."""
 
     serial: str
     admitted: Admitted
     password: str | None
     at: datetime
+    business: Business
 
 
 class OpenLine:
@@ -40,7 +42,7 @@ class OpenLine:
         self.link = link
         self.arrival = arrival
         self.desk = desk
-        self.booted = False
+        self.booted = arrival.business.booted
         self.rejected = False
         self.replaced = False
         self.provoked: set[str] = set()

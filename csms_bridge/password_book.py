@@ -116,6 +116,16 @@ class PasswordBook:
             session.execute(delete(PasswordRow).where(*mine))
             self._act(session, FleetAct.PASSWORD_KEPT, station, f"station:{station}", now)
 
+    def usual(self, session: Session, passwords: Collection[str]) -> set[str]:
+        """Those of these passwords that are their station's only one: nothing comes of their being used."""
+        if not passwords:
+            return set()
+        used, other = _PASSWORDS.alias("used"), _PASSWORDS.alias("other")
+        others = select(other.c.id).where(other.c.station == used.c.station, other.c.id != used.c.id)
+        numbers = used.c.id.in_([int(one) for one in passwords])
+        query = select(used.c.id).where(numbers, used.c.state == CURRENT, ~others.exists())
+        return {str(number) for number in session.connection().execute(query).scalars()}
+
     def confirm(self, session: Session, station: str, password: str, now: datetime) -> None:
         """This password was used: it becomes the only one, and what was retired for it is forgotten."""
         row = session.get(PasswordRow, int(password))

@@ -12,10 +12,10 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
+from csms_bridge.arrivals import ACTIVE_WALKS
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.errands import Errand
 from csms_bridge.orders import AT_ONCE, Orders
-from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station import CommandOrder, OcppVersion, SecurityProfile
 from csms_bridge.tables import CommandRow, PasswordRotationRow, StationRow, WalkRow
 from pki.audit import AuditTrail, Entry

@@ -10,6 +10,7 @@ from websockets.datastructures import MultipleValuesError
 from websockets.http11 import Request, Response
 
 from csms_bridge.admission import SUBPROTOCOLS, Admitted, Refused, Verdict, identity_of, read_basic, stranger
+from csms_bridge.arrivals import Line
 from csms_bridge.doorkeeper import Doorkeeper
 from csms_bridge.edge_chain import VerifiedChain
 from csms_bridge.edge_headers import BrokenEdgeHeader
@@ -18,7 +19,7 @@ from csms_bridge.judging import Asked, Judging, Knocking, Outcome, Shown, Welcom
 from csms_bridge.lots import Lots
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_checks import ChecksBusy, until_even
-from csms_bridge.sightings import Line, Sightings
+from csms_bridge.sightings import Sightings
 from csms_bridge.strangers import Knock, Strangers
 from csms_bridge.tls import verified_root
 from pki.authority import Authority

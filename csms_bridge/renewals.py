@@ -13,11 +13,11 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
+from csms_bridge.arrivals import ACTIVE_WALKS
 from csms_bridge.certificate_asks import AskState
 from csms_bridge.commands import TriggerCertificateRequest
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.orders import AT_ONCE, Orders
-from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import CertificateAskRow, CommandRow, RenewalAskRow, StationRow, WalkRow
 from pki.audit import AuditTrail, Entry

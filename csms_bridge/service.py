@@ -11,6 +11,7 @@ import structlog
 from cryptography import x509
 
 from csms_bridge.admission import SUBPROTOCOLS, outranks
+from csms_bridge.arrivals import Incoming
 from csms_bridge.connection import StationConnection
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.doorkeeper import Doorkeeper
@@ -159,9 +160,7 @@ class Bridge:
             return OUTRANKED_WORDS
         version = SUBPROTOCOLS[admitted.subprotocol]
         try:
-            at = await asyncio.to_thread(
-                desk.sightings.connected, station, admitted, version, welcome.password, welcome.line
-            )
+            arrived = await desk.arriving.ask(Incoming(station, admitted, version, welcome.password, welcome.line))
         except UnknownStation:
             return "not registered"
         except LineOutranked as error:
@@ -170,7 +169,8 @@ class Bridge:
         limits = Limits(desk.settings.call_timeout.total_seconds(), desk.settings.unanswered_limit)
         link = Link(station, connection, DIALECTS[version], self._fleet.journal, limits)
         replaced = self._sessions.get(station)
-        session = Session(link, Arrival(welcome.serial, admitted, welcome.password, at), desk, replaced)
+        arrival = Arrival(welcome.serial, admitted, welcome.password, arrived.at, arrived.business)
+        session = Session(link, arrival, desk, replaced)
         self._sessions[station] = session
         desk.posture.rounds.arrived(station)
         if replaced is not None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 from csms_bridge import commands as c
+from csms_bridge.arrivals import Business
 from csms_bridge.delivering import Delivering
 from csms_bridge.desk import Desk
 from csms_bridge.frames import CallError, CallResultError
@@ -55,7 +56,6 @@ class Session:
 
     async def run(self) -> None:
         """Serve the line until it closes."""
-        self.line.booted = await asyncio.to_thread(self._desk.sightings.has_booted, self.station)
         self.line.spawn(self._greet())
         try:
             await self.line.link.serve(self._calls.answer)
@@ -89,37 +89,47 @@ class Session:
             self._desk.posture.rounds.arrived(self.station)
 
     async def _greet(self) -> None:
-        await self._let_predecessor_end()
+        """Do what there is to do; for most stations of a fleet that comes back there is nothing."""
+        business = await self._let_predecessor_end(self.line.arrival.business)
         if self._lane is not None:
             await self._lane.run(self.line.first_words)
             return
         arrival = self.line.arrival
         admitted = arrival.admitted
-        if admitted.certificate_serial:
+        if business.requests and admitted.certificate_serial:
             await asyncio.to_thread(self._desk.enrolment.seen_in_use, self.station, admitted.certificate_serial)
-        if arrival.password is not None:
+        if business.rotation and arrival.password is not None:
             await asyncio.to_thread(self._desk.password_errand.rotations.seen, self.station, arrival.password)
-        await self.walk.feed(Connected(admitted.profile, admitted.certificate_serial, arrival.password))
-        await self._delivering.sign_waiting()
-        await self._delivering.catch_up()
-        if self.line.booted:
+        if business.walking:
+            await self.walk.feed(Connected(admitted.profile, admitted.certificate_serial, arrival.password))
+        if business.requests or business.walking:
+            await self._delivering.sign_waiting()
+            await self._delivering.catch_up()
+        if business.commands and self.line.booted:
             await asyncio.to_thread(self._desk.orders.wake, self.station)
-        await self._accept_who_waits()
+        if business.pending:
+            await self._accept_who_waits()
 
     async def _accept_who_waits(self) -> None:
         """It came through a lane and was told Pending last: one that did not restart says nothing until it is asked."""
-        if await asyncio.to_thread(self._desk.sightings.waits_for_acceptance, self.station):
-            await asyncio.sleep(self.line.first_words.total_seconds())
-            if not self.line.booted:
-                await self.line.ask(c.Trigger(c.Message.BOOT, plain=True))
+        await asyncio.sleep(self.line.first_words.total_seconds())
+        if not self.line.booted:
+            await self.line.ask(c.Trigger(c.Message.BOOT, plain=True))
 
-    async def _let_predecessor_end(self) -> None:
-        """Answers that came on the old line are taken in first; what was not answered there never will be."""
-        if self._predecessor is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WORDS):
-                    await self._predecessor.ended.wait()
-            self._predecessor = None
+    async def _let_predecessor_end(self, business: Business) -> Business:
+        """Answers that came on the old line are taken in first; what was not answered there never will be.
+
+        Returns what there is to do then.
+        """
+        if self._predecessor is None:
+            return business
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self._predecessor.ended.wait()
+        self._predecessor = None
+        now = await asyncio.to_thread(self._desk.sightings.arrivals.business, self.station)
+        self.line.booted = self.line.booted or now.booted  # it may have booted just before it changed lines
+        return now
 
     async def _wind_up(self) -> None:
         if self._lane is not None:
@@ -127,8 +137,8 @@ class Session:
         self._reader.line_closed()
         await self.line.finish_work()
         self.ended.set()
-        gone = self._desk.sightings.disconnected
-        if not self.line.replaced and await asyncio.to_thread(gone, self.station, self.line.arrival.at):
+        line = (self.station, self.line.arrival.at)
+        if not self.line.replaced and await self._desk.leaving.ask(line):
             await self.walk.feed(Disconnected())
 
     def _answer_refused(self, action: str, error: CallError | CallResultError) -> None:

@@ -5,30 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, update
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy import Row, bindparam, update
+from sqlmodel import SQLModel, col, select
 
 from csms_bridge import events as e
 from csms_bridge.acts import FleetAct
 from csms_bridge.admission import Admitted, Refused, Registered, Verdict
+from csms_bridge.arrivals import Arrivals, Incoming, Line
 from csms_bridge.charging_book import end_all
-from csms_bridge.errors import UnknownStation
 from csms_bridge.lanes import Lanes, is_recovering
-from csms_bridge.line_elsewhere import DEAD_AFTER, check_rank, taken_elsewhere
+from csms_bridge.line_elsewhere import DEAD_AFTER, taken_elsewhere
 from csms_bridge.password_book import PasswordBook, PasswordsOf
 from csms_bridge.standing import Standing
 from csms_bridge.station import KnownPassword, OcppVersion, SecurityProfile
 from csms_bridge.tables import (
     AdmissionRow,
     StationRow,
-    WalkRow,
 )
 from pki.audit import AuditTrail, Entry
 from pki.clock import Clock
 from pki.many_rows import ManyRows
 from pki.store import Store
-
-ACTIVE_WALKS = ("running", "held")
 
 _STATIONS = SQLModel.metadata.tables[str(StationRow.__tablename__)]
 _ADMISSION_FACTS = [
@@ -37,21 +34,8 @@ _ADMISSION_FACTS = [
         "id", "serial", "ocpp_version", "floor", "newest_used", "vendor", "bootstrap", "recovery_until",
     )
 ]  # fmt: skip
+_HEARD = update(_STATIONS).where(_STATIONS.c.id == bindparam("name")).values(last_seen=bindparam("at"))
 _ADMISSIONS = ManyRows(AdmissionRow, "at", "station", "address", "tls", "admitted", "profile", "reason")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The facts of one connection: where from, over what TLS (None: plain), and which edge told of it, if one did."""
-
-    address: str
-    tls_version: str | None = None
-    cipher: str | None = None
-    edge: str = ""
-
-    def on_record(self, reason: str) -> str:
-        """A verdict's reason, and on whose word it rests: what an edge ended, we have not seen ourselves."""
-        return f"{reason}; TLS and possession of the key as told by the edge {self.edge}" if self.edge else reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +75,8 @@ class Sightings:
         self._passwords = passwords
         self._clock = clock
         self._node = node
-        self._dead_after = dead_after
         self.lanes = Lanes(store, trail, clock)
+        self.arrivals = Arrivals(store, trail, passwords, self.lanes, clock, node, dead_after=dead_after)
 
     def forget_connections(self) -> None:
         """At start: no socket of this node outlived the last process."""
@@ -129,44 +113,11 @@ class Sightings:
     def connected(
         self, station: str, admitted: Admitted, version: OcppVersion, password: str | None, line: Line
     ) -> datetime:
-        """The WebSocket is open; returns since when. An offered password that was used becomes the only one.
-
-        Outside a walk the profile seen becomes the floor at once; in a walk the walk decides when. What comes through
-        a lane proves neither profile nor certificate. Raises UnknownStation when it was removed meanwhile, and
-        LineOutranked when another node has a line that came with more proof.
-        """
-        now = self._clock()
-        with self._store.writing() as session:
-            row = session.get(StationRow, station, with_for_update=True)
-            if row is None:
-                raise UnknownStation(station)
-            check_rank(row, admitted, self._node, now, self._dead_after)
-            if admitted.lane is not None:
-                self.lanes.entered(session, row, admitted.lane, admitted, line.address)
-                _note_line(row, admitted, version, line, self._node, now)
-                session.add(row)
-                return now
-            self.lanes.left(session, row, admitted)
-            first_time = row.profile != int(admitted.profile) or row.certificate_serial != admitted.certificate_serial
-            _note_connection(row, admitted, version, line, self._node, now)
-            raised = admitted.profile > row.floor and not _in_walk(session, station)
-            if raised:
-                row.floor = int(admitted.profile)
-                row.wanted_profile = max(row.wanted_profile, row.floor)
-            session.add(row)
-            if password is not None:
-                self._passwords.confirm(session, station, password, now)
-            if first_time or raised:
-                self._trail.record(
-                    session, FleetAct.STATION_SEEN, by=f"station:{station}", kind="station", thing=station,
-                    details={
-                        "profile": int(admitted.profile),
-                        "certificate": admitted.certificate_serial,
-                        "tls": line.tls_version,
-                        "address": line.address,
-                    }, now=now,
-                )  # fmt: skip
-            return now
+        """The WebSocket is open; returns since when: see `Arrivals.note_each`. Raises UnknownStation, LineOutranked."""
+        (arrived,) = self.arrivals.note_each([Incoming(station, admitted, version, password, line)])
+        if isinstance(arrived, Exception):
+            raise arrived
+        return arrived.at
 
     def taken_elsewhere(self, stations: Set[str], since: datetime) -> set[str]:
         """Of stations with a line here those that another node has taken in since then: their lines here are over."""
@@ -175,12 +126,20 @@ class Sightings:
 
     def disconnected(self, station: str, connected_at: datetime) -> bool:
         """The line of a connection is gone; False when a newer connection stands on record, which is left alone."""
-        now = self._clock()
-        is_ours = (col(StationRow.connected_at) == connected_at, col(StationRow.node) == self._node)
+        return self.disconnected_each([(station, connected_at)])[0]
+
+    def disconnected_each(self, lines: Sequence[tuple[str, datetime]]) -> list[bool]:
+        """The same for many."""
+        now, columns = self._clock(), (_STATIONS.c.id, _STATIONS.c.connected_at)
+        here = (_STATIONS.c.id.in_({station for station, _ in lines}), _STATIONS.c.node == self._node)
         with self._store.writing() as session:
-            ours = update(StationRow).where(col(StationRow.id) == station, *is_ours)
-            gone: int = session.execute(ours.values(online=False, last_seen=now, updated_at=now)).rowcount  # type: ignore[attr-defined]
-            return gone > 0
+            rows = session.connection().execute(select(*columns).where(*here).order_by(*columns).with_for_update())
+            on_record = {(station, at) for station, at in rows}
+            ours = [line in on_record for line in lines]
+            gone = _STATIONS.c.id.in_({station for station, _ in on_record.intersection(lines)})
+            ended = {"online": False, "last_seen": now, "updated_at": now}
+            session.connection().execute(update(_STATIONS).where(gone).values(ended))
+        return ours
 
     def closed_by_us(self, station: str, reason: str) -> None:
         """We closed the line, and why."""
@@ -192,9 +151,9 @@ class Sightings:
 
     def heard(self, stations: dict[str, datetime]) -> None:
         """When each of these stations was last heard of; written in bulk."""
+        heard = [{"name": station, "at": at} for station, at in sorted(stations.items())]
         with self._store.writing() as session:
-            for station, at in stations.items():
-                session.execute(update(StationRow).where(col(StationRow.id) == station).values(last_seen=at))
+            session.connection().execute(_HEARD, heard)
 
     def booted(
         self, station: str, boot: e.Booted, told: Standing = Standing.ACCEPTED, *, in_lane: bool = False
@@ -224,18 +183,6 @@ class Sightings:
                          "serials": list(boot.serials), **({"lane": row.lane} if in_lane else {})},
             )  # fmt: skip
 
-    def has_booted(self, station: str) -> bool:
-        """Whether the station was told Accepted last; reconnects carry no BootNotification (station-quirks 12)."""
-        with self._store.reading() as session:
-            row = session.get(StationRow, station)
-            return row is not None and row.booted_at is not None and not row.told
-
-    def waits_for_acceptance(self, station: str) -> bool:
-        """Whether the last that the station was told is Pending: it says nothing until it is told otherwise."""
-        with self._store.reading() as session:
-            row = session.get(StationRow, station)
-            return row is not None and row.told == Standing.PENDING
-
 
 def _registered_of(row: Row[Any], now: datetime) -> Registered:
     version = OcppVersion(row.ocpp_version) if row.ocpp_version else None
@@ -264,30 +211,7 @@ def _refusal_of(one: Judged) -> Entry:
     return Entry(FleetAct.STATION_REFUSED, "service", "station", one.station, one.reason, details)
 
 
-def _note_connection(
-    row: StationRow, admitted: Admitted, version: OcppVersion, line: Line, node: str, now: datetime
-) -> None:
-    _note_line(row, admitted, version, line, node, now)
-    row.profile = int(admitted.profile)
-    row.certificate_serial = admitted.certificate_serial
-    if admitted.certificate_made_at is not None:
-        row.newest_used = max(row.newest_used or admitted.certificate_made_at, admitted.certificate_made_at)
-
-
 def _note_boot(row: StationRow, boot: e.Booted, now: datetime) -> None:
     row.vendor, row.model, row.firmware = boot.vendor, boot.model, boot.firmware
     row.boot_serial, row.boot_reason = next(iter(boot.serials), None), boot.reason or None
     row.booted_at = now
-
-
-def _note_line(row: StationRow, admitted: Admitted, version: OcppVersion, line: Line, node: str, now: datetime) -> None:
-    row.online, row.node = True, node
-    row.connected_at = row.last_seen = row.updated_at = now
-    row.ocpp_version = version
-    row.address, row.tls_version, row.cipher = line.address, line.tls_version, line.cipher
-    row.proof = line.on_record(admitted.reason)
-
-
-def _in_walk(session: Session, station: str) -> bool:
-    active = select(WalkRow.id).where(WalkRow.station == station, col(WalkRow.outcome).in_(ACTIVE_WALKS))
-    return session.exec(active.limit(1)).first() is not None

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
+from csms_bridge.arrivals import ACTIVE_WALKS
 from csms_bridge.dialects.wire import Request
 from csms_bridge.errors import RootRefused, UnknownStation
 from csms_bridge.orders import Orders
-from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station import OcppVersion
 from csms_bridge.station_certificates import CertificateKind
 from csms_bridge.station_roots.book import act_of, asked_for, begun, open_list

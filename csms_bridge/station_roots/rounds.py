@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
+from csms_bridge.arrivals import ACTIVE_WALKS
 from csms_bridge.charging_book import busy
 from csms_bridge.orders import Orders, ending_of, order_of
-from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station_certificates import CertificateKind
 from csms_bridge.station_roots.answers import Answers, Said
 from csms_bridge.station_roots.asking import Asking, hold_station

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from csms_bridge.admission import Admitted
+from csms_bridge.arrivals import Line
 from csms_bridge.charging import Phase
 from csms_bridge.charging_book import ChargingBook, Told
 from csms_bridge.enrolment import Enrolment
@@ -16,7 +17,7 @@ from csms_bridge.password_book import PasswordBook
 from csms_bridge.registry import Registry
 from csms_bridge.sealed_payloads import PayloadSeal
 from csms_bridge.settings import BridgeSettings
-from csms_bridge.sightings import Line, Sightings
+from csms_bridge.sightings import Sightings
 from csms_bridge.station import AddedStation, NewStation, OcppVersion, SecurityProfile
 from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.walks.acts import Acts, Address

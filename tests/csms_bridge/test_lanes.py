@@ -116,11 +116,11 @@ def test_tells_whose_lane_is_closed(room, clock):
 def test_a_station_that_was_told_pending_last_has_not_booted(room):
     room.add()
     room.sightings.booted("CS-1", BOOT, Standing.PENDING)
-    assert not room.sightings.has_booted("CS-1")
-    assert room.sightings.waits_for_acceptance("CS-1")
+    assert not room.sightings.arrivals.business("CS-1").booted
+    assert room.sightings.arrivals.business("CS-1").pending
     room.sightings.booted("CS-1", BOOT)
-    assert room.sightings.has_booted("CS-1")
-    assert not room.sightings.waits_for_acceptance("CS-1")
+    assert room.sightings.arrivals.business("CS-1").booted
+    assert not room.sightings.arrivals.business("CS-1").pending
 
 
 def test_remembers_who_works_only_when_accepted(room):

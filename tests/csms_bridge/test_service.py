@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from csms_bridge.admission import Admitted
 from csms_bridge.commands import Answer, Outcome
@@ -13,7 +14,8 @@ from csms_bridge.password_rotations import RotationState
 from csms_bridge.service import Bridge
 from csms_bridge.standing import Lane
 from csms_bridge.station import OcppVersion, SecurityProfile
-from csms_bridge.walks.steps import Complained, Issued
+from csms_bridge.walks import machine
+from csms_bridge.walks.steps import Complained, Connected, Disconnected, Issued
 from tests.csms_bridge.room import SigningRoom
 from tests.csms_bridge.talking import open_fleet, serve, until
 
@@ -80,3 +82,30 @@ async def test_what_happens_in_a_lane_moves_no_walk(fleet, signing_room):
     line.hang_up()
     await serving
     assert signing_room.ledger.under_way("CS-1").at.facts == before.facts
+
+
+async def test_who_comes_back_with_nothing_to_do_is_asked_about_once(fleet, signing_room):
+    """A fleet comes back at once: its walk, certificates, commands are looked for as its connection is noted."""
+    signing_room.connect("CS-1", SecurityProfile.TLS_BASIC, version=OcppVersion.V201)
+    bridge = Bridge(fleet, signing_room.authority)
+    begun: list[object] = []
+    event.listen(signing_room.store.engine, "begin", begun.append)
+    line, serving = serve(bridge, "CS-1", "SN-1", PROVED)
+    await until(lambda: "CS-1" in bridge._sessions)
+    await bridge._sessions["CS-1"].line.finish_work()
+    assert len(begun) == 1
+    line.hang_up()
+    await serving
+
+
+async def test_a_walk_hears_that_its_station_is_back(fleet, signing_room, monkeypatch):
+    signing_room.connect("CS-1", SecurityProfile.TLS_BASIC, version=OcppVersion.V201)
+    fleet.start_walk("CS-1", 3, "user:anna")
+    heard: list[object] = []
+    monkeypatch.setattr(machine, "advance", lambda walk, at, seen, now, pace: heard.append(seen) or (at, ()))
+    bridge = Bridge(fleet, signing_room.authority)
+    line, serving = serve(bridge, "CS-1", "SN-1", PROVED)
+    await until(lambda: Connected(SecurityProfile.TLS_BASIC, None, None) in heard)
+    line.hang_up()
+    await serving
+    assert heard[-1] == Disconnected()

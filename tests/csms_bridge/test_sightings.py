@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from csms_bridge.admission import Admitted, Refused, Registered
+from csms_bridge.arrivals import Line
 from csms_bridge.errors import UnknownStation
 from csms_bridge.events import Booted
-from csms_bridge.sightings import Line, Sightings
+from csms_bridge.sightings import Sightings
 from csms_bridge.standing import Standing
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import StationRow
@@ -216,13 +217,13 @@ def test_notes_when_stations_were_heard_of(room):
 
 def test_a_boot_tells_what_the_station_is(room):
     room.add()
-    assert not room.sightings.has_booted("CS-1")
+    assert not room.sightings.arrivals.business("CS-1").booted
     room.sightings.booted("CS-1", BOOT)
     station, posture = room.registry.station("CS-1"), room.registry.posture("CS-1")
     assert (station.vendor, station.model, station.firmware) == ("Acme", "Wallbox", "1.0")
     assert (posture.boot_serial, posture.boot_reason, posture.booted_at) == ("SN-1", "PowerUp", NOON)
     assert room.records()[-1].details["serials"] == ["SN-1", "BOX-1"]
-    assert room.sightings.has_booted("CS-1")
+    assert room.sightings.arrivals.business("CS-1").booted
 
 
 def test_a_boot_in_a_lane_changes_nothing_that_was_proved(room):
@@ -237,14 +238,14 @@ def test_a_boot_in_a_lane_changes_nothing_that_was_proved(room):
     assert (station.vendor, station.model, station.firmware) == ("Acme", "Wallbox", "1.0")
     assert (posture.boot_serial, posture.booted_at) == ("SN-1", NOON)
     assert room.charging.is_busy("CS-1")
-    assert room.sightings.waits_for_acceptance("CS-1")  # what it was told is true all the same
+    assert room.sightings.arrivals.business("CS-1").pending  # what it was told is true all the same
     assert room.records()[-1].details["vendor"] == "Evil"
 
 
 def test_who_was_told_accepted_in_a_lane_need_not_boot_again_after_it(room):
     room.add()
     room.sightings.booted("CS-1", BOOT, in_lane=True)
-    assert room.sightings.has_booted("CS-1")
+    assert room.sightings.arrivals.business("CS-1").booted
     assert room.registry.station("CS-1").vendor == ""
 
 
@@ -257,5 +258,5 @@ def test_a_boot_without_serial_and_reason_leaves_them_open(room):
 
 def test_a_strangers_boot_is_nothing(room):
     room.sightings.booted("CS-9", BOOT)
-    assert not room.sightings.has_booted("CS-9")
+    assert not room.sightings.arrivals.business("CS-9").booted
     assert room.acts("CS-9") == []

@@ -10,12 +10,13 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from csms_bridge.admission import Admitted
+from csms_bridge.arrivals import Line
 from csms_bridge.errors import LineOutranked
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.pruning import Pruning
 from csms_bridge.registry import Registry
 from csms_bridge.settings import BridgeSettings
-from csms_bridge.sightings import Line, Sightings
+from csms_bridge.sightings import Sightings
 from csms_bridge.standing import Lane
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from csms_bridge.tables import MessageRow, StationRow

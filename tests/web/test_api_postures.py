@@ -5,12 +5,12 @@ import pytest
 
 from csms_bridge import events as e
 from csms_bridge.admission import Admitted
+from csms_bridge.arrivals import Line
 from csms_bridge.posture.book import Outcome, Result
 from csms_bridge.posture.clock_offset import ClockOffset
 from csms_bridge.posture.device_model import Source
 from csms_bridge.posture.differences import DifferenceKind
 from csms_bridge.posture.schedule import Due, Why
-from csms_bridge.sightings import Line
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from csms_bridge.variables import Characteristics, Reading, Variable, configuration_key
 from tests.web.conftest import token

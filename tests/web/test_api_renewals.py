@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from csms_bridge.admission import Admitted
-from csms_bridge.sightings import Line
+from csms_bridge.arrivals import Line
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from pki.authority import Order
 from tests.web.requests import request_pem

@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from csms_bridge.admission import Admitted
+from csms_bridge.arrivals import Line
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.events import LogStatusTold
-from csms_bridge.sightings import Line
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from tests.web.commands import Command
 from tests.web.conftest import BASE_URL

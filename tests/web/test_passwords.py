@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from csms_bridge.admission import Admitted
-from csms_bridge.sightings import Line
+from csms_bridge.arrivals import Line
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from tests.web.commands import Command
 from tests.web.test_pages import browser, submit  # noqa: F401 -- a fixture

@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from csms_bridge.admission import Admitted
+from csms_bridge.arrivals import Line
 from csms_bridge.hash_data import hash_data, named
-from csms_bridge.sightings import Line
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from tests.pki.makers import Maker, maker_root
 from tests.web.commands import Command
