@@ -12,10 +12,10 @@ from typing import Any
 import structlog
 from sqlmodel import Session, col, select
 
+from csms_bridge.arrivals import ACTIVE_WALKS
 from csms_bridge.charging_book import busy
 from csms_bridge.errors import BridgeError
 from csms_bridge.renewals import Renewals
-from csms_bridge.sightings import ACTIVE_WALKS
 from csms_bridge.station_certificates import CertificateKind
 from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.station_roots.entries import Deed

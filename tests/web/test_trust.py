@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from csms_bridge.admission import Admitted
-from csms_bridge.sightings import Line
+from csms_bridge.arrivals import Line
 from csms_bridge.station import OcppVersion, SecurityProfile
 from pki.clock import utc_now
 from tests.web.commands import Command

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+from csms_bridge.arrivals import Line
 from csms_bridge.renewals import Renewals
-from csms_bridge.sightings import Line
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.trust.door import Trust
 from pki.keys import KeyFamily
