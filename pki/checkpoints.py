@@ -61,11 +61,14 @@ class Checkpoints:
 
         Raises TrailDamaged, TrailSetBack, SignerUnavailable, OSError (the file; the checkpoint is made then).
         """
+        ahead = (
+            self._last_in_file()
+        )  # read first: what another process copies there meanwhile is in the database before
         with self._store.reading() as session:
             last = last_checkpoint(session)
             known = {(head.writer, head.sequence, head.mac) for head in last.heads} if last else set()
             is_new = _sealed_places(session) != known
-        self._refuse_set_back(last)
+        _refuse_set_back(last, ahead)
         made = self._sign(last, now) if is_new else None
         self.copy_to_file()
         return made
@@ -76,7 +79,7 @@ class Checkpoints:
         Raises NothingToAccept when the file is not ahead, and what `make` raises.
         """
         credential = self._notary.credentials.current(self._notary.slot(), now)
-        ahead = self.file.last() if self.file is not None else None
+        ahead = self._last_in_file()
         with self._store.writing() as session:
             last = last_checkpoint(session)
             number = last.number if last else 0
@@ -164,11 +167,8 @@ class Checkpoints:
             raise TrailDamaged(f"{findings[0].writer}: {findings[0].sentence}", len(findings))
         return tuple(heads)
 
-    def _refuse_set_back(self, last: Checkpoint | None) -> None:
-        ahead = self.file.last() if self.file is not None else None
-        if ahead is not None and ahead.number > (last.number if last else 0):
-            ours = f"its last checkpoint is {last.number}" if last else "it has no checkpoint"
-            raise TrailSetBack(f"the database is older than the checkpoint file: {ours}, the file's is {ahead.number}")
+    def _last_in_file(self) -> Checkpoint | None:
+        return self.file.last() if self.file is not None else None
 
     def _add(
         self,
@@ -192,6 +192,12 @@ class Checkpoints:
         session.add(row)
         session.flush()
         return checkpoint_of(statement, text, certificate)
+
+
+def _refuse_set_back(last: Checkpoint | None, ahead: Checkpoint | None) -> None:
+    if ahead is not None and ahead.number > (last.number if last else 0):
+        ours = f"its last checkpoint is {last.number}" if last else "it has no checkpoint"
+        raise TrailSetBack(f"the database is older than the checkpoint file: {ours}, the file's is {ahead.number}")
 
 
 def last_checkpoint(session: Session) -> Checkpoint | None:

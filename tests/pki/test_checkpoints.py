@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlmodel import Session
 
+from pki import checkpoints
 from pki.alarms import AlarmKind
-from pki.checkpoint import NoCheckpoint, checkpoint_of, read_line, signature_fault
+from pki.checkpoint import Checkpoint, NoCheckpoint, checkpoint_of, read_line, signature_fault
 from pki.checkpoint_file import CheckpointFile
 from pki.checkpoints import last_checkpoint
 from pki.errors import NothingToAccept, SignerUnavailable, TrailDamaged, TrailSetBack
@@ -216,6 +218,24 @@ def test_several_at_once_make_one_chain(kept: Checkpointed) -> None:
     assert [one.number for one in kept.authority.checkpoints.page()] == list(
         range(len(kept.file.read_text().splitlines()), 0, -1)
     )
+
+
+def test_a_checkpoint_that_another_makes_meanwhile_is_no_set_back(
+    kept: Checkpointed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is ahead of what was read of the database a moment ago, and of nothing else."""
+    meanwhile = iter([kept.checkpoint])
+
+    def slow(session: Session) -> Checkpoint | None:
+        found = last_checkpoint(session)
+        for other in meanwhile:
+            other()
+        return found
+
+    monkeypatch.setattr(checkpoints, "last_checkpoint", slow)
+    kept.record("mine")
+    assert kept.authority.checkpoint() is None
+    assert [one.number for one in kept.authority.checkpoints.page()] == [1]
 
 
 # --- reading them
