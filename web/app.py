@@ -1,6 +1,7 @@
 """The web application put together: API, console pages, publications, and what stands around them."""
 
 import asyncio
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -72,24 +73,11 @@ _PROBLEM: dict[str, Any] = {
 
 def make_app(service: Service) -> FastAPI:
     """The ASGI application over an opened data folder."""
-    app = FastAPI(
-        title="Voltward",
-        summary="Security and PKI for fleets of EV charging stations that speak OCPP",
-        version="1",
-        openapi_url="/api/openapi.json",
-        docs_url=None,  # the interactive pages load scripts from elsewhere
-        redoc_url=None,
-    )
+    app = _described()
+    app.router = _router()
     app.state.service = service
     app.state.stopping = asyncio.Event()  # set by whoever serves the app, so that the live streams end
-    app.include_router(_api())
-    app.include_router(chain_publications.router)
-    app.include_router(publications.router)
-    app.include_router(est.router)
-    app.include_router(log_uploads.router)
-    app.include_router(health.router)
     console.install(app)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app, console.error_page)
     app.add_middleware(IdempotentPosts, service=service)
     app.add_middleware(
@@ -104,6 +92,28 @@ def make_app(service: Service) -> FastAPI:
         longest_kept=service.settings.pki.publication_max_age,
     )
     return app
+
+
+def _described() -> FastAPI:
+    return FastAPI(
+        title="Voltward",
+        summary="Security and PKI for fleets of EV charging stations that speak OCPP",
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # the interactive pages load scripts from elsewhere
+        redoc_url=None,
+    )
+
+
+@cache
+def _router() -> APIRouter:
+    """Every route. None knows a data folder, and FastAPI takes a third of a second for them: once in a process."""
+    app = _described()
+    app.include_router(_api())
+    for module in (chain_publications, publications, est, log_uploads, health, *console.PAGES):
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app.router
 
 
 def _api() -> APIRouter:

@@ -33,18 +33,18 @@ from web.pages.rendering import render
 from web.pages.throttle import SignInThrottle
 from web.pages.visitor import SignInFirst, Visitor, visitor_of
 
+PAGES = (
+    sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, revoking,
+    certificates, crls, authorities, roots, charging, alarms, events, logs, audit,
+)  # fmt: skip
+
 _NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages to the app."""
+    """Add what the pages need to the app."""
     app.state.form_guard = FormGuard(app.state.service.keys.secret("forms"))
     app.state.sign_in_throttle = SignInThrottle()
-    for module in (
-        sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, revoking,
-        certificates, crls, authorities, roots, charging, alarms, events, logs, audit,
-    ):  # fmt: skip
-        app.include_router(module.router)
 
     @app.exception_handler(SignInFirst)
     async def _detour(_request: Request, detour: SignInFirst) -> Response:
