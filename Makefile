@@ -11,6 +11,9 @@ FUZZ_SECONDS ?= 60
 # xdist would leave the files with few and long tests to the end, when one worker has nothing left to do.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+# Without compiled files every worker, and every program that a test starts, would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install scanner demo test check soak bench fuzz format lock clean
 
 install: $(VENV)/installed
@@ -40,11 +43,12 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST) -m "not end_to_end and not slow and not soak"
+	$(PYTEST) --hypothesis-profile check -m "not end_to_end and not slow and not soak"
 
-# What takes minutes: every step of every crash round, hostile peers for a while.
+# What takes minutes: every step of every crash round, hostile peers for a while, and new examples for every property.
 soak: install
 	$(PYTEST) -m soak
+	$(PYTEST) -m "hypothesis and not soak" --hypothesis-profile soak
 
 # The figures of docs/performance.md, each beside the limit of the same run. BENCH="issuing ocsp" measures some of them.
 bench: install

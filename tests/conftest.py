@@ -1,9 +1,15 @@
 """What all tests share: logs as the service writes them, since structlog's own default shows local variables."""
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from argon2 import PasswordHasher
 
+from pki import store
+from pki.keystore import KeyStore
 from tests.end_to_end.running_service import voltward
 from web.logs import set_up_logs
 
@@ -36,6 +42,16 @@ SLOW_FILES = {
 }
 
 
+# The same examples in every run, and no clock in the verdict: a slow or busy machine is no failure. `make check` takes
+# fewer of them, `make soak` many that no run had before.
+hypothesis.settings.register_profile("voltward", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("check", hypothesis.settings.get_profile("voltward"), max_examples=25)
+hypothesis.settings.register_profile("soak", deadline=None, database=None, print_blob=True, max_examples=3000)
+hypothesis.settings.load_profile("voltward")
+
+_CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--conformance-report",
@@ -50,9 +66,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end; to go through it again and again takes the collector a fifth of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _logs() -> None:
     set_up_logs("warning")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _thrift() -> Iterator[pytest.MonkeyPatch]:
+    """Nothing in this process guards a real key or must outlive a power cut: no slow hash, no waiting for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        _be_thrifty(patch)
+        yield patch
+
+
+@pytest.fixture
+def as_shipped(_thrift: pytest.MonkeyPatch) -> Iterator[None]:
+    """For a test of just these costs."""
+    _thrift.undo()
+    yield
+    _be_thrifty(_thrift)
+
+
+def _be_thrifty(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("csms_bridge.passwords._argon2", _CHEAP_HASHER)
+    patch.setattr("web.accounts._HASHER", _CHEAP_HASHER)
+    patch.setattr("pki.keystore._SCRYPT_COST", 2**4)
+    patch.setitem(KeyStore.create.__func__.__kwdefaults__, "scrypt_cost", 2**4)
+    patch.setattr(store, "_PRAGMAS", (*store._PRAGMAS, "synchronous=OFF"))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 from sqlmodel import SQLModel
 
@@ -12,10 +11,6 @@ import pki.tables  # noqa: F401 -- both modules put their tables into the metada
 from pki.keystore import KeyStore
 from pki.store import Store
 from tests.csms_bridge.room import PASSPHRASE, Room, SetClock, SigningRoom
-
-# The same examples in every run, and no clock in the verdict: a slow machine is no failure.
-hypothesis.settings.register_profile("voltward", deadline=None, derandomize=True, database=None)
-hypothesis.settings.load_profile("voltward")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,10 @@
 """Passwords held against hashes: one slow hash for a station and a process, and never more at once than may be."""
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
+from argon2 import PasswordHasher
 
 from csms_bridge.password_checks import MOST_OF_ONE, WORKERS, ChecksBusy, PasswordChecks, Recalled, until_even
 from csms_bridge.passwords import PasswordKind, hash_password
@@ -10,11 +12,20 @@ from csms_bridge.station import KnownPassword
 from pki.secret_text import Secret
 from tests.csms_bridge.room import PASSWORD_KEY
 
-STATIONS = 40
+STATIONS = 20
 
 
 def known(station: str, password: str, kind: PasswordKind = PasswordKind.CHOSEN, id_: str = "1") -> KnownPassword:
     return KnownPassword(id_, hash_password(Secret.of(password), kind, station, PASSWORD_KEY))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _hash_of_some_milliseconds() -> Iterator[None]:
+    """Long beside a turn of the loop, and still a tenth of what is shipped."""
+    with pytest.MonkeyPatch.context() as patch:
+        hasher = PasswordHasher(time_cost=1, memory_cost=16 * 1024, parallelism=1)
+        patch.setattr("csms_bridge.passwords._argon2", hasher)
+        yield
 
 
 @pytest.fixture

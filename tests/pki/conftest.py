@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import settings
 from sqlmodel import SQLModel
 
 from pki.alarms import Alarms
@@ -27,10 +26,6 @@ from pki.store import Store
 from pki.vault import Vault
 from tests.pki.places import kms_endpoint, soft_token  # noqa: F401 -- fixtures
 from tests.pki.requests import pem_request
-
-# A machine that is busy with other tests must not turn a right answer into a failure.
-settings.register_profile("voltward", deadline=None, derandomize=True, database=None)
-settings.load_profile("voltward")
 
 PASSPHRASE = Secret.of("correct horse")
 CHEAP = 2**4  # scrypt cost for tests only

@@ -146,7 +146,7 @@ def test_vendors_are_printable(room: Room, maker: Maker, vendor: str) -> None:
 
 
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_mangled_root_is_read_or_refused_and_nothing_else(maker: Maker, data: st.DataObject) -> None:
     """Whatever the octets, the caller hears a sentence."""
     octets = bytearray(maker.der)

@@ -106,6 +106,7 @@ def test_two_writers_do_not_lose_each_others_work(store: Store, tmp_path: Path) 
     assert counts == list(range(40))
 
 
+@pytest.mark.usefixtures("as_shipped")
 def test_sqlite_is_durable_and_checks_foreign_keys(store: Store) -> None:
     with store.reading() as session:
         found = {name: session.execute(text(f"PRAGMA {name}")).scalar_one() for name in PRAGMAS}

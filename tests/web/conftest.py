@@ -7,8 +7,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pki.keystore import KeyStore, _seal
-from pki.secret_text import Secret
 from tests.web.commands import Command, Ran
 from web.app import make_app
 from web.cli.main import exit_code_of
@@ -25,17 +23,7 @@ BASE_URL = "http://127.0.0.1:8080"
 def made(tmp_path_factory: pytest.TempPathFactory) -> NewFolder:
     """The folder that the others are copied from; RSA keys take seconds to make."""
     folder = tmp_path_factory.mktemp("template") / "data"
-    made = make_folder(folder, "Test Operator", ["csms.example.org", "localhost"], ENVIRONMENT)
-    for keys in (folder / "keys", folder / "keys" / "authorities"):
-        _make_cheap(keys)
-    return made
-
-
-def _make_cheap(keys: Path) -> None:
-    """Seal the root secret with a cheap scrypt: each test opens a folder, and none guards real keys."""
-    passphrase = Secret.of(PASSPHRASE)
-    root_secret = KeyStore.open(keys, passphrase)._root_secret
-    (keys / "root-secret.json").write_bytes(_seal(root_secret, passphrase, 16))
+    return make_folder(folder, "Test Operator", ["csms.example.org", "localhost"], ENVIRONMENT)
 
 
 @pytest.fixture

@@ -226,7 +226,7 @@ tellings = st.lists(st.lists(delays, min_size=1, max_size=2), min_size=1, max_si
 manners = st.builds(Manners, drops=st.booleans(), reboots=st.booleans(), keeps_slots=st.booleans())
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(PLANS), manners, st.sampled_from(["root", "root-rsa"]), tellings)
 def test_events_late_twice_and_out_of_order_break_no_rule(way, manners, issuer_root, tellings):
     """The witness watches. At the end an operator's word, and honest events, lead to the goal."""
@@ -263,7 +263,7 @@ troubles = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(PLANS), troubles, st.lists(st.integers(1, 90), max_size=2))
 def test_no_mixture_of_troubles_strands_a_station_or_a_walk(way, troubles, crashes):
     """Messages lost, answers lost, refusals, fall-backs and crashes; patience leads to the goal all the same."""
