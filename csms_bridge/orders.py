@@ -199,6 +199,17 @@ class Orders:
         self._end(command, ("waiting",), Ending.UNSENT, why)
         return self.order(order.id)
 
+    def withdraw_in(self, session: Session, command: int, why: str) -> bool:
+        """In the caller's transaction: give up on a command that was not sent yet; whether it was not.
+
+        Nobody who listens is told; they find it closed.
+        """
+        row = session.get(CommandRow, command, populate_existing=True)
+        if row is None or row.state not in ("queued", "waiting"):
+            return False
+        self._close(session, row, Ending.UNSENT, "null", why)
+        return True
+
     def _end(self, command: int, states: Sequence[str], ending: Ending, error: str, answer: str = "null") -> None:
         """Close a command, if it is in one of these states."""
         with self._store.writing() as session:

@@ -82,7 +82,7 @@ class PasswordRotations:
         for start in range(0, len(names), AT_ONCE):
             with self._store.writing() as session:
                 entries: list[Entry] = []
-                found += [self._ask(session, name, by, restart, entries) for name in names[start : start + AT_ONCE]]
+                found += [self.ask_in(session, name, by, restart, entries) for name in names[start : start + AT_ONCE]]
                 self._trail.record_all(session, entries, self._clock())
         self._orders.wake_those_here([one.station for one in found if one.state is RotationState.QUEUED])
         return found
@@ -90,8 +90,12 @@ class PasswordRotations:
     def progress(self, stations: Sequence[str]) -> list[Rotation]:
         """How far the last rotation of each of them is; those without one are left out."""
         with self._store.reading() as session:
-            rows = [row for name in stations if (row := session.get(PasswordRotationRow, name)) is not None]
-            return [self._progress(session, row) for row in rows]
+            return self.progress_in(session, stations)
+
+    def progress_in(self, session: Session, stations: Sequence[str]) -> list[Rotation]:
+        """The same in the caller's transaction."""
+        rows = [row for name in stations if (row := session.get(PasswordRotationRow, name)) is not None]
+        return [self._progress(session, row) for row in rows]
 
     def page(self, after: str | None, limit: int) -> list[Rotation]:
         """Rotations by station, from `after` on."""
@@ -162,7 +166,8 @@ class PasswordRotations:
             )  # fmt: skip
             return True
 
-    def _ask(self, session: Session, name: str, by: str, restart: bool, entries: list[Entry]) -> Rotation:
+    def ask_in(self, session: Session, name: str, by: str, restart: bool, entries: list[Entry]) -> Rotation:
+        """One of them in the caller's transaction, which records the `entries` and wakes the station afterwards."""
         station = session.get(StationRow, name, populate_existing=True)
         if why := _objection(session, station):
             return Rotation(name, RotationState.UNABLE, why)

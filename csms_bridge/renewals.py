@@ -79,7 +79,7 @@ class Renewals:
         for start in range(0, len(names), AT_ONCE):
             with self._store.writing() as session:
                 entries: list[Entry] = []
-                found += [self._ask(session, name, by, entries) for name in names[start : start + AT_ONCE]]
+                found += [self.ask_in(session, name, by, entries) for name in names[start : start + AT_ONCE]]
                 self._trail.record_all(session, entries, self._clock())
         self._orders.wake_those_here([one.station for one in found if one.state is RenewalState.QUEUED])
         return found
@@ -103,8 +103,12 @@ class Renewals:
     def progress(self, stations: Sequence[str]) -> list[Renewal]:
         """How far the last renewal of each of them is; those that were never asked are left out."""
         with self._store.reading() as session:
-            asks = [ask for name in stations if (ask := session.get(RenewalAskRow, name)) is not None]
-            return [_progress(session, ask) for ask in asks]
+            return self.progress_in(session, stations)
+
+    def progress_in(self, session: Session, stations: Sequence[str]) -> list[Renewal]:
+        """The same in the caller's transaction."""
+        asks = [ask for name in stations if (ask := session.get(RenewalAskRow, name)) is not None]
+        return [_progress(session, ask) for ask in asks]
 
     def page(self, after: str | None, limit: int) -> list[Renewal]:
         """Renewals by station, from `after` on."""
@@ -114,7 +118,8 @@ class Renewals:
         with self._store.reading() as session:
             return [_progress(session, ask) for ask in session.exec(query)]
 
-    def _ask(self, session: Session, name: str, by: str, entries: list[Entry]) -> Renewal:
+    def ask_in(self, session: Session, name: str, by: str, entries: list[Entry]) -> Renewal:
+        """One of them in the caller's transaction, which records the `entries` and wakes the station afterwards."""
         station = session.get(StationRow, name, populate_existing=True)
         if why := _objection(session, station):
             return Renewal(name, RenewalState.UNABLE, why)

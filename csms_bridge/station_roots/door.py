@@ -26,7 +26,7 @@ from csms_bridge.station_roots.reckoning import Expected, reckon
 from csms_bridge.station_roots.recorded import RecordedRoot, RecordedRoots
 from csms_bridge.station_roots.rounds import Rounds
 from csms_bridge.station_roots.rows import RootActRow, StationRootRow
-from csms_bridge.station_roots.rules import Limits, check_delete, check_fits, check_kind, check_room, choose_form
+from csms_bridge.station_roots.rules import Limits, Root, check_delete, check_fits, check_kind, check_room, choose_form
 from csms_bridge.station_roots.unknown import UnknownRoots
 from csms_bridge.tables import StationRow
 from pki.audit import AuditTrail
@@ -158,24 +158,34 @@ class StationRoots:
         `signed_by` asks for the form that this authority certified across. Raises UnknownStation, UnknownRoot,
         RootRefused, AnchorRefused for a PEM that is no root.
         """  # fmt: skip
-        now = self._clock()
         forms = self._choosing.from_pem(pem) if pem else self._choosing.by_name(name, signed_by)
         with self._store.writing() as session:
-            hold_station(session, station)
-            row = registered(session, station)
-            version = version_of(row)
-            check_kind(forms[0], kind, version)
-            present = self._held(session, station)
-            limits = limits_of(session, row)
-            root = choose_form(forms, present, limits) if kind is CertificateKind.CSMS else forms[0]
-            check_fits(root, version, now)
-            check_room(root.name, kind, present, limits)
-            if root.known_as is KnownAs.RECORDED:  # what somebody has installed, lists shall not call unknown
-                self.recorded.put(session, root.der, root.name, _BY_HAND, by)
-            act = self._asking.to_install(session, row, kind, root, by, reason, now)
+            act = self.install_in(session, station, kind, forms, by, reason)
         self._known.reload()
         self._wake_if_there(station)
         return act
+
+    def forms_of(self, name: str) -> Sequence[Root]:
+        """The forms of a root by our name for it, for `install_in`. Raises UnknownRoot."""
+        return self._choosing.by_name(name, "")
+
+    def install_in(
+        self, session: Session, station: str, kind: CertificateKind, forms: Sequence[Root], by: str, reason: str
+    ) -> RootAct:
+        """The same in the caller's transaction, which wakes the station afterwards."""
+        now = self._clock()
+        hold_station(session, station)
+        row = registered(session, station)
+        version = version_of(row)
+        check_kind(forms[0], kind, version)
+        present = self._held(session, station)
+        limits = limits_of(session, row)
+        root = choose_form(forms, present, limits) if kind is CertificateKind.CSMS else forms[0]
+        check_fits(root, version, now)
+        check_room(root.name, kind, present, limits)
+        if root.known_as is KnownAs.RECORDED:  # what somebody has installed, lists shall not call unknown
+            self.recorded.put(session, root.der, root.name, _BY_HAND, by)
+        return self._asking.to_install(session, row, kind, root, by, reason, now)
 
     def delete(self, station: str, entry: int, by: str, reason: str, *, force: bool = False) -> RootAct:
         """Have the station delete what it listed as this entry. Raises UnknownStation, UnknownRoot, RootRefused.
@@ -183,15 +193,21 @@ class StationRoots:
         What would strand the station is refused, with `force` or without; `force` is for an administrator.
         """
         with self._store.writing() as session:
-            hold_station(session, station)
-            row = registered(session, station)
-            version_of(row)
-            present = self._held(session, station)
-            found = next((one for one in present if one.id == entry), None)
-            if found is None:
-                raise UnknownRoot(str(entry))
-            forced = self._check_delete(session, row, found, present, force=force)
-            return self._asking.to_delete(session, row, found, by, reason, self._clock(), forced=forced)
+            return self.delete_in(session, station, entry, by, reason, force=force)
+
+    def delete_in(
+        self, session: Session, station: str, entry: int, by: str, reason: str, *, force: bool = False
+    ) -> RootAct:
+        """The same in the caller's transaction."""
+        hold_station(session, station)
+        row = registered(session, station)
+        version_of(row)
+        present = self._held(session, station)
+        found = next((one for one in present if one.id == entry), None)
+        if found is None:
+            raise UnknownRoot(str(entry))
+        forced = self._check_delete(session, row, found, present, force=force)
+        return self._asking.to_delete(session, row, found, by, reason, self._clock(), forced=forced)
 
     def withdraw(self, station: str, act: int) -> RootAct:
         """Give up on what was not sent yet. Raises UnknownRoot."""

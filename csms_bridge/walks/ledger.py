@@ -44,32 +44,36 @@ class Ledger:
 
         Raises UnknownStation, and WalkRefused when there is nothing to walk or a walk is under way.
         """
-        now = self._clock()
         with self._store.writing() as session:
-            row = session.get(StationRow, station)
-            if row is None:
-                raise UnknownStation(station)
-            self._check_free(session, station)
-            start = SecurityProfile(row.floor if row.profile is None else max(row.profile, row.floor))
-            walk = _planned(row.ocpp_version, start, to, read_spelt(facts.get("quirks", "")))
-            walk_row = WalkRow(
-                id=f"w{secrets.token_hex(6)}",
-                station=station,
-                ocpp_version=row.ocpp_version or "",
-                start=int(walk.start),
-                goal=int(walk.goal),
-                created_at=now,
-                updated_at=now,
-                **fields_of(machine.begin(walk, now, facts)),
-            )
-            row.wanted_profile, row.updated_at = int(walk.goal), now
-            session.add(row)
-            session.add(walk_row)
-            self._trail.record(
-                session, FleetAct.WALK_STARTED, by=by, kind="station", thing=station, now=now,
-                details={"walk": walk_row.id, "from": int(walk.start), "to": int(walk.goal)},
-            )  # fmt: skip
-            return view_of(walk_row)
+            return self.start_in(session, station, to, facts, by)
+
+    def start_in(self, session: Session, station: str, to: int, facts: Mapping[str, str], by: str) -> WalkView:
+        """The same in the caller's transaction."""
+        now = self._clock()
+        row = session.get(StationRow, station, populate_existing=True)
+        if row is None:
+            raise UnknownStation(station)
+        self._check_free(session, station)
+        start = SecurityProfile(row.floor if row.profile is None else max(row.profile, row.floor))
+        walk = _planned(row.ocpp_version, start, to, read_spelt(facts.get("quirks", "")))
+        walk_row = WalkRow(
+            id=f"w{secrets.token_hex(6)}",
+            station=station,
+            ocpp_version=row.ocpp_version or "",
+            start=int(walk.start),
+            goal=int(walk.goal),
+            created_at=now,
+            updated_at=now,
+            **fields_of(machine.begin(walk, now, facts)),
+        )
+        row.wanted_profile, row.updated_at = int(walk.goal), now
+        session.add(row)
+        session.add(walk_row)
+        self._trail.record(
+            session, FleetAct.WALK_STARTED, by=by, kind="station", thing=station, now=now,
+            details={"walk": walk_row.id, "from": int(walk.start), "to": int(walk.goal)},
+        )  # fmt: skip
+        return view_of(walk_row)
 
     def apply(self, station: str, change: Change, by: str = "service") -> tuple[WalkUnderWay, Sequence[Do]] | None:
         """Let `change` move the station's active walk, and store what came out before anything is sent.
@@ -126,19 +130,29 @@ class Ledger:
 
     def resume(self, walk: str, by: str) -> WalkView:
         """Let a held walk go on. Raises UnknownWalk, WalkRefused."""
+        with self._store.writing() as session:
+            return self.resume_in(session, walk, by)
+
+    def resume_in(self, session: Session, walk: str, by: str) -> WalkView:
+        """The same in the caller's transaction."""
 
         def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
             return resume(under_way.walk, under_way.at, now), ()
 
-        return self._operate(walk, (WalkState.HELD,), "resume", change, by)
+        return self._operate_in(session, walk, (WalkState.HELD,), "resume", change, by)
 
     def cancel(self, walk: str, reason: str, by: str) -> WalkView:
         """End a walk where it is; the station stays on the profile it is on. Raises UnknownWalk, WalkRefused."""
+        with self._store.writing() as session:
+            return self.cancel_in(session, walk, reason, by)
+
+    def cancel_in(self, session: Session, walk: str, reason: str, by: str) -> WalkView:
+        """The same in the caller's transaction."""
 
         def change(under_way: WalkUnderWay, _now: datetime) -> tuple[Progress, Sequence[Do]]:
             return replace(under_way.at, outcome=WalkState.CANCELLED, reason=reason), ()
 
-        return self._operate(walk, ACTIVE, "cancel", change, by)
+        return self._operate_in(session, walk, ACTIVE, "cancel", change, by)
 
     def walk(self, walk: str) -> WalkView:
         """One walk. Raises UnknownWalk."""
@@ -179,17 +193,22 @@ class Ledger:
         return next(iter(self.search(station=station, state=None, after=None, limit=1)), None)
 
     def _operate(self, walk: str, allowed: tuple[WalkState, ...], verb: str, change: Change, by: str) -> WalkView:
-        now = self._clock()
         with self._store.writing() as session:
-            row = session.get(WalkRow, walk)
-            if row is None:
-                raise UnknownWalk(walk)
-            if row.outcome not in allowed:
-                raise WalkRefused(f"walk {walk} is {row.outcome}: it cannot be {_PARTICIPLE[verb]}")
-            before = under_way_of(row)
-            after, _ = change(before, now)
-            self._store_progress(session, row, before, after, now, by)
-            return view_of(row)
+            return self._operate_in(session, walk, allowed, verb, change, by)
+
+    def _operate_in(
+        self, session: Session, walk: str, allowed: tuple[WalkState, ...], verb: str, change: Change, by: str
+    ) -> WalkView:
+        now = self._clock()
+        row = session.get(WalkRow, walk, populate_existing=True)
+        if row is None:
+            raise UnknownWalk(walk)
+        if row.outcome not in allowed:
+            raise WalkRefused(f"walk {walk} is {row.outcome}: it cannot be {_PARTICIPLE[verb]}")
+        before = under_way_of(row)
+        after, _ = change(before, now)
+        self._store_progress(session, row, before, after, now, by)
+        return view_of(row)
 
     def _store_progress(
         self, session: Session, row: WalkRow, before: WalkUnderWay, after: Progress, now: datetime, by: str
