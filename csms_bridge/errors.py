@@ -2,6 +2,9 @@
 
 BridgeError
 ├── UnknownStation, UnknownStranger, UnknownWalk, UnknownCommand, UnknownIdToken, UnknownLog   not what we have
+├── UnknownCampaign, UnknownSite                  the same
+├── CampaignRefused, SiteRefused                  the caller's data about a campaign or a site
+├── CampaignNotNow                                what a campaign cannot do in its state
 ├── StationExists, StationRefused                 the caller's data about a station
 ├── IdTokenRefused                                the caller's data about a token
 ├── QuirkRefused, UnknownQuirk                    a row of the quirk book that cannot be right, or is not there
@@ -179,6 +182,45 @@ class StationRefused(BridgeError):
 
 class WalkRefused(BridgeError):
     """A walk cannot be started or changed as asked."""
+
+
+class UnknownCampaign(BridgeError):
+    """No campaign has this id."""
+
+    def __init__(self, campaign: str) -> None:
+        super().__init__(f"there is no campaign {campaign!r}", "list them with: voltward campaign list")
+        self.campaign = campaign
+
+
+class CampaignRefused(BridgeError):
+    """A campaign cannot be as asked: `field` names what is wrong."""
+
+    def __init__(self, field: str, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence, hint)
+        self.field = field
+
+
+class CampaignNotNow(BridgeError):
+    """A campaign cannot be started, paused, resumed or aborted in the state it is in."""
+
+
+class UnknownSite(BridgeError):
+    """Nothing is on record about a site of this name."""
+
+    def __init__(self, site: str) -> None:
+        super().__init__(f"nothing is on record about the site {site!r}", "list them with: voltward site list")
+        self.site = site
+
+
+class SiteRefused(BridgeError):
+    """What was said about a site cannot be right: `field` names it, `row` where in a file."""
+
+    def __init__(self, field: str, why: str, row: int | None = None) -> None:
+        where = f"row {row}: " if row is not None else ""
+        super().__init__(f"{where}{field}: {why}")
+        self.field = field
+        self.why = why
+        self.row = row
 
 
 class ProofRefused(BridgeError):

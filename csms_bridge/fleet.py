@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from csms_bridge.campaigns.door import Campaigns, CampaignView
+from csms_bridge.campaigns.kinds import every_kind
+from csms_bridge.campaigns.selecting import Model
+from csms_bridge.campaigns.words import Goal, Kind
 from csms_bridge.certificate_watch import CHAIN_LIMITS, CertificateWatch, Told
 from csms_bridge.charging_book import ChargingBook
 from csms_bridge.charging_retention import ChargingRetention
@@ -33,7 +37,7 @@ from csms_bridge.pruning import Pruning
 from csms_bridge.questions import Questions
 from csms_bridge.quiet import QuietMode
 from csms_bridge.quirks.door import StationQuirks
-from csms_bridge.registry import Registry, StationFilter
+from csms_bridge.registry import Place, Registry, StationFilter
 from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.safety import objection
 from csms_bridge.sealed_payloads import PayloadSeal
@@ -78,6 +82,7 @@ class Changes:
     stations: tuple[Station, ...]
     walks: tuple[WalkView, ...]
     until: datetime
+    campaigns: tuple[CampaignView, ...] = ()
 
 
 class Fleet:
@@ -145,6 +150,17 @@ class Fleet:
         intake = EventIntake(self.events)
         self.rotations = PasswordRotations(store, trail, self._orders, clock)
         rotate = PasswordErrand(self.rotations, passwords, self._orders, self.quiet)
+        kinds = every_kind(
+            self._ledger,
+            lambda model: acts.first_facts(self.quirks.of(*model)),
+            self._renewals,
+            self.rotations,
+            self.roots,
+            self._orders,
+            trail,
+            clock,
+        )
+        self.campaigns = Campaigns(store, trail, authority.alarms, kinds, clock, self._that_cannot)
         posture = open_desk(store, trail, authority, settings, clock, node=node, organisation=organisation)
         self.postures = posture.postures
         self.logs = LogFetches(
@@ -223,6 +239,10 @@ class Fleet:
         check_password(password)
         found = self._registry.station(station)
         return AddedStation(found, self.desk.passwords.replace(station, password, by, reason))
+
+    def place_stations(self, places: Sequence[Place], by: str, reason: str) -> list[Station]:
+        """Say where stations stand and which tags they have; all of them or none. Raises UnknownStation."""
+        return self._registry.place(places, by, reason)
 
     def permit_profile(self, station: str, profile: int, by: str, reason: str) -> Station:
         """Allow profile 2 again for a station that reached 3. Raises UnknownStation, StationRefused."""
@@ -411,15 +431,22 @@ class Fleet:
     # --- for the live pages
 
     def changes(self, since: datetime, limit: int = 200) -> Changes:
-        """Stations and walks that changed after `since`, for the live stream."""
+        """Stations, walks and campaigns that changed after `since`, for the live stream."""
         stations = self._registry.changed_since(since, limit)
         walks = self._ledger.changed_since(since, limit)
-        moments = [station.updated_at for station in stations] + [walk.updated_at for walk in walks]
-        return Changes(tuple(stations), tuple(walks), max(moments, default=since))
+        campaigns = self.campaigns.changed_since(since, limit)
+        moments = [one.updated_at for one in (*stations, *walks, *(view.campaign for view in campaigns))]
+        return Changes(tuple(stations), tuple(walks), max(moments, default=since), tuple(campaigns))
 
     def tell_ports(self, main: int | None, tls: int | None) -> None:
         """The ports as bound: 2.x stations are sent there for profiles 2 and 3."""
         self.desk.acts.move_to(self._public_url(main, tls))
+
+    def _that_cannot(self, goal: Goal, models: Sequence[Model]) -> list[Model]:
+        """Models that the quirk book walks no further than to a profile below the goal."""
+        if goal.kind is not Kind.WALK or goal.to is None:
+            return []
+        return [model for model in models if self.quirks.of(*model).walks_to < goal.to]
 
     def _public_url(self, main: int | None, tls: int | None) -> str:
         if self._settings.ocpp_public_url:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, or_
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
+from csms_bridge.campaigns.rows import CampaignTargetRow
 from csms_bridge.charging_book import busy, is_busy
 from csms_bridge.errors import StationExists, StationRefused, UnknownStation
 from csms_bridge.password_book import PasswordBook
@@ -23,6 +24,7 @@ from csms_bridge.station import (
     Posture,
     SecurityProfile,
     Station,
+    check_place,
 )
 from csms_bridge.station_roots.rows import RootActRow, RootListingRow, StationRootRow
 from csms_bridge.strangers import taken_over
@@ -39,7 +41,7 @@ from csms_bridge.tables import (
     WalkRow,
 )
 from csms_bridge.trust.rows import PlanExclusionRow, RootSightingRow
-from pki.audit import AuditTrail
+from pki.audit import JSON, AuditTrail, Entry
 from pki.chain_choices import forget_choice
 from pki.clock import Clock
 from pki.enrolment_codes import withdraw_open
@@ -57,9 +59,22 @@ class StationFilter:
     online: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a station stands and its tags; None leaves what there is. Raises StationRefused."""
+
+    station: str
+    site: str | None = None
+    tags: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_place(self.site or "", self.tags or ())
+
+
 _ABOUT_ONE = (
     PasswordRow, WalkRow, CertificateAskRow, TransactionRow, ConnectorRow, RenewalAskRow, PasswordRotationRow,
-    StationLogRow, StationRootRow, RootListingRow, RootActRow, RootSightingRow, PlanExclusionRow, *POSTURE_ROWS,
+    StationLogRow, StationRootRow, RootListingRow, RootActRow, RootSightingRow, PlanExclusionRow, CampaignTargetRow,
+    *POSTURE_ROWS,
 )  # fmt: skip
 
 
@@ -137,6 +152,23 @@ class Registry:
             self._trail.record(
                 session, FleetAct.STATION_REMOVED, by=by, kind="station", thing=station, reason=reason, now=now
             )
+
+    def place(self, places: Sequence[Place], by: str, reason: str) -> list[Station]:
+        """Write down where stations stand; what was so already leaves no record. Raises UnknownStation."""
+        now = self._clock()
+        with self._store.writing() as session:
+            entries: list[Entry] = []
+            for place in places:
+                row = _row(session, place.station)
+                site = row.site if place.site is None else place.site
+                tags = row.tags if place.tags is None else json.dumps(place.tags)
+                if (site, tags) != (row.site, row.tags):
+                    row.site, row.tags, row.updated_at = site, tags, now
+                    session.add(row)
+                    details: dict[str, JSON] = {"site": site, "tags": json.loads(tags)}
+                    entries.append(Entry(FleetAct.STATION_PLACED, by, "station", place.station, reason, details))
+            self._trail.record_all(session, entries, now)
+        return [self.station(place.station) for place in places]
 
     def permit(self, station: str, profile: SecurityProfile, by: str, reason: str) -> Station:
         """Let a station come back on a lower profile, on an operator's word.

@@ -1,6 +1,7 @@
 """Who a station is and what was observed of it; no OCPP version in sight."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -33,12 +34,24 @@ IDENTITY = re.compile(r"[A-Za-z0-9*\-_=:+|@. ]{1,48}")
 # The subject's CN carries the serial number, and ub-common-name is 64 (RFC 5280 Appendix A).
 SERIAL_NUMBER = re.compile(r"[\x20-\x7e]{1,64}")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 64
+LONGEST_SITE, LONGEST_TAG, MOST_TAGS = 100, 100, 50
 
 
 def check_password(password: Secret | None) -> None:
     """Raise StationRefused for a password that no station can have; None, for one to be made, is fine."""
     if password is not None and not SHORTEST_PASSWORD <= len(password.reveal) <= LONGEST_PASSWORD:
         raise StationRefused("password", f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} bytes are allowed")
+
+
+def check_place(site: str, tags: Sequence[str]) -> None:
+    """Raise StationRefused for a site or tags that cannot be kept."""
+    if len(site) > LONGEST_SITE or not site.isprintable() or site != site.strip():
+        raise StationRefused("site", f"at most {LONGEST_SITE} printable characters are allowed")
+    if len(tags) > MOST_TAGS:
+        raise StationRefused("tags", f"at most {MOST_TAGS} tags are kept")
+    for tag in tags:
+        if not tag.strip() or len(tag) > LONGEST_TAG or not tag.isprintable() or ";" in tag:
+            raise StationRefused("tags", f"{tag!r}: 1 to {LONGEST_TAG} printable characters, without semicolons")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,7 @@ class NewStation:
         if self.profile is SecurityProfile.NONE and self.ocpp_version not in (None, OcppVersion.V16):
             raise StationRefused("profile", "profile 0 exists in OCPP 1.6 only")
         check_password(self.password)
+        check_place(self.site, self.tags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class StationRow(SQLModel, table=True):
     floor: int
     settled_floor: int
     wanted_profile: int
-    site: str = ""
+    site: str = Field(default="", index=True)
     tags: str = "[]"
     quiet: bool = False
     bootstrap: str = Field(default="", max_length=100)

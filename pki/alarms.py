@@ -44,6 +44,7 @@ class AlarmKind(StrEnum):
     CERTIFICATE_REQUESTS = "certificate-requests"
     UNKNOWN_ROOT = "unknown-root"
     ROLLOVER_HINDERED = "rollover-hindered"
+    CAMPAIGN_PAUSED = "campaign-paused"
 
 
 class Severity(StrEnum):

@@ -16,10 +16,12 @@ def upgrade() -> None:
     _add_quirks()
     _add_endings()
     _add_trust()
+    _add_campaigns()
 
 
 def downgrade() -> None:
     """Back to the revision before."""
+    _drop_campaigns()
     _drop_trust()
     _drop_endings()
     op.drop_table("learned_quirks")
@@ -137,3 +139,79 @@ def _drop_trust() -> None:
         batch_op.drop_index("ix_root_acts_name")
     with op.batch_alter_table("rollovers", schema=None) as batch_op:
         batch_op.drop_column("bridged")
+
+
+def _add_campaigns() -> None:
+    """Sites, campaigns, and the stations in them."""
+    with op.batch_alter_table("stations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_stations_site"), ["site"], unique=False)
+    op.create_table(
+        "sites",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("windows", sa.String(length=1000), nullable=False),
+        sa.Column("max_share", sa.Integer(), nullable=False),
+        sa.Column("changed_by", sa.String(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "campaigns",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("goal", sa.Text(), nullable=False),
+        sa.Column("selection", sa.Text(), nullable=False),
+        sa.Column("pace", sa.Text(), nullable=False),
+        sa.Column("sizes", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("wave", sa.Integer(), nullable=False),
+        sa.Column("wave_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("excluded", sa.Integer(), nullable=False),
+        sa.Column("forgiven", sa.Integer(), nullable=False),
+        sa.Column("let_pass", sa.Integer(), nullable=False),
+        sa.Column("paused_by", sa.String(), nullable=False),
+        sa.Column("pauses", sa.Integer(), nullable=False),
+        sa.Column("abort_mode", sa.String(length=16), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_campaigns_created", "campaigns", ["created_at", "id"])
+    op.create_index("ix_campaigns_state", "campaigns", ["state"])
+    op.create_index("ix_campaigns_updated_at", "campaigns", ["updated_at"])
+    op.create_table(
+        "campaign_targets",
+        sa.Column("campaign", sa.String(length=16), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("wave", sa.Integer(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("work", sa.String(length=100), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["campaign"], ["campaigns.id"]),
+        sa.ForeignKeyConstraint(["station"], ["stations.id"]),
+        sa.PrimaryKeyConstraint("campaign", "station"),
+    )
+    op.create_index("ix_campaign_targets_due", "campaign_targets", ["campaign", "state", "due_at", "station"])
+    op.create_index("ix_campaign_targets_wave", "campaign_targets", ["campaign", "wave", "state"])
+    op.create_index("ix_campaign_targets_station", "campaign_targets", ["station", "state"])
+
+
+def _drop_campaigns() -> None:
+    for table in ("campaign_targets", "campaigns", "sites"):
+        op.drop_table(table)
+    with op.batch_alter_table("stations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_stations_site"))

@@ -1,0 +1,1 @@
+"""Campaigns: the same change on many stations, in waves."""

@@ -1,0 +1,72 @@
+"""The stations of a campaign: written down, looked at once more, counted. A statement each, however many there are."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, case, func, insert, literal, update
+from sqlmodel import Session, col
+
+from csms_bridge.campaigns.book import campaign_of
+from csms_bridge.campaigns.engine import wave_sizes
+from csms_bridge.campaigns.kinds.kind import CampaignKind
+from csms_bridge.campaigns.previews import rules_of
+from csms_bridge.campaigns.rows import CampaignRow, CampaignTargetRow
+from csms_bridge.campaigns.selecting import Model, certificate_end, chosen, reason
+from csms_bridge.campaigns.words import TargetState
+from csms_bridge.tables import StationRow
+from pki.store import UtcDateTime
+
+_QUIETLY = {"synchronize_session": False}
+_COLUMNS = ["campaign", "station", "state", "tries", "work", "outcome", "reason", "due_at", "updated_at"]
+
+
+def why_not(row: CampaignRow, kind: CampaignKind, models: Sequence[Model], now: datetime) -> ColumnElement[str]:
+    """Why a station cannot be begun now; empty when it can."""
+    campaign = campaign_of(row)
+    return reason(rules_of(kind, campaign.goal, campaign.pace, row.id, row.created_at, now, models))
+
+
+def put_down(session: Session, row: CampaignRow, kind: CampaignKind, models: Sequence[Model], now: datetime) -> None:
+    """All that the campaign has selected, those that are left out with the reason."""
+    why, at = why_not(row, kind, models, now), literal(now, UtcDateTime())
+    due = func.coalesce(certificate_end(), at) if kind.most_urgent_first() else at
+    state = case((why == "", TargetState.PENDING.value), else_=TargetState.EXCLUDED.value)
+    blank = literal("")
+    fleet = sa.select(literal(row.id), col(StationRow.id), state, literal(0), blank, blank, why, due, at)
+    selected = fleet.where(*chosen(campaign_of(row).selection))
+    session.execute(insert(CampaignTargetRow).from_select(_COLUMNS, selected))
+    count(session, row)
+
+
+def look_again(session: Session, row: CampaignRow, kind: CampaignKind, models: Sequence[Model], now: datetime) -> None:
+    """Things have changed since it was made; and who is another campaign's by now is left out."""
+    why = sa.select(why_not(row, kind, models, now)).where(col(StationRow.id) == col(CampaignTargetRow.station))
+    ours = update(CampaignTargetRow).where(col(CampaignTargetRow.campaign) == row.id)
+    session.execute(ours.values(reason=why.scalar_subquery(), updated_at=now).execution_options(**_QUIETLY))
+    is_free = col(CampaignTargetRow.reason) == ""
+    state = case((is_free, TargetState.PENDING.value), else_=TargetState.EXCLUDED.value)
+    session.execute(ours.values(state=state).execution_options(**_QUIETLY))
+    count(session, row)
+
+
+def cancel_waiting(session: Session, row: CampaignRow, now: datetime) -> None:
+    """Those that have not been begun, and those that are gone since."""
+    rest = update(CampaignTargetRow).where(
+        col(CampaignTargetRow.campaign) == row.id,
+        col(CampaignTargetRow.state).in_([TargetState.PENDING, TargetState.AWAY]),
+    )
+    ended = {"state": TargetState.CANCELLED.value, "reason": row.reason, "ended_at": now, "updated_at": now}
+    session.execute(rest.values(**ended).execution_options(**_QUIETLY))
+
+
+def count(session: Session, row: CampaignRow) -> None:
+    """How many it takes and leaves out, and what that makes of its waves."""
+    query = sa.select(col(CampaignTargetRow.state), func.count()).where(col(CampaignTargetRow.campaign) == row.id)
+    counts: dict[str, int] = dict(session.execute(query.group_by(col(CampaignTargetRow.state))).all())  # type: ignore[arg-type]
+    row.total = counts.get(TargetState.PENDING.value, 0)
+    row.excluded = counts.get(TargetState.EXCLUDED.value, 0)
+    row.sizes = json.dumps(wave_sizes(row.total, campaign_of(row).pace))
+    session.add(row)
+    session.flush()
