@@ -29,6 +29,7 @@ from csms_bridge.edge_headers import ShownChain
 from csms_bridge.edges import Edges
 from csms_bridge.password_book import PasswordBook, PasswordsOf
 from csms_bridge.sightings import Judged, OnRecord, Sightings
+from csms_bridge.strangers import network_of
 from pki.anchors import Anchor
 from pki.authority import Authority, Certificate
 from pki.foreign_certificates import UNREADABLE
@@ -65,7 +66,10 @@ class Knocking:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a peer asks to be let in with, and what is on record for it."""
+    """What a peer asks to be let in with, and what is on record for it.
+
+    `is_at_home`: it comes from where the station came from last.
+    """
 
     station: Registered
     line: Line
@@ -74,6 +78,7 @@ class Asked:
     password: Secret | None
     known: PasswordsOf
     certificate: PresentedCertificate | None
+    is_at_home: bool = False
 
 
 Outcome: TypeAlias = Welcome | Refused | Asked | None
@@ -154,7 +159,8 @@ class Judging:
         except (ValueError, MultipleValuesError) as error:
             return Refused(400, str(error))
         password = basic.password_for(one.identity) if basic else None
-        return Asked(known.station, one.line, offered, basic is not None, password, known.passwords, shown)
+        at_home = network_of(one.line.address) == network_of(known.address)
+        return Asked(known.station, one.line, offered, basic is not None, password, known.passwords, shown, at_home)
 
     def _outcome(self, asked: Asked | Refused) -> Welcome | Refused | Asked:
         """The verdict, if no slow hash is needed for it."""

@@ -3,6 +3,9 @@
 A password that a person chose has a slow hash: 64 MiB and tens of milliseconds of every core for each try. Those go
 through a pool of their own with a bounded queue, and what was verified once is recalled for the life of the process:
 a whole fleet that comes back costs one slow hash for each station, once. Nothing of it reaches the disk.
+
+There are two queues, with threads of their own: one for peers at the address that the station came from last, one
+for all others. So guesses from elsewhere, from however many addresses, never keep a station from its own place.
 """
 
 import asyncio
@@ -13,20 +16,30 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from csms_bridge.passwords import is_slow, password_matches
 from csms_bridge.station import KnownPassword
 from pki.secret_text import Secret
 
-WORKERS = 2
+WORKERS = {True: 2, False: 1}
+"""Threads for peers at their station's address, and for all others."""
 LARGEST = 100_000
 """Passwords that are recalled; the least recently used are forgotten."""
 MOST_OF_ONE = 4
-"""Tries of one station that may wait: whoever guesses at one does not fill the queue for all."""
+"""Tries of one station that may wait in a queue: whoever guesses at one does not fill it for all."""
 
 
 class ChecksBusy(Exception):
     """So many passwords wait to be checked that one more is not taken."""
+
+
+class _Check(NamedTuple):
+    """One slow check: in which queue, against which hash, and what was presented, as a digest."""
+
+    is_at_home: bool
+    stored: str
+    digest: bytes
 
 
 class Recalled:
@@ -67,15 +80,16 @@ class Recalled:
 
 
 class PasswordChecks:
-    """`key`: for the keyed hash of generated passwords. `queue`: how many slow checks may be under way or wait."""
+    """`key`: for the keyed hash of generated passwords. `queue`: slow checks that may be under way or wait in each."""
 
     def __init__(self, key: bytes, queue: int) -> None:
         self._key = key
         self._queue = queue
         self._recalled = Recalled()
-        self._pool = ThreadPoolExecutor(WORKERS, "passwords")
-        self._running: dict[tuple[str, bytes], asyncio.Future[bool]] = {}
-        self._of_hash: Counter[str] = Counter()
+        self._pools = {home: ThreadPoolExecutor(number, "passwords") for home, number in WORKERS.items()}
+        self._running: dict[_Check, asyncio.Future[bool]] = {}
+        self._waiting: Counter[bool] = Counter()
+        self._of_hash: Counter[tuple[bool, str]] = Counter()
         self.slow = 0
         """Slow hashes that were computed since the start."""
 
@@ -92,11 +106,16 @@ class PasswordChecks:
                 unknown.append(one)
         return None, unknown
 
-    async def find(self, station: str, presented: Secret, known: Sequence[KnownPassword]) -> str | None:
-        """The id of the password that was presented, or None. Raises ChecksBusy."""
+    async def find(
+        self, station: str, presented: Secret, known: Sequence[KnownPassword], *, is_at_home: bool = False
+    ) -> str | None:
+        """The id of the password that was presented, or None. Raises ChecksBusy.
+
+        `is_at_home`: it comes from where the station came from last.
+        """
         found, unknown = self.at_once(station, presented, known)
         for one in unknown:
-            if await self._slowly(station, presented, one.hash):
+            if await self._slowly(station, presented, one.hash, is_at_home=is_at_home):
                 return one.id
         return found
 
@@ -105,32 +124,34 @@ class PasswordChecks:
             return password_matches(presented, stored, station, self._key)
         return self._recalled.verdict(stored, self._recalled.digest(station, presented, stored))
 
-    async def _slowly(self, station: str, presented: Secret, stored: str) -> bool:
+    async def _slowly(self, station: str, presented: Secret, stored: str, *, is_at_home: bool) -> bool:
         """Two that present the same at the same time share one check; one that goes away does not end it."""
-        digest = self._recalled.digest(station, presented, stored)
-        running = self._running.get((stored, digest))
-        if running is None:
-            running = self._begin(station, presented, stored, digest)
+        check = _Check(is_at_home, stored, self._recalled.digest(station, presented, stored))
+        running = self._running.get(check) or self._begin(station, presented, check)
         return await asyncio.shield(running)
 
-    def _begin(self, station: str, presented: Secret, stored: str, digest: bytes) -> "asyncio.Future[bool]":
-        if len(self._running) >= self._queue or self._of_hash[stored] >= MOST_OF_ONE:
+    def _begin(self, station: str, presented: Secret, check: _Check) -> "asyncio.Future[bool]":
+        home, stored = check.is_at_home, check.stored
+        if self._waiting[home] >= self._queue or self._of_hash[home, stored] >= MOST_OF_ONE:
             raise ChecksBusy
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._pool, password_matches, presented, stored, station, self._key)
-        self._running[stored, digest] = running
-        self._of_hash[stored] += 1
+        running = loop.run_in_executor(self._pools[home], password_matches, presented, stored, station, self._key)
+        self._running[check] = running
+        self._waiting[home] += 1
+        self._of_hash[home, stored] += 1
         self.slow += 1
-        running.add_done_callback(lambda done: self._ended(stored, digest, done))
+        running.add_done_callback(lambda done: self._ended(check, done))
         return running
 
-    def _ended(self, stored: str, digest: bytes, done: "asyncio.Future[bool]") -> None:
-        del self._running[stored, digest]
-        self._of_hash[stored] -= 1
-        if not self._of_hash[stored]:
-            del self._of_hash[stored]
+    def _ended(self, check: _Check, done: "asyncio.Future[bool]") -> None:
+        del self._running[check]
+        self._waiting[check.is_at_home] -= 1
+        place = (check.is_at_home, check.stored)
+        self._of_hash[place] -= 1
+        if not self._of_hash[place]:
+            del self._of_hash[place]
         if not done.cancelled() and done.exception() is None:
-            self._recalled.note(stored, digest, done.result())
+            self._recalled.note(check.stored, check.digest, done.result())
 
 
 def until_even(elapsed: float, pace: float) -> float:

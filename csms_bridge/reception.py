@@ -122,10 +122,11 @@ class Reception:
 
     async def _judge_slowly(self, asked: Asked) -> Welcome | Refused:
         """Beside the threads that everything else needs."""
-        station, password = asked.station.id, asked.password or Secret(b"")
+        station, password, home = asked.station.id, asked.password or Secret(b""), asked.is_at_home
+        find = self._passwords.checks.find
         try:
-            used = await self._passwords.checks.find(station, password, asked.known.good)
-            stale = None if used else await self._passwords.checks.find(station, password, asked.known.retired)
+            used = await find(station, password, asked.known.good, is_at_home=home)
+            stale = None if used else await find(station, password, asked.known.retired, is_at_home=home)
         except ChecksBusy:
             log.warning("password_checks_full", station=station)
             return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many passwords are being checked")

@@ -32,6 +32,7 @@ _ADMISSION_FACTS = [
     _STATIONS.c[name]
     for name in (
         "id", "serial", "ocpp_version", "floor", "newest_used", "vendor", "bootstrap", "recovery_until",
+        "address",
     )
 ]  # fmt: skip
 _HEARD = update(_STATIONS).where(_STATIONS.c.id == bindparam("name")).values(last_seen=bindparam("at"))
@@ -40,10 +41,11 @@ _ADMISSIONS = ManyRows(AdmissionRow, "at", "station", "address", "tls", "admitte
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """What admission needs to know of a registered station."""
+    """What admission needs to know of a registered station, and the address that it came from last."""
 
     station: Registered
     passwords: PasswordsOf
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,9 @@ class Sightings:
         now = self._clock()
         with self._store.reading() as session:
             rows = session.connection().execute(select(*_ADMISSION_FACTS).where(_STATIONS.c.id.in_(set(stations))))
-            known = {row.id: _registered_of(row, now) for row in rows}
+            known = {row.id: (_registered_of(row, now), row.address or "") for row in rows}
             passwords = self._passwords.of_each(session, known) if known else {}
-        return {station: OnRecord(one, passwords[station]) for station, one in known.items()}
+        return {station: OnRecord(one, passwords[station], address) for station, (one, address) in known.items()}
 
     def judged(self, station: str, line: Line, verdict: Verdict) -> None:
         """Record an admission decision about a registered station; a refusal is audited as well."""

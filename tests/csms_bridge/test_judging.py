@@ -14,6 +14,7 @@ from csms_bridge.edge_chain import Anchors, VerifiedChain
 from csms_bridge.edges import Edges
 from csms_bridge.judging import Asked, Judging, Knocking, Welcome
 from csms_bridge.settings import BridgeSettings
+from csms_bridge.sightings import Line
 from csms_bridge.station import SecurityProfile
 from pki.authority import Order
 from pki.csr import read_request
@@ -173,3 +174,23 @@ def test_the_recovery_lane_ends_with_its_time(signing_room, judging):
     assert isinstance(judging.judge_each([expired])[0], Welcome)
     room.clock.advance(hours=2)
     assert isinstance(judging.judge_each([expired])[0], Refused)
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "is_home"),
+    [
+        (None, "192.0.2.7", False),
+        ("192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("2001:db8::1", "2001:db8::2:7", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+    ],
+)
+def test_notices_who_comes_from_where_the_station_came_from_last(signing_room, judging, last, now, is_home):
+    """For its place in the queue of slow hashes, and for nothing else."""
+    signing_room.add("CS-1", password=Secret.of("a chosen password"))
+    if last is not None:
+        signing_room.connect("CS-1", line=Line(last))
+    (asked,) = judging.judge_each([knocking("CS-1", line=Line(now), password=Secret.of("whatever it is"))])
+    assert isinstance(asked, Asked)
+    assert asked.is_at_home is is_home

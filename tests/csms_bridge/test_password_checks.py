@@ -64,7 +64,7 @@ async def test_a_storm_costs_one_slow_hash_for_a_station_and_the_loop_goes_on(ch
 
 async def test_no_more_threads_than_the_pool_has_hash_at_once(checks, fleet):
     await come_back(checks, fleet)
-    assert len(checks._pool._threads) == WORKERS
+    assert {home: len(pool._threads) for home, pool in checks._pools.items()} == {True: 0, False: WORKERS[False]}
 
 
 async def test_a_full_queue_takes_no_more_and_empties_again(fleet):
@@ -86,6 +86,27 @@ async def test_who_guesses_at_one_station_does_not_fill_the_queue(checks, fleet)
     assert results[:MOST_OF_ONE] == [None] * MOST_OF_ONE
     assert all(isinstance(one, ChecksBusy) for one in results[MOST_OF_ONE:-1])
     assert results[-1] == "1"
+
+
+async def test_guesses_from_many_addresses_do_not_keep_a_station_from_its_own_place(fleet):
+    """Neither those at this station, nor those that fill the queue: the right one from home is not told to wait."""
+    checks = PasswordChecks(PASSWORD_KEY, queue=MOST_OF_ONE + 1)
+    others = [checks.find("CS-2", Secret.of("guess"), [fleet["CS-2"]])]
+    guesses = [checks.find("CS-1", Secret.of(f"guess {number}"), [fleet["CS-1"]]) for number in range(10)]
+    home = checks.find("CS-1", Secret.of("chosen by 1"), [fleet["CS-1"]], is_at_home=True)
+    away = checks.find("CS-3", Secret.of("chosen by 3"), [fleet["CS-3"]])
+    results = await asyncio.gather(*others, *guesses, home, away, return_exceptions=True)
+    assert results[-2] == "1"
+    assert isinstance(results[-1], ChecksBusy)
+
+
+async def test_a_station_that_was_let_in_once_is_never_told_to_wait(fleet):
+    checks = PasswordChecks(PASSWORD_KEY, queue=1)
+    await checks.find("CS-1", Secret.of("chosen by 1"), [fleet["CS-1"]])
+    guess = asyncio.create_task(checks.find("CS-1", Secret.of("guess"), [fleet["CS-1"]]))
+    await asyncio.sleep(0)
+    assert await checks.find("CS-1", Secret.of("chosen by 1"), [fleet["CS-1"]]) == "1"
+    await guess
 
 
 async def test_the_same_wrong_password_again_and_again_costs_one_slow_hash(checks, fleet):
