@@ -14,6 +14,7 @@ from csms_bridge.charging_book import Told
 from csms_bridge.delivering import Delivering
 from csms_bridge.dialects.timestamps import stamp_of
 from csms_bridge.dialects.wire import Fault, House, WireFault
+from csms_bridge.event_intake import EventNotKept
 from csms_bridge.frames import Json
 from csms_bridge.id_tokens import NO_LEAVE, Leave
 from csms_bridge.lane_work import LaneWork
@@ -71,8 +72,7 @@ class StationCalls:
             case e.CertificateAsked():
                 return await self._certificate_asked(event)
             case e.SecurityEventTold():
-                await self._desk.events.take(line.station, event)
-                return Reply(self._standing(action, payload).payload, then=lambda: self._heed(event))
+                return await self._event_told(event, action, payload)
             case e.ReportTold():
                 return await self._report_told(event, action, payload)
             case e.LogStatusTold():
@@ -96,6 +96,13 @@ class StationCalls:
         return Reply(response)
 
     # --- what it tells
+
+    async def _event_told(self, told: e.SecurityEventTold, action: str, payload: Json) -> Reply:
+        try:
+            await self._desk.events.take(self._line.station, told)
+        except EventNotKept:
+            raise WireFault(Fault.INTERNAL, "the event cannot be recorded now: send it again") from None
+        return Reply(self._standing(action, payload).payload, then=lambda: self._heed(told))
 
     async def _report_told(self, told: e.ReportTold, action: str, payload: Json) -> Reply:
         await self._work.reader.report(told)
