@@ -1,7 +1,8 @@
 """Logs that stations are asked for (N01), and how far each is: asked, uploading, received, or why not.
 
 The address that a station uploads to holds a secret of its own, made when the request is sent and good once. Of it
-only a digest is kept. What a station says of its upload is kept beside what arrived: the two need not agree.
+only a digest is kept. A station whose answer was lost may send the same once more, soon after: that is compared with
+what is here and written nowhere. What a station says of its upload is kept beside what arrived: the two need not agree.
 """
 
 import hashlib
@@ -40,6 +41,8 @@ LONGEST_ADDRESS = {OcppVersion.V16: 512, OcppVersion.V201: 512, OcppVersion.V21:
 """Characters of `remoteLocation` (reference §3.11)."""
 TOKEN = 32  # octets; 43 characters in an address
 PATH = "/logs"
+REPEATED_FOR = timedelta(minutes=15)
+"""How long after a log came a station may send it again: its answer was lost, and it tries a few times."""
 _FAILED = {"BadMessage", "NotSupportedOperation", "PermissionDenied", "UploadFailure"}
 _BATCH = 200
 
@@ -90,6 +93,14 @@ class StationLog:
     node: str | None
     asked_at: datetime
     asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The log that an upload is, and what came of it already; None when this is the first upload."""
+
+    log: int
+    here: Content | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,17 +227,19 @@ class LogFetches:
 
     # --- for the upload
 
-    def expect(self, token: str) -> int:
-        """The number of the log that this upload is. Raises UnknownLog, UploadOver."""
+    def expect(self, token: str) -> Expected:
+        """What this upload is. Raises UnknownLog, UploadOver."""
         with self._store.reading() as session:
             row = session.exec(select(StationLogRow).where(StationLogRow.token_sha256 == _digest(token))).first()
         if row is None or row.id is None or row.good_until is None:
             raise UnknownLog(0)
-        if row.received_at is None and self._clock() > row.good_until:
+        if row.received_at is None:
+            if row.given_up or self._clock() > row.good_until:
+                raise UploadOver
+            return Expected(row.id, None)
+        if self._clock() > row.received_at + REPEATED_FOR:
             raise UploadOver
-        if row.received_at is None and row.given_up:
-            raise UploadOver
-        return row.id
+        return Expected(row.id, Content(row.size or 0, row.sha256 or ""))
 
     def received(self, log: int, content: Content) -> bool:
         """The upload is on the disk. False for the same once more, since the answer was lost. Raises UploadDiffers."""

@@ -16,9 +16,9 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from csms_bridge.errors import UploadTooLarge, UploadTooSlow
-from csms_bridge.log_fetches import PATH
-from csms_bridge.log_store import TooLarge
+from csms_bridge.errors import UploadDiffers, UploadTooLarge, UploadTooSlow
+from csms_bridge.log_fetches import PATH, Expected
+from csms_bridge.log_store import Content, Repeated, TooLarge
 from web.api.asked import Doors
 from web.errors import RequestRefused
 from web.service import Service
@@ -35,13 +35,14 @@ _PIECE = 256 * 1024  # octets written to the disk at a time
 @router.post("/{token}/{rest:path}")
 async def upload(doors: Doors, request: Request, token: str) -> Response:
     """Take a log in. 201 when it is on the disk, 200 for the same once more."""
-    log = await run_in_threadpool(doors.fleet.logs.expect, token)
+    expected = await run_in_threadpool(doors.fleet.logs.expect, token)
+    log = expected.log
     under_way = _under_way(request)
     if under_way.get(log, 0) >= _MOST_AT_ONCE:
         raise HTTPException(429, "this address is being uploaded to", {"Retry-After": "30"})
     under_way[log] = under_way.get(log, 0) + 1
     try:
-        fresh = await _in_time(doors, request, log)
+        fresh = await _in_time(doors, request, expected)
     finally:
         under_way[log] -= 1
         if not under_way[log]:
@@ -49,17 +50,30 @@ async def upload(doors: Doors, request: Request, token: str) -> Response:
     return Response(status_code=201 if fresh else 200)
 
 
-async def _in_time(doors: Service, request: Request, log: int) -> bool:
+async def _in_time(doors: Service, request: Request, expected: Expected) -> bool:
     patience = doors.settings.bridge.log_upload_time.total_seconds()
     try:
         async with asyncio.timeout(patience):
-            return await _receive(doors, request, log)
+            if expected.here is not None:
+                await _compare(request, expected.here)
+                return False
+            return await _receive(doors, request, expected.log)
     except TimeoutError:
         raise UploadTooSlow(patience) from None
     except TooLarge:
         raise UploadTooLarge(doors.fleet.logs.files.limit) from None
     except ClientDisconnect:
         raise HTTPException(400, "the upload broke off") from None
+
+
+async def _compare(request: Request, here: Content) -> None:
+    """The answer to the first upload was lost, if this is the same. Raises UploadDiffers."""
+    repeated = Repeated(here)
+    async for piece in _content(request):
+        if not repeated.write(piece):
+            raise UploadDiffers
+    if not repeated.is_the_same():
+        raise UploadDiffers
 
 
 async def _receive(doors: Service, request: Request, log: int) -> bool:

@@ -10,11 +10,11 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from csms_bridge.admission import Admitted, Refused
+from csms_bridge.arrivals import Line
 from csms_bridge.edge_chain import Anchors, VerifiedChain
 from csms_bridge.edges import Edges
 from csms_bridge.judging import Asked, Judging, Knocking, Welcome
 from csms_bridge.settings import BridgeSettings
-from csms_bridge.sightings import Line
 from csms_bridge.station import SecurityProfile
 from pki.authority import Order
 from pki.csr import read_request

@@ -1,5 +1,6 @@
 """Logs that stations are asked for (N01): one upload each, and the plain truth about what came of it."""
 
+import hashlib
 import os
 from datetime import timedelta
 
@@ -18,8 +19,8 @@ from csms_bridge.errors import (
 )
 from csms_bridge.events import LogStatusTold
 from csms_bridge.log_errand import LogErrand
-from csms_bridge.log_fetches import LogFetches, LogState, Wanted
-from csms_bridge.log_store import LogStore
+from csms_bridge.log_fetches import Expected, LogFetches, LogState, Wanted
+from csms_bridge.log_store import Content, LogStore
 from csms_bridge.station import OcppVersion
 from tests.csms_bridge.room import NOON
 from tests.csms_bridge.test_password_rotations import Station, answer, everything
@@ -51,7 +52,7 @@ async def carry_out(room, logs, station):
 
 
 def upload(logs, token, content=b"line\n"):
-    log = logs.expect(token)
+    log = logs.expect(token).log
     with logs.files.receiving(log) as taken:
         taken.write(content)
         kept = logs.files.keep(log, taken)
@@ -161,6 +162,19 @@ async def test_the_same_once_more_is_fine_and_anything_else_is_refused(room, log
     with pytest.raises(UploadDiffers):
         upload(logs, token, b"something else")
     assert logs.content("CS-1", 1, "user:anna").read_bytes() == b"line\n"
+
+
+async def test_what_came_may_come_once_more_for_a_quarter_of_an_hour_only(room, logs):
+    """Also while the address would still be good for a first upload."""
+    logs.ask("CS-1", SECURITY, "user:anna")
+    (token,) = await carry_out(room, logs, Station(ACCEPT))
+    assert logs.expect(token) == Expected(1, None)
+    upload(logs, token)
+    room.clock.advance(minutes=15)
+    assert logs.expect(token) == Expected(1, Content(5, hashlib.sha256(b"line\n").hexdigest()))
+    room.clock.advance(seconds=1)
+    with pytest.raises(UploadOver):
+        logs.expect(token)
 
 
 async def test_the_address_is_good_for_a_while(room, logs):

@@ -12,6 +12,7 @@ from csms_bridge.admission import Admitted
 from csms_bridge.arrivals import Line
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.events import LogStatusTold
+from csms_bridge.log_store import LogStore
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from tests.web.commands import Command
 from tests.web.conftest import BASE_URL
@@ -96,6 +97,20 @@ async def test_the_address_is_good_once(api: httpx.AsyncClient, station: Service
     refused = await api.put(path, content=b"two")
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:voltward:problem:upload-differs")
     assert (await api.get(f"{LOGS}/1/content")).content == b"one"
+    assert left(station) == 1
+
+
+async def test_a_repeated_upload_writes_nothing(
+    api: httpx.AsyncClient, station: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the address would stay a way to make this disk busy."""
+    path = await want(api, station)
+    assert (await api.put(path, content=b"one")).status_code == 201
+    monkeypatch.delattr(LogStore, "receiving")
+    assert (await api.put(path, content=b"one")).status_code == 200
+    assert (await api.post(path, files={"file": ("x", b"one")})).status_code == 200
+    for other in (b"", b"on", b"two", b"one more", b"x" * 300_000):
+        assert (await api.put(path, content=other)).status_code == 409
     assert left(station) == 1
 
 
