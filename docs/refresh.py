@@ -35,7 +35,7 @@ from csms_bridge.walks.steps import Do, Lost, Needed, Step, Until
 from pki.audit import PkiAct
 from pki.refusals import Refusal
 from pki.secret_text import Secret
-from web import health, publications
+from web import firmware_publications, health, publications
 from web.acts import ConsoleAct
 from web.app import API_MODULES
 from web.auth import Needs
@@ -84,7 +84,7 @@ def routes(_: str) -> str:
     """Every route outside the console, with the permission that it asks for."""
     rows = [
         (method, f"`{prefix}{route.path}`", _permission(route), _first_sentence(route.description))
-        for prefix, modules in (("/api/v1", API_MODULES), ("", (publications, est, health)))
+        for prefix, modules in (("/api/v1", API_MODULES), ("", (publications, firmware_publications, est, health)))
         for module in modules
         for route in module.router.routes
         if isinstance(route, APIRoute) and (prefix or route.include_in_schema)

@@ -38,6 +38,7 @@ class AlarmKind(StrEnum):
     AUDIT_CHECKPOINT = "audit-checkpoint"
     CHARGING_NOT_HANDED_OVER = "charging-not-handed-over"
     CHECKPOINT_NOT_STAMPED = "checkpoint-not-stamped"
+    FIRMWARE_NOT_STAMPED = "firmware-not-stamped"
     SECURITY_EVENT = "security-event"
     CERTIFICATES_WAITING = "certificates-waiting"
     CERTIFICATE_TURNED_DOWN = "certificate-turned-down"

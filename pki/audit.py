@@ -71,6 +71,8 @@ class PkiAct(StrEnum):
     FIRMWARE_ORDERED = "firmware:ordered"
     FIRMWARE_REFUSED = "firmware:refused"
     FIRMWARE_SIGNED = "firmware:signed"
+    FIRMWARE_LOGGED = "firmware:logged"
+    FIRMWARE_BROUGHT = "firmware:brought"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Damage(StrEnum):
     CHECKPOINT_REMOVED = "checkpoint-removed"
     FILE_OLDER = "file-older"
     STAMP_WRONG = "stamp-wrong"
+    LOG_ALTERED = "log-altered"  # the firmware log, not the trail
 
 
 @dataclass(frozen=True, slots=True)

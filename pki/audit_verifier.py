@@ -6,8 +6,8 @@ was found is said as it was found: an old database that holds together looks the
 an intruder put a copy in place.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cryptography import x509
@@ -40,6 +40,10 @@ class Verdict:
     def whole(self) -> bool:
         """Whether everything is as it was written."""
         return not self.findings
+
+    def joined(self, more: Sequence[Finding]) -> "Verdict":
+        """The same with findings from elsewhere behind its own."""
+        return replace(self, findings=(*self.findings, *more)[:MOST_FINDINGS])
 
 
 def verify_trail(

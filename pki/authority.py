@@ -42,6 +42,10 @@ from pki.errors import (
 )
 from pki.expiry_warnings import ExpiryWarnings
 from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
+from pki.firmware_bundle import Bundle
+from pki.firmware_bundles import make_bundle
+from pki.firmware_log import FirmwareLog
+from pki.firmware_stamps import FirmwareStamps
 from pki.forecast import Forecast, Forecasts
 from pki.full_lint import full_lint
 from pki.hierarchy import AuthorityInfo, AuthorityKind, AuthorityStatus, Custody, Hierarchy, HierarchyName
@@ -52,6 +56,7 @@ from pki.key_proofs import KeyProof, prove_keys
 from pki.key_rights import why_not_free
 from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme, spki_of
 from pki.keystore import KeyStore
+from pki.log_heads import LogSigner
 from pki.ocsp import OcspResponder, StatusAnswer
 from pki.ocsp_cache import OcspCache
 from pki.ocsp_encoding import Responder
@@ -156,7 +161,11 @@ class Authority:
         self.checkpoints = Checkpoints(
             store, trail, notary, self.alarms, CheckpointFile(checkpoint_file) if checkpoint_file else None
         )
-        self._firmware = FirmwareDesk(store, trail, self._credentials, self._firmware_signer)
+        self.firmware_log = FirmwareLog(store, LogSigner(keys.secret("firmware log 1")))
+        self._firmware_stamps = FirmwareStamps(store, self.alarms, stamper)
+        self._firmware = FirmwareDesk(
+            store, trail, self._credentials, self._firmware_signer, self.firmware_log, self._firmware_stamps
+        )
         responder = OcspResponder(store, self._here, self._responder, settings.ocsp_validity)
         self._ocsp = OcspCache(responder, StatusChanges(store), settings.ocsp_cache_size)
         self._revocations.watch(self._ocsp.drop_serials)
@@ -522,6 +531,10 @@ class Authority:
         """Raises UnknownFirmware."""
         return self._firmware.find(firmware_id)
 
+    def firmware_bundle(self, firmware_id: str) -> Bundle:
+        """All that one needs to verify an image offline. Raises UnknownFirmware, FirmwareRefused (not signed)."""
+        return make_bundle(self._firmware.find(firmware_id), self._hierarchy, self.firmware_log)
+
     def firmwares(self, *, after: str | None = None, limit: int = 100) -> list[SignedFirmware]:
         """The newest first; `after` is the last id of the page before. Raises UnknownFirmware."""
         return self._firmware.page(after, limit)
@@ -545,12 +558,14 @@ class Authority:
         """To be called every minute or so: a checkpoint when it is time for one."""
         self.checkpoints.keep(self._clock(), self.settings.checkpoint_every)
         self.stamps.keep()
+        self._firmware_stamps.keep()
 
     def verify_audit(self, file: CheckpointFile | None = None) -> Verdict:
         """Verify chains, checkpoints and the checkpoint file (another one than the service's when given)."""
         with self._store.reading() as session:
             roots, given = self.audit_roots(), file or self.checkpoints.file
-            return verify_trail(session, self.trail.key, roots, given, self.stamps.check)
+            verdict = verify_trail(session, self.trail.key, roots, given, self.stamps.check)
+            return verdict.joined(self.firmware_log.verify(session))
 
     def prove_keys(self, keys: Vault) -> list[KeyProof]:
         """Have each authority whose key lies in `keys` sign a revocation list that nobody will see."""

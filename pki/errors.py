@@ -24,6 +24,7 @@ PkiError
 ├── NoChain                whoever wants a chain to end in a root that none leads to
 ├── AnchorRefused, AnchorExists, UnknownAnchor                whoever adds or looks for a maker's root
 ├── FirmwareRefused        whoever ordered the signature
+├── UnknownLogEntry        the caller: the firmware log has no such entry, or never had that size
 ├── CodeRefused            whoever presents an enrolment code
 ├── CodeAtWork             the same: the first request with the code is not answered yet
 ├── TrailDamaged, TrailSetBack            the operator: look before anything more is signed
@@ -193,6 +194,14 @@ class UnknownFirmware(PkiError):
     def __init__(self, firmware_id: str) -> None:
         super().__init__(f"there is no firmware with id {firmware_id!r}")
         self.firmware_id = firmware_id
+
+
+class UnknownLogEntry(PkiError):
+    """The firmware log has no such entry, or was never of that size."""
+
+    def __init__(self, number: str, sentence: str | None = None) -> None:
+        super().__init__(sentence or f"the firmware log has no entry {number}")
+        self.number = number
 
 
 class UnknownAlarm(PkiError):

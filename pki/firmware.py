@@ -12,24 +12,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
-from pki.audit import AuditTrail, PkiAct
+from pki.audit import JSON, AuditTrail, PkiAct
 from pki.certificates import pem_of
 from pki.credentials import Credential, Credentials
 from pki.errors import FirmwareRefused, MisSigned, UnknownFirmware
-from pki.foreign_certificates import UNREADABLE
-from pki.keys import SignatureScheme, padding_of
+from pki.firmware_check import check_lengths, verify_firmware
+from pki.firmware_entries import entry_of
+from pki.firmware_log import FirmwareLog
+from pki.firmware_stamps import FirmwareStamps
+from pki.firmware_tables import FirmwareRow
+from pki.keys import SignatureScheme
 from pki.store import Store, hold_lock
-from pki.tables import FirmwareRow
 
-_LONGEST_SIGNATURE = 800  # characters of base64, `firmware.signature`
-_LONGEST_CERTIFICATE = 5500  # characters of PEM, `firmware.signingCertificate`
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
 
@@ -70,78 +67,9 @@ class SignedFirmware:
     signing_serial: str | None
     requested_by: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a firmware signature is good; if not, every fault as a sentence."""
-
-    faults: tuple[str, ...] = ()
-
-    @property
-    def genuine(self) -> bool:
-        """No fault was found."""
-        return not self.faults
-
-
-def verify_firmware(
-    digest: bytes,
-    signature: bytes,
-    certificate_pem: str,
-    scheme: SignatureScheme,
-    roots: Sequence[x509.Certificate] = (),
-    now: datetime | None = None,
-) -> Verdict:
-    """Judge a signature over a SHA-256 digest as a station would (L01.FR.21 and after). Needs no service.
-
-    With `roots` the certificate must be issued by one of them directly; with `now` it must be valid then.
-    """
-    try:
-        certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    except UNREADABLE:
-        return Verdict(("the signing certificate is not PEM that can be read",))
-    faults = []
-    if not _is_signature(certificate, digest, signature, scheme):
-        faults.append(f"the signature does not verify by {scheme}")
-    if not _may_sign(certificate):
-        faults.append("the certificate is not for digital signatures")
-    if now is not None and not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        faults.append("the certificate is not valid at this time")
-    if roots and not any(_issued(root, certificate) for root in roots):
-        faults.append("the certificate is not issued directly by a trusted manufacturer root")
-    return Verdict(tuple(faults))
-
-
-def _is_signature(certificate: x509.Certificate, digest: bytes, signature: bytes, scheme: SignatureScheme) -> bool:
-    prehashed = utils.Prehashed(hashes.SHA256())
-    try:
-        key = certificate.public_key()
-        if isinstance(key, ec.EllipticCurvePublicKey) and scheme is SignatureScheme.ECDSA_SHA256:
-            key.verify(signature, digest, ec.ECDSA(prehashed))
-        elif isinstance(key, rsa.RSAPublicKey) and scheme is not SignatureScheme.ECDSA_SHA256:
-            key.verify(signature, digest, padding_of(scheme), prehashed)
-        else:
-            return False
-    except (InvalidSignature, *UNREADABLE):  # ValueError: the digest has not 32 bytes
-        return False
-    return True
-
-
-def _may_sign(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
-    except x509.ExtensionNotFound:
-        return True
-    except UNREADABLE:
-        return False
-
-
-def _issued(root: x509.Certificate, certificate: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(root)
-    except (InvalidSignature, *UNREADABLE):
-        return False
-    return True
+    signed_at: datetime | None = None
+    log_number: int | None = None
+    stamp: bytes | None = field(default=None, repr=False)
 
 
 class FirmwareDesk:
@@ -153,11 +81,15 @@ class FirmwareDesk:
         trail: AuditTrail,
         credentials: Credentials,
         credential: Callable[[SignatureScheme, datetime], Credential],
+        log: FirmwareLog,
+        stamps: FirmwareStamps,
     ) -> None:
         self._store = store
         self._trail = trail
         self._credentials = credentials
         self._credential = credential
+        self._log = log
+        self._stamps = stamps
 
     def sign(self, order: FirmwareOrder, by: str, now: datetime) -> SignedFirmware:
         """Sign, or give the signature that was made before for the same order.
@@ -172,6 +104,7 @@ class FirmwareDesk:
             raise
         if not is_signed:
             self._finish(firmware_id, order, by, now)
+        self._log_late(firmware_id, by, now)
         return self.find(firmware_id)
 
     def find(self, firmware_id: str) -> SignedFirmware:
@@ -221,22 +154,39 @@ class FirmwareDesk:
         verdict = verify_firmware(order.digest, signature, pem, order.scheme, now=now)
         if not verdict.genuine:
             raise MisSigned(f"the firmware signature came back wrong: {'; '.join(verdict.faults)}")
-        if len(encoded) > _LONGEST_SIGNATURE or len(pem) > _LONGEST_CERTIFICATE:
-            raise FirmwareRefused("scheme", "the signature or its certificate is too long for OCPP")
+        check_lengths(encoded, pem)
+        stamp = self._stamps.stamped(signature)
         with self._store.writing() as session:
             row = session.get_one(FirmwareRow, firmware_id, populate_existing=True, with_for_update=True)
             if row.state == FirmwareState.SIGNED:  # somebody else was faster; one order, one signature
                 return
             row.state, row.signature, row.signed_at = FirmwareState.SIGNED.value, encoded, now
-            row.signing_serial, row.signing_certificate = credential.serial, pem
-            session.add(row)
-            session.flush()
-            details = {"signing_serial": credential.serial}
+            row.signing_serial, row.signing_certificate, row.stamp = credential.serial, pem, stamp
+            details: dict[str, JSON] = {"signing_serial": credential.serial, **self._enter(session, row, now)}
             self._audit(session, PkiAct.FIRMWARE_SIGNED, firmware_id, order, by, details, now)
+
+    def _enter(self, session: Session, row: FirmwareRow, now: datetime) -> dict[str, JSON]:
+        """The entry in the transparency log, in the same transaction; what the trail is to say of it."""
+        row.names_salt = secrets.token_hex(16)
+        entered = self._log.append(session, row.id, entry_of(row, (), (), now), now)
+        row.log_number = entered.number
+        session.add(row)
+        session.flush()
+        return {"log_number": entered.number, "leaf": entered.leaf}
+
+    def _log_late(self, firmware_id: str, by: str, now: datetime) -> None:
+        """What was signed before there was a log is entered when somebody asks for it again."""
+        if self.find(firmware_id).log_number is not None:
+            return
+        with self._store.writing() as session:
+            row = session.get_one(FirmwareRow, firmware_id, populate_existing=True, with_for_update=True)
+            if row.state == FirmwareState.SIGNED and row.log_number is None:
+                details = self._enter(session, row, now)
+                self._audit(session, PkiAct.FIRMWARE_LOGGED, firmware_id, _order_of(row), by, details, now)
 
     def _record_refusal(self, order: FirmwareOrder, refusal: FirmwareRefused, by: str, now: datetime) -> None:
         with self._store.writing() as session:
-            details = {"sentence": refusal.sentence}
+            details: dict[str, JSON] = {"sentence": refusal.sentence}
             name = f"{order.vendor}/{order.model}/{order.version}"
             self._audit(session, PkiAct.FIRMWARE_REFUSED, name, order, by, details, now)
 
@@ -247,10 +197,10 @@ class FirmwareDesk:
         thing: str,
         order: FirmwareOrder,
         by: str,
-        details: dict[str, str],
+        details: dict[str, JSON],
         now: datetime,
     ) -> None:
-        named = {"vendor": order.vendor, "model": order.model, "version": order.version}
+        named: dict[str, JSON] = {"vendor": order.vendor, "model": order.model, "version": order.version}
         named |= {"digest": order.digest.hex(), "scheme": order.scheme.value}
         self._trail.record(session, act, by=by, kind="firmware", thing=thing, details=named | details, now=now)
 
@@ -287,6 +237,11 @@ def _new_row(order: FirmwareOrder, by: str, now: datetime) -> FirmwareRow:
     )
 
 
+def _order_of(row: FirmwareRow) -> FirmwareOrder:
+    digest = bytes.fromhex(row.digest)
+    return FirmwareOrder(row.vendor, row.model, row.version, digest, SignatureScheme(row.scheme))
+
+
 def _firmware_of(row: FirmwareRow) -> SignedFirmware:
     return SignedFirmware(
         id=row.id,
@@ -301,4 +256,7 @@ def _firmware_of(row: FirmwareRow) -> SignedFirmware:
         signing_serial=row.signing_serial,
         requested_by=row.requested_by,
         at=row.created_at,
+        signed_at=row.signed_at,
+        log_number=row.log_number,
+        stamp=row.stamp,
     )

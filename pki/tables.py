@@ -205,27 +205,6 @@ class CredentialRow(SQLModel, table=True):
     not_after: datetime = Field(sa_type=UtcDateTime)
 
 
-class FirmwareRow(SQLModel, table=True):
-    """A firmware image's digest, ordered and (once `signature` is there) signed."""
-
-    __tablename__ = "firmware"
-    __table_args__ = (UniqueConstraint("vendor", "model", "version", "scheme"),)
-
-    id: str = Field(primary_key=True)
-    vendor: str
-    model: str
-    version: str
-    digest: str
-    scheme: str
-    state: str
-    signature: str | None = None  # base64
-    signing_serial: str | None = None
-    signing_certificate: str | None = Field(default=None, sa_type=Text)  # PEM
-    requested_by: str
-    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
-    signed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-
-
 class CrossCertificateRow(SQLModel, table=True):
     """A certificate for an authority's key, signed by an authority other than its parent (RFC 5280 §3.2)."""
 

@@ -24,7 +24,7 @@ from pki.settings import PkiSettings
 from tests.end_to_end.running_service import PASSPHRASE, RunningService, running
 from tests.end_to_end.stations import knock, register, trusting
 from tests.tools_needed import needs_openssl
-from web import health, publications
+from web import firmware_publications, health, publications
 from web.app import API_MODULES
 from web.cli.main import exit_code_of
 from web.data_folder import make_folder
@@ -75,6 +75,7 @@ def test_the_routes_are_those_of_the_openapi_document() -> None:
     for module in API_MODULES:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(publications.router)
+    app.include_router(firmware_publications.router)
     app.include_router(est.router)
     app.include_router(health.router)
     known = {(method.upper(), path) for path, item in app.openapi()["paths"].items() for method in item}

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
-from web import chain_publications, health, log_uploads, problems, publications
+from web import chain_publications, firmware_publications, health, log_uploads, problems, publications
 from web.api import (
     accounts,
     alarms,
@@ -25,6 +25,7 @@ from web.api import (
     enrolment_codes,
     events,
     firmware,
+    firmware_log,
     id_tokens,
     keys,
     lanes,
@@ -59,7 +60,7 @@ API_MODULES = (
     renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
-    elsewhere, anchors, roots, trust, rollovers, chains, firmware,
+    elsewhere, anchors, roots, trust, rollovers, chains, firmware, firmware_log,
     events, transactions, id_tokens, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 
@@ -110,7 +111,7 @@ def _router() -> APIRouter:
     """Every route. None knows a data folder, and FastAPI takes a third of a second for them: once in a process."""
     app = _described()
     app.include_router(_api())
-    for module in (chain_publications, publications, est, log_uploads, health, *console.PAGES):
+    for module in (chain_publications, firmware_publications, publications, est, log_uploads, health, *console.PAGES):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app.router

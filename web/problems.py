@@ -41,6 +41,7 @@ STATUS: Mapping[type[Exception], int] = {
     pki.UnknownCertificate: 404,
     pki.UnknownAuthority: 404,
     pki.UnknownFirmware: 404,
+    pki.UnknownLogEntry: 404,
     pki.UnknownAlarm: 404,
     pki.UnknownKey: 404,
     pki.UnknownCode: 404,

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 import csms_bridge.posture.rows
 import csms_bridge.quirks.tables
 import csms_bridge.tables  # noqa: F401
+import pki.firmware_tables
 import pki.tables  # noqa: F401
 import web.tables  # noqa: F401
 from pki.store import Store, hold_lock

@@ -7,9 +7,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import col
 
+from pki.firmware_tables import FirmwareRow
 from pki.keys import SignatureScheme
 from pki.store import Store
-from pki.tables import CredentialRow, FirmwareRow, IntentRow, SerialRow
+from pki.tables import CredentialRow, IntentRow, SerialRow
 
 _AT_ONCE = 500  # names in one query; SQLite takes 32766, older ones 999
 

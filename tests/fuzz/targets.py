@@ -32,7 +32,7 @@ from pki.anchors import Anchor, AnchorUse
 from pki.csr import read_request
 from pki.der import bit_string, sequence
 from pki.errors import AnchorRefused, CsrRejected, ReturnedRefused
-from pki.firmware import verify_firmware
+from pki.firmware_check import verify_firmware
 from pki.foreign_crls import check_crl, is_signed_by, read_crl, serials_on
 from pki.key_files import fingerprint_in
 from pki.keys import FileSigner, KeyAlgorithm, SignatureScheme, spki_of, spki_sha256

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pki.audit import PkiAct
 from pki.authority import FirmwareOrder, SignatureScheme, SignedFirmware
 from pki.errors import FirmwareRefused, SignerUnavailable, UnknownFirmware
-from pki.firmware import FirmwareState, verify_firmware
+from pki.firmware import FirmwareState
+from pki.firmware_check import verify_firmware
 from pki.keys import padding_of
 from tests.pki.conftest import Room, openssl
 from tests.pki.test_issuance import CutTrail, PowerCut, WatchedKeys

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pki.anchor_file import read_root
 from pki.der import integer, octet_string, sequence, tlv
 from pki.errors import AnchorRefused, CsrRejected, ReturnedRefused
-from pki.firmware import verify_firmware
+from pki.firmware_check import verify_firmware
 from pki.key_files import fingerprint_in
 from pki.keys import SignatureScheme
 from pki.returned_certificate import read_certificates

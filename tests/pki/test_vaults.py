@@ -11,10 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki.errors import KeyExists, SignerUnavailable
+from pki.firmware_tables import FirmwareRow
 from pki.key_check import check_key, is_key_check
 from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme, spki_of, verify_signature
 from pki.keystore import KeyStore
-from pki.tables import CredentialRow, FirmwareRow
+from pki.tables import CredentialRow
 from pki.vault import Vault
 from tests.pki.conftest import PASSPHRASE, Room, openssl
 from tests.pki.places import SoftToken, file_vault, kms_vault

@@ -117,3 +117,47 @@ def test_security_events_of_an_older_database_get_names_and_severities(tmp_path:
     ]
     assert {(row.times, row.clock, row.last_at == row.at) for row in rows} == {(1, "fits", True)}
     store.close()
+
+
+SIGNED = (
+    "INSERT INTO firmware (id, vendor, model, version, digest, scheme, state, signature, requested_by, created_at) "
+    "VALUES ('{id}', 'v', 'm', '1', 'aa', 's', '{state}', {signature}, 'x', '2026-03-02 12:00:00.000000')"
+)
+LOGGED = "INSERT INTO firmware_log VALUES (0, 'a', '2026-03-02 12:00:00.000000', '{}', 'aa', 'aa', 'head')"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE firmware_log SET entry = 'x'",
+        "DELETE FROM firmware_log",
+        "UPDATE firmware SET signature = 'x'",
+        "UPDATE firmware SET digest = 'x'",
+        "DELETE FROM firmware",
+    ],
+)
+def test_the_database_itself_keeps_the_firmware_log_as_it_is(tmp_path: Path, statement: str) -> None:
+    store = empty(tmp_path)
+    migrate(store)
+    with store.writing() as session:
+        session.execute(text(SIGNED.format(id="a", state="signed", signature="'sig'")))
+        session.connection().exec_driver_sql(LOGGED)
+        session.execute(text("UPDATE firmware SET state = 'revoked', log_number = 0"))  # what may change
+    with pytest.raises(IntegrityError, match="append-only"), store.writing() as session:
+        session.execute(text(statement))
+    store.close()
+
+
+def test_firmware_of_an_older_database_is_kept_and_a_refused_release_makes_room(tmp_path: Path) -> None:
+    store = empty(tmp_path)
+    with store.writing() as session:
+        migrate_to(session.connection(), "0004")
+        session.execute(text(SIGNED.format(id="a", state="signed", signature="'sig'")))
+    migrate(store)
+    with store.writing() as session:
+        found = session.execute(text("SELECT signature, origin, log_number, hardware FROM firmware")).one()
+        assert tuple(found) == ("sig", "here", None, "[]")
+        session.execute(text(SIGNED.format(id="b", state="refused", signature="NULL")))
+    with pytest.raises(IntegrityError), store.writing() as session:
+        session.execute(text(SIGNED.format(id="c", state="pending", signature="NULL")))
+    store.close()

@@ -13,6 +13,7 @@ from starlette.datastructures import UploadFile
 
 from csms_bridge.station import OcppVersion
 from pki.authority import FirmwareOrder, SignedFirmware
+from pki.firmware_bundle import bundle_fields
 from pki.keys import SignatureScheme
 from web.api.asked import After, Doors, Limit, page
 from web.api.shapes import FirmwareOut, In, Page
@@ -91,6 +92,14 @@ def show_firmware(
 ) -> FirmwareOut:
     """One firmware with its signature and signing certificate."""
     return FirmwareOut.of(doors.authority.firmware(firmware_id))
+
+
+@router.get("/{firmware_id}/bundle")
+def show_bundle(
+    doors: Doors, firmware_id: str, _caller: Principal = Depends(Needs(Permission.FIRMWARE_READ))
+) -> dict[str, Any]:
+    """All that verifying the image offline takes: signature, certificate, time stamp, log entry, proof and head."""
+    return bundle_fields(doors.authority.firmware_bundle(firmware_id))
 
 
 @router.get("/{firmware_id}/payload")

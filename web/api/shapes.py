@@ -296,6 +296,11 @@ class FirmwareOut(Out):
     state: str
     signature: str | None
     signing_certificate: str | None
+    signing_serial: str | None
+    requested_by: str
+    at: datetime
+    signed_at: datetime | None
+    log_number: int | None
 
 
 class SecurityEventOut(Out):

@@ -1,26 +1,25 @@
 """voltward firmware: sign images and verify signatures."""
 
 import hashlib
+import json
 import sys
-from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography import x509
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-from pki.clock import utc_now
-from pki.foreign_certificates import UNREADABLE
 from pki.keys import SignatureScheme
-from web.cli.client import Data, segment, service
-from web.cli.failures import CommandFailed, WrongUse
-from web.cli.files import read_bytes, read_text, write_bytes, write_text
-from web.cli.output import Json, say, show_fields, show_json, show_list, wants_json
+from web.cli import firmware_log, firmware_verdicts
+from web.cli.client import Data, ServiceClient, segment, service
+from web.cli.failures import WrongUse
+from web.cli.files import write_bytes, write_text
+from web.cli.output import Json, say, show_fields, show_json, show_list
 
 app = typer.Typer(help="Sign firmware images and verify their signatures.", no_args_is_help=True)
+app.add_typer(firmware_log.app, name="log")
 
 _CHUNK = 1024 * 1024
 _COLUMNS = ("id", "vendor", "model", "version", "scheme", "state", "digest")
@@ -41,6 +40,9 @@ def sign(
     out_certificate: Annotated[
         Path | None, typer.Option("--out-certificate", metavar="F", help="Write the signing certificate there.")
     ] = None,
+    out_bundle: Annotated[
+        Path | None, typer.Option("--out-bundle", metavar="F", help="Write all that verifying offline takes there.")
+    ] = None,
     data: Data = None,
     _json: Json = False,
 ) -> None:
@@ -49,6 +51,8 @@ def sign(
     digest = digest_of(file)
     with service(data) as client:
         signed = client.post("firmware", {**asked, "digest": digest.hex()})
+        if out_bundle is not None:
+            _write_bundle(client, signed["id"], out_bundle)
     if out_signature is not None:
         write_bytes(out_signature, b64decode(signed["signature"]))
         say(f"wrote {out_signature}")
@@ -62,37 +66,53 @@ def sign(
 def verify(
     file: Image,
     signature: Annotated[
-        Path, typer.Option("--signature", metavar="F", exists=True, dir_okay=False, help="Raw or base64.")
-    ],
+        Path | None, typer.Option("--signature", metavar="F", exists=True, dir_okay=False, help="Raw or base64.")
+    ] = None,
     certificate: Annotated[
-        Path, typer.Option("--certificate", metavar="F", exists=True, dir_okay=False, help="The signer's, PEM.")
-    ],
+        Path | None, typer.Option("--certificate", metavar="F", exists=True, dir_okay=False, help="The signer's, PEM.")
+    ] = None,
     root: Annotated[
         Path | None,
         typer.Option("--root", metavar="F", exists=True, dir_okay=False, help="The manufacturer root to trust."),
     ] = None,
     scheme: Scheme = SignatureScheme.ECDSA_SHA256,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", metavar="F", exists=True, dir_okay=False, help="Instead: a bundle.")
+    ] = None,
+    log_key: Annotated[
+        Path | None, typer.Option("--log-key", metavar="F", exists=True, dir_okay=False, help="The log's key, PEM.")
+    ] = None,
+    tsa_root: Annotated[
+        Path | None,
+        typer.Option("--tsa-root", metavar="F", exists=True, dir_okay=False, help="Whom to believe time stamps of."),
+    ] = None,
     _json: Json = False,
 ) -> None:
-    """Verify a signature, without any service. Fails (exit code 1) when it is not good."""
-    from pki.firmware import verify_firmware  # loaded when needed: it brings the database along
+    """Verify a signature or a bundle, without any service. Fails (exit code 1) when it is not good."""
+    if bundle is not None:
+        if root is None or log_key is None or signature is not None or certificate is not None:
+            raise WrongUse("--bundle needs --root and --log-key, and neither --signature nor --certificate")
+        verdict = firmware_verdicts.of_bundle(digest_of(file), bundle, root, log_key, tsa_root)
+    elif signature is None or certificate is None:
+        raise WrongUse("either --bundle, or --signature and --certificate are needed")
+    else:
+        verdict = firmware_verdicts.of_signature(digest_of(file), signature, certificate, root, scheme)
+    firmware_verdicts.show(verdict)
 
-    verdict = verify_firmware(
-        digest_of(file),
-        _signature(signature),
-        read_text(certificate),
-        scheme,
-        _roots(root),
-        utc_now(),
-    )
-    if wants_json():
-        show_json({"genuine": verdict.genuine, "faults": list(verdict.faults)})
-    elif verdict.genuine:
-        say("the signature is good")
-        if root is None:
-            say("who issued the signing certificate was not checked: give --root to do that as well")
-    if not verdict.genuine:
-        raise CommandFailed("the firmware must not be used: " + "; ".join(verdict.faults))
+
+@app.command()
+def bundle(
+    firmware_id: Annotated[str, typer.Argument(metavar="ID")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there.")] = None,
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Fetch the file with which anybody verifies the image offline."""
+    with service(data) as client:
+        if out is not None:
+            _write_bundle(client, firmware_id, out)
+        else:
+            show_json(client.get(f"firmware/{segment(firmware_id)}/bundle"))
 
 
 @app.command("list")
@@ -114,6 +134,12 @@ def show(firmware_id: Annotated[str, typer.Argument(metavar="ID")], data: Data =
         show_fields(client.get(f"firmware/{segment(firmware_id)}"))
 
 
+def _write_bundle(client: ServiceClient, firmware_id: str, out: Path) -> None:
+    found = client.get(f"firmware/{segment(firmware_id)}/bundle")
+    write_text(out, json.dumps(found, indent=2) + "\n")
+    say(f"wrote {out}")
+
+
 def digest_of(file: Path) -> bytes:
     """SHA-256 of a file that may be large, with a bar on standard error."""
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
@@ -129,25 +155,5 @@ def digest_of(file: Path) -> bytes:
     return digest.digest()
 
 
-def _roots(path: Path | None) -> Sequence[x509.Certificate]:
-    if path is None:
-        return ()
-    try:
-        return x509.load_pem_x509_certificates(read_bytes(path))
-    except UNREADABLE:
-        raise WrongUse(f"{path} holds no certificate in PEM") from None
-
-
 def _quiet() -> bool:
     return not sys.stderr.isatty()
-
-
-def _signature(path: Path) -> bytes:
-    """Raw bytes, or the base64 that the API gives: the text must be the canonical spelling of what it decodes to."""
-    raw = read_bytes(path)
-    text = b"".join(raw.split())
-    try:
-        decoded = b64decode(text, validate=True)
-    except ValueError:
-        return raw
-    return decoded if decoded and b64encode(decoded) == text else raw

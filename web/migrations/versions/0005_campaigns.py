@@ -1,6 +1,7 @@
 """Walks and campaigns"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +18,7 @@ def upgrade() -> None:
     _add_endings()
     _add_trust()
     _add_campaigns()
+    _chain_firmware()
 
 
 def downgrade() -> None:
@@ -24,6 +26,7 @@ def downgrade() -> None:
     _drop_campaigns()
     _drop_trust()
     _drop_endings()
+    _unchain_firmware()
     op.drop_table("learned_quirks")
     op.drop_table("quirk_rows")
 
@@ -215,3 +218,116 @@ def _drop_campaigns() -> None:
         op.drop_table(table)
     with op.batch_alter_table("stations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_stations_site"))
+
+
+_STANDING = sa.text("state NOT IN ('refused', 'revoked')")
+_CHANGED = (
+    "OLD.signature IS NOT NULL AND (NEW.signature IS NULL OR NEW.signature <> OLD.signature "
+    "OR NEW.digest <> OLD.digest)"
+)
+_LOG_TRIGGERS = (
+    ("firmware_log_not_changed", "firmware_log", "UPDATE", ""),
+    ("firmware_log_not_deleted", "firmware_log", "DELETE", ""),
+    ("firmware_signature_not_changed", "firmware", "UPDATE", _CHANGED),
+    ("firmware_signed_not_deleted", "firmware", "DELETE", "OLD.signature IS NOT NULL"),
+)
+
+
+def _chain_firmware() -> None:
+    """Firmware orders grow: who decides, what is bound, and the log. A refused release may be ordered again."""
+    _make_firmware_anew()
+    op.create_table(
+        "firmware_log",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("firmware_id", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("entry", sa.Text(), nullable=False),
+        sa.Column("leaf", sa.String(), nullable=False),
+        sa.Column("frontier", sa.Text(), nullable=False),
+        sa.Column("head", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    op.create_index("ix_firmware_log_firmware_id", "firmware_log", ["firmware_id"])
+    _keep_the_log()
+
+
+def _make_firmware_anew() -> None:
+    """SQLite cannot drop a constraint that has no name, so the table is made again and filled from the old one."""
+    old = "id, vendor, model, version, digest, scheme, state, signature, signing_serial, signing_certificate, "
+    old += "requested_by, created_at, signed_at"
+    op.rename_table("firmware", "firmware_before")
+    op.drop_index("ix_firmware_created_at", "firmware_before")
+    op.create_table(
+        "firmware",
+        *_old_columns(),
+        sa.Column("origin", sa.String(length=16), nullable=False, server_default="here"),
+        sa.Column("requested_for", sa.String(), nullable=False, server_default=""),
+        sa.Column("release_counter", sa.Integer(), nullable=True),
+        sa.Column("minimum_counter", sa.Integer(), nullable=True),
+        sa.Column("hardware", sa.Text(), nullable=False, server_default="[]"),
+        sa.Column("requirements", sa.Text(), nullable=False, server_default="[]"),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_reason", sa.String(), nullable=False, server_default=""),
+        sa.Column("names_salt", sa.String(length=32), nullable=False, server_default=""),
+        sa.Column("stamp", sa.LargeBinary(), nullable=True),
+        sa.Column("log_number", sa.Integer(), nullable=True),
+    )
+    op.execute(f"INSERT INTO firmware ({old}) SELECT {old} FROM firmware_before")  # noqa: S608 -- names of ours
+    op.drop_table("firmware_before")
+    op.create_index("ix_firmware_created_at", "firmware", ["created_at"])
+    op.create_index("ix_firmware_signing_serial", "firmware", ["signing_serial"])
+    op.create_index(
+        "ux_firmware_release", "firmware", ["vendor", "model", "version", "scheme"],
+        unique=True, sqlite_where=_STANDING, postgresql_where=_STANDING,
+    )  # fmt: skip
+
+
+def _old_columns() -> list[sa.Column[Any]]:
+    texts = [sa.Column(name, sa.String(), nullable=False) for name in ("vendor", "model", "version", "digest")]
+    return [
+        sa.Column("id", sa.String(), nullable=False, primary_key=True),
+        *texts,
+        sa.Column("scheme", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("signature", sa.String(), nullable=True),
+        sa.Column("signing_serial", sa.String(), nullable=True),
+        sa.Column("signing_certificate", sa.Text(), nullable=True),
+        sa.Column("requested_by", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("signed_at", sa.DateTime(timezone=True), nullable=True),
+    ]
+
+
+def _keep_the_log() -> None:
+    """What is logged stays as it is, and so does what is signed: the database itself refuses."""
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    for name, table, act, condition in _LOG_TRIGGERS:
+        when = f"WHEN {condition}" if is_sqlite and condition else f"WHEN ({condition})" if condition else ""
+        if is_sqlite:
+            refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            op.execute(f"CREATE TRIGGER {name} BEFORE {act} ON {table} {when} {refuse}")
+        else:
+            op.execute(
+                f"CREATE TRIGGER {name} BEFORE {act} ON {table} FOR EACH ROW {when} EXECUTE FUNCTION refuse_change()"
+            )
+    if not is_sqlite:
+        op.execute(
+            "CREATE TRIGGER firmware_log_not_emptied BEFORE TRUNCATE ON firmware_log "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
+
+
+def _unchain_firmware() -> None:
+    """Refused orders and older ones of a release go: the table before had room for one of each scheme."""
+    names = [column.name for column in _old_columns()]
+    kept = ", ".join(names)
+    op.drop_table("firmware_log")
+    op.rename_table("firmware", "firmware_after")
+    for index in ("ix_firmware_created_at", "ix_firmware_signing_serial", "ux_firmware_release"):
+        op.drop_index(index, "firmware_after")
+    op.create_table("firmware", *_old_columns(), sa.UniqueConstraint("vendor", "model", "version", "scheme"))
+    standing = "state NOT IN ('refused', 'revoked')"
+    op.execute(f"INSERT INTO firmware ({kept}) SELECT {kept} FROM firmware_after WHERE {standing}")  # noqa: S608 -- names of ours
+    op.drop_table("firmware_after")
+    op.create_index("ix_firmware_created_at", "firmware", ["created_at"])
