@@ -10,7 +10,8 @@ from argon2 import PasswordHasher
 
 from pki import store
 from pki.keystore import KeyStore
-from tests.end_to_end.running_service import voltward
+from pki.secret_text import Secret
+from tests.end_to_end.running_service import PASSPHRASE, voltward
 from web.logs import set_up_logs
 
 # They start many processes or render many pages: `make test` runs them, `make check` does not.
@@ -104,8 +105,16 @@ def _be_thrifty(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One data folder is made for all (RSA keys take their time); whoever changes it works on a copy."""
+    """One data folder is made for all (RSA keys take their time); whoever changes it works on a copy.
+
+    Its seals are cheap ones, since hundreds of programs open it or a copy.
+    """
     folder = tmp_path_factory.mktemp("template") / "data"
     made = voltward("init", "--data", str(folder), "--organisation", "Test Operator", "--json")
     assert made.returncode == 0, made.stderr
+    passphrase = Secret.of(PASSPHRASE)
+    for keys in (folder / "keys", folder / "keys" / "authorities"):
+        seal = KeyStore.resealed(keys, passphrase, passphrase)
+        assert seal is not None
+        KeyStore.replace_seal(keys, seal)
     return folder
