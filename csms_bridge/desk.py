@@ -19,6 +19,7 @@ from csms_bridge.password_errand import PasswordErrand
 from csms_bridge.posture.desk import PostureDesk
 from csms_bridge.questions import Questions
 from csms_bridge.renewals import Renewals
+from csms_bridge.rush import Rush
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
 from csms_bridge.station_roots.door import StationRoots
@@ -39,6 +40,7 @@ class Desk:
     enrolment: Enrolment
     counter: EnrolmentCounter
     walking: Lots[str, bool]
+    rush: Rush
     arriving: Lots[Incoming, Arrived]
     leaving: Lots[tuple[str, datetime], bool]
     ledger: Ledger

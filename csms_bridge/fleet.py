@@ -39,6 +39,7 @@ from csms_bridge.quiet import QuietMode
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.registry import Place, Registry, StationFilter
 from csms_bridge.renewals import Renewal, Renewals
+from csms_bridge.rush import Rush
 from csms_bridge.safety import objection
 from csms_bridge.sealed_payloads import PayloadSeal
 from csms_bridge.security_events import SecurityEvents
@@ -146,6 +147,7 @@ class Fleet:
         questions = Questions(status_desk(authority, settings, clock), self.id_tokens)
         self.journal = Journal(store, clock)
         self.tally = Tally()
+        self.rush = Rush()
         self.events = SecurityEvents(store, trail, authority.alarms, clock)
         intake = EventIntake(self.events)
         self.rotations = PasswordRotations(store, trail, self._orders, clock)
@@ -174,6 +176,7 @@ class Fleet:
             enrolment=enrolment,
             counter=EnrolmentCounter(enrolment),
             walking=Lots(self._ledger.walking),
+            rush=self.rush,
             arriving=Lots(sightings.arrivals.note_each),
             leaving=Lots(sightings.disconnected_each),
             ledger=self._ledger,

@@ -173,6 +173,7 @@ class Bridge:
         session = Session(link, arrival, desk, replaced)
         self._sessions[station] = session
         desk.posture.rounds.arrived(station)
+        desk.rush.taken_in()
         if replaced is not None:
             _let_go(replaced)
         log.info("station_connected", station=station, profile=int(admitted.profile), version=version)
@@ -206,7 +207,8 @@ class Bridge:
         return {*desk.ledger.running_stations(), *desk.enrolment.waiting_stations(), *restarts}
 
     async def _read_settings(self) -> None:
-        await self._fleet.desk.posture.rounds.round(self._sessions)
+        desk = self._fleet.desk
+        await desk.posture.rounds.round(self._sessions, only_asked=desk.rush.puts_off("settings"))
 
     async def _write_journal(self) -> None:
         heard = self._fleet.journal.take_heard()
@@ -216,6 +218,8 @@ class Bridge:
             await asyncio.to_thread(self._fleet.desk.sightings.heard, heard)
 
     async def _look_after_roots(self) -> None:
+        if self._fleet.rush.puts_off("roots"):
+            return
         barred = [name for name, session in self._sessions.items() if not session.is_accepted]
         await asyncio.to_thread(self._fleet.roots.round, barred)
         await asyncio.to_thread(self._fleet.trust.round, barred)

@@ -436,6 +436,10 @@ class Authority:
         """The serial numbers of a station's certificates that are neither revoked nor expired."""
         return self._certificates.open_serials(station, self._clock())
 
+    def certificates_by_serial(self, serials: Sequence[str]) -> dict[str, Certificate]:
+        """Many certificates by their serial numbers; unfinished and unknown ones are left out."""
+        return self._certificates.by_serials(serials, self._clock()) if serials else {}
+
     def certified_keys(self, spki_sha256: Sequence[str]) -> set[str]:
         """Those of these keys (SHA-256 of SubjectPublicKeyInfo, hex) that have a certificate, in whatever state."""
         return self._certificates.known_keys(spki_sha256)

@@ -162,13 +162,11 @@ class Certificates:
 
     def by_sha256(self, sha256: Sequence[str], now: datetime) -> dict[str, Certificate]:
         """The certificates with these fingerprints (hex); those that we did not issue are left out."""
-        query = _with_revocation().where(col(CertificateRow.sha256).in_(sha256))
-        with self._store.reading() as session:
-            found = session.execute(query).all()
-        return {
-            row.sha256: certificate_of(row, revoked, self._above(row.authority, row.station), now)
-            for row, revoked in found
-        }
+        return {row.sha256: found for row, found in self._those(col(CertificateRow.sha256).in_(sha256), now)}
+
+    def by_serials(self, serials: Sequence[str], now: datetime) -> dict[str, Certificate]:
+        """The certificates with these serial numbers; unfinished and unknown ones are left out."""
+        return {row.serial: found for row, found in self._those(col(CertificateRow.serial).in_(serials), now)}
 
     def revoked_since(self, since: datetime) -> list[str]:
         """The serial numbers that were revoked or put on hold at or after `since`, by whichever process."""
@@ -176,13 +174,15 @@ class Certificates:
         with self._store.reading() as session:
             return list(session.execute(query.order_by(col(RevokedRow.recorded_at))).scalars())
 
-    def _find(self, condition: ColumnElement[bool], now: datetime) -> Certificate | None:
+    def _those(self, condition: ColumnElement[bool], now: datetime) -> list[tuple[CertificateRow, Certificate]]:
         with self._store.reading() as session:
-            found = session.execute(_with_revocation().where(condition)).one_or_none()
-        if found is None:
-            return None
-        row, revoked = found
-        return certificate_of(row, revoked, self._above(row.authority, row.station), now)
+            found = session.execute(_with_revocation().where(condition)).all()
+        return [
+            (row, certificate_of(row, revoked, self._above(row.authority, row.station), now)) for row, revoked in found
+        ]
+
+    def _find(self, condition: ColumnElement[bool], now: datetime) -> Certificate | None:
+        return next((found for _, found in self._those(condition, now)), None)
 
 
 def _unfinished_of(intent: IntentRow, claim: SerialRow, revoked: RevokedRow | None, root: str) -> Certificate:

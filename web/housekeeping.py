@@ -34,11 +34,11 @@ async def keep_house(service: Service) -> None:
     """Run the rounds until cancelled."""
     await asyncio.gather(
         _every(_CRL_ROUND, service.authority.refresh_crls),
-        _every(_LINT_ROUND, service.authority.relint),
+        _every(_LINT_ROUND, lambda: in_peace(service, "lint", service.authority.relint)),
         _every(_CHECKPOINT_ROUND, service.authority.keep_checkpoints),
         _every(_SWEEP_ROUND, lambda: sweep(service)),
         _every(_WARNING_ROUND, service.authority.warn_of_endings),
-        _every(_PRUNING_ROUND, service.fleet.prune),
+        _every(_PRUNING_ROUND, lambda: in_peace(service, "pruning", service.fleet.prune)),
         _every(_CAMPAIGN_ROUND, service.fleet.campaigns.round),
         _tell_alarms(service),
     )
@@ -55,6 +55,12 @@ async def _tell_alarms(service: Service) -> None:
         except Exception:
             _LOG.exception("round_failed")
         await asyncio.sleep(_TELLING_ROUND)
+
+
+def in_peace(service: Service, name: str, work: Callable[[], object]) -> None:
+    """Do a round of work that can wait, unless many stations are connecting to this process."""
+    if not service.fleet.rush.puts_off(name):
+        work()
 
 
 def sweep(service: Service) -> None:

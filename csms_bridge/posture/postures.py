@@ -4,39 +4,25 @@ Behind the fleet's door. Differences are found when something new is known of a 
 fleet can be searched for them; one station's page compares anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from csms_bridge.charging_book import is_busy
 from csms_bridge.errors import UnknownStation
 from csms_bridge.posture.book import PostureBook, ReadingState
 from csms_bridge.posture.device_model import DeviceModel, ToldVariable
-from csms_bridge.posture.differences import Difference, DifferenceKind, Known, differences_of
+from csms_bridge.posture.differences import Difference, DifferenceKind, differences_of
 from csms_bridge.posture.rows import DifferenceRow, PostureRow
 from csms_bridge.posture.schedule import Due, LastReading, Present, next_reading
-from csms_bridge.posture.subjects import (
-    BASE_KEYS,
-    EXTENSION_KEYS,
-    VARIABLES,
-    Subject,
-    slot_variable,
-    slots_in,
-    variable_of,
-)
-from csms_bridge.registry import station_of
+from csms_bridge.posture.sides import SideReader, Sides, looked_at
 from csms_bridge.station import OcppVersion, SecurityProfile, Station
-from csms_bridge.tables import StationRow, WalkRow
-from csms_bridge.variables import Variable
+from csms_bridge.tables import StationRow
 from pki.authority import Authority, Certificate
 from pki.clock import Clock
-from pki.errors import UnknownCertificate
 from pki.store import Store
-
-_MOST_SLOTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +80,8 @@ class Postures:
     ) -> None:  # fmt: skip
         self._store = store
         self._book = book
+        self._sides = SideReader(store, book, model, authority)
         self._model = model
-        self._authority = authority
         self._clock = clock
         self._organisation = organisation
         self._tolerance = tolerance
@@ -105,26 +91,20 @@ class Postures:
 
     def of(self, station: str) -> StationPosture:
         """One station's posture. Raises UnknownStation."""
-        with self._store.reading() as session:
-            row = session.get(StationRow, station)
-            if row is None:
-                raise UnknownStation(station)
-            about = station_of(row, is_busy(session, station))
-            walking = _is_walking(session, station)
-        reading = self._book.state(station)
-        told = self._model.of(station, _looked_at(about.ocpp_version))
-        certificate = self._certificate(row.certificate_serial)
-        known = self._known(row, about, reading, told, certificate, walking)
-        order = {variable: place for place, variable in enumerate(_looked_at(about.ocpp_version))}
+        sides = self._sides.of([station]).get(station)
+        if sides is None:
+            raise UnknownStation(station)
+        row, about = sides.on_record.row, sides.station
+        order = {variable: place for place, variable in enumerate(looked_at(about.ocpp_version))}
         return StationPosture(
             station=about,
             server_key=server_key(row.tls_version, row.cipher),
-            certificate=certificate,
-            reading=reading,
-            configured=tuple(sorted(told.values(), key=lambda one: order[one.variable])),
+            certificate=sides.certificate,
+            reading=sides.reading,
+            configured=tuple(sorted(sides.told.values(), key=lambda one: order[one.variable])),
             variables=self._model.count(station),
             wanted=Wanted(about.wanted_profile, about.floor, self._organisation, about.serial, self._tolerance),
-            differences=tuple(differences_of(known)),
+            differences=self._differences(sides),
         )
 
     def ask(self, station: str, whole: bool, by: str) -> ReadingState:
@@ -176,65 +156,33 @@ class Postures:
 
     def look(self, stations: Sequence[str]) -> Mapping[str, Due | None]:
         """When each is due to be read; those that are not on record are left out."""
-        states = self._book.states(stations)
+        last, now = self._sides.last_readings(stations), self._clock()
         due = {}
-        for station in stations:
-            with self._store.reading() as session:
-                row = session.get(StationRow, station)
-                if row is None:
-                    continue
-                charging, walking = is_busy(session, station), _is_walking(session, station)
-            last = states[station][0] if station in states else LastReading()
-            present = _present(row, free=not charging and not walking)
-            due[station] = None if present is None else next_reading(last, present, self._age, self._clock())
+        for station, one in self._sides.on_record(stations).items():
+            present = _present(one.row, free=not one.charging and not one.walking)
+            reading = last.get(station, LastReading())
+            due[station] = None if present is None else next_reading(reading, present, self._age, now)
         return due
 
     def compare(self, stations: Sequence[str]) -> None:
-        """Write down where these stations differ; what still differs keeps its beginning."""
-        found = {station: self._differences(station) for station in stations}
+        """Write down where these stations differ; what still differs keeps its beginning.
+
+        Mostly nothing is new, as when a fleet comes back after a restart: then nothing is written.
+        """
+        found = {station: self._differences(sides) for station, sides in self._sides.of(stations).items()}
+        with self._store.reading() as session:
+            noted = _noted(session, found)
+        changed = {station: now for station, now in found.items() if set(now) != noted.get(station, set())}
+        if not changed:
+            return
         now = self._clock()
         with self._store.writing() as session:
-            for station, differences in found.items():
-                if differences is not None and session.get(StationRow, station) is not None:
-                    _write_down(session, station, differences, now)
+            known = session.exec(select(StationRow.id).where(col(StationRow.id).in_(changed)))
+            for station in known.all():
+                _write_down(session, station, changed[station], now)
 
-    def _differences(self, station: str) -> tuple[Difference, ...] | None:
-        try:
-            return self.of(station).differences
-        except UnknownStation:
-            return None
-
-    def _certificate(self, serial: str | None) -> Certificate | None:
-        try:
-            return self._authority.certificate(serial) if serial else None
-        except UnknownCertificate:
-            return None
-
-    def _known(
-        self, row: StationRow, about: Station, reading: ReadingState, told: Mapping[Variable, ToldVariable],
-        certificate: Certificate | None, walking: bool,
-    ) -> Known:  # fmt: skip
-        version = about.ocpp_version or OcppVersion.V16
-        said = {}
-        for subject in Subject:
-            one = told.get(variable) if (variable := variable_of(subject, version)) else None
-            if one is not None and one.value is not None:
-                said[subject] = one.value
-        return Known(
-            station=about,
-            organisation=self._organisation,
-            tolerance=self._tolerance,
-            boot_serial=row.boot_serial,
-            cipher=row.cipher,
-            configured=said,
-            room_for_roots=_room_for_roots(version, told),
-            slots=_slots(said.get(Subject.PRIORITY, ""), told),
-            chain_length=len(certificate.chain_pem) if certificate else None,
-            extension=reading.extension if version is OcppVersion.V16 else None,
-            reveals=reading.reveals,
-            clock_offset=reading.clock.offset if reading.clock else None,
-            walking=walking,
-        )
+    def _differences(self, sides: Sides) -> tuple[Difference, ...]:
+        return tuple(differences_of(sides.known(self._organisation, self._tolerance)))
 
 
 def server_key(tls_version: str | None, cipher: str | None) -> str | None:
@@ -242,29 +190,6 @@ def server_key(tls_version: str | None, cipher: str | None) -> str | None:
     if cipher is None or tls_version == "TLSv1.3":
         return None
     return "EC" if "ECDSA" in cipher else "RSA"
-
-
-def _looked_at(version: OcppVersion | None) -> tuple[Variable, ...]:
-    if version is None or version is OcppVersion.V16:
-        return (*EXTENSION_KEYS, *BASE_KEYS)
-    slots = range(_MOST_SLOTS) if version is OcppVersion.V21 else ()
-    names = ("SecurityProfile", "OcppCsmsUrl", "OcppInterface")
-    return (*VARIABLES, *(slot_variable(slot, name) for slot in slots for name in names))
-
-
-def _room_for_roots(version: OcppVersion, told: Mapping[Variable, ToldVariable]) -> int | None:
-    one = told.get(variable) if (variable := variable_of(Subject.ROOM_FOR_ROOTS, version)) else None
-    if one is None:
-        return None
-    if version is not OcppVersion.V16:
-        highest = one.characteristics.highest if one.characteristics else None
-        return None if highest is None else int(highest)
-    return int(one.value) if one.value and one.value.isascii() and one.value.isdigit() and len(one.value) < 10 else None
-
-
-def _slots(priority: str, told: Mapping[Variable, ToldVariable]) -> Mapping[int, str]:
-    profiles = {slot: told.get(slot_variable(slot, "SecurityProfile")) for slot in slots_in(priority)}
-    return {slot: one.value for slot, one in profiles.items() if one is not None and one.value is not None}
 
 
 def _present(row: StationRow, *, free: bool) -> Present | None:
@@ -282,9 +207,11 @@ def _present(row: StationRow, *, free: bool) -> Present | None:
     )
 
 
-def _is_walking(session: Session, station: str) -> bool:
-    running = select(WalkRow.id).where(WalkRow.station == station, WalkRow.outcome == "running")
-    return session.exec(running.limit(1)).first() is not None
+def _noted(session: Session, stations: Collection[str]) -> dict[str, set[Difference]]:
+    noted: dict[str, set[Difference]] = {}
+    for row in session.exec(select(DifferenceRow).where(col(DifferenceRow.station).in_(stations))):
+        noted.setdefault(row.station, set()).add(_difference_of(row))
+    return noted
 
 
 def _write_down(session: Session, station: str, differences: Sequence[Difference], now: datetime) -> None:
@@ -303,5 +230,9 @@ def _differing(station: str, rows: Sequence[DifferenceRow]) -> DifferingStation:
     gravest_first = sorted(rows, key=lambda row: list(DifferenceKind).index(DifferenceKind(row.kind)))
     return DifferingStation(
         station,
-        tuple((Difference(DifferenceKind(r.kind), r.sentence, r.next_act), r.since) for r in gravest_first),
+        tuple((_difference_of(row), row.since) for row in gravest_first),
     )
+
+
+def _difference_of(row: DifferenceRow) -> Difference:
+    return Difference(DifferenceKind(row.kind), row.sentence, row.next_act)

@@ -12,10 +12,10 @@ from csms_bridge.posture.postures import Postures
 from csms_bridge.posture.schedule import Due
 from pki.clock import Clock
 
-_LOOKED_AT = 100
+_LOOKED_AT = 200
 """Stations in one round: some milliseconds in a thread."""
-_COMPARED = 25
-"""The same; each takes some milliseconds."""
+_COMPARED = 200
+"""The same."""
 _BUSY = timedelta(minutes=1)
 _NOT_DUE = timedelta(minutes=10)
 """How often it is looked whether a station still charges, walks, or is quiet."""
@@ -62,13 +62,16 @@ class ReadingRounds:
         self._queue.left(station)
         self._clocks.left(station)
 
-    async def round(self, lines: Mapping[str, Readable]) -> None:
-        """To be called every second."""
-        await self._note()
+    async def round(self, lines: Mapping[str, Readable], *, only_asked: bool = False) -> None:
+        """To be called every second; with `only_asked` it does what somebody waits for, and leaves the rest."""
+        if not only_asked:
+            await self._note()
         now = self._clock()
         for station, due in (await self._look(await asyncio.to_thread(self._book.asked, _LOOKED_AT))).items():
             if due is not None and station in lines and lines[station].is_accepted:
                 lines[station].read_settings(due)
+        if only_asked:
+            return
         for station, due in (await self._look(self._queue.unknown(now, _LOOKED_AT))).items():
             self._expect(station, due, now + self._pause)
         for station, due in (await self._look(self._queue.take(now))).items():

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from csms_bridge import events as e
 from csms_bridge.errors import UnknownStation
@@ -100,6 +101,32 @@ def test_differences_are_kept_with_their_beginning_until_they_are_mended(room, m
     model.take("CS-1", [Reading(configuration_key("CpoName"), "Acme Charging")], Source.KEYS)
     postures.compare(["CS-1"])
     assert postures.differing() == []
+
+
+def test_a_fleet_that_comes_back_unchanged_is_compared_without_writing(room, model, postures):
+    for number in (1, 2, 3):
+        met(room, f"CS-{number}")
+    model.take("CS-2", [Reading(configuration_key("CpoName"), "Other")], Source.KEYS)
+    names = ["CS-1", "CS-2", "CS-3"]
+    postures.compare(names)
+    said = []
+    event.listen(room.store.engine, "before_cursor_execute", lambda *about: said.append(about[2].split()[0]))
+    postures.compare(names)
+    assert not {"INSERT", "UPDATE", "DELETE"} & {*said}
+    assert said.count("SELECT") < 10
+
+
+def test_each_of_a_lot_is_compared_by_its_own_settings(room, model, postures):
+    """What one says, in whichever version, is never held against another."""
+    met(room, "CS-1")
+    met(room, "CS-2", version=OcppVersion.V201)
+    model.take("CS-1", [Reading(configuration_key("CpoName"), "Other")], Source.KEYS)
+    model.take("CS-2", [Reading(Variable("SecurityCtrlr", "OrganizationName"), "Acme Charging")], Source.REPORT)
+    postures.compare(["CS-1", "CS-2"])
+    assert [one.station for one in postures.differing()] == ["CS-1"]
+    model.take("CS-2", [Reading(Variable("SecurityCtrlr", "OrganizationName"), "Other")], Source.REPORT)
+    postures.compare(["CS-1", "CS-2"])
+    assert [one.station for one in postures.differing(kind=DifferenceKind.OPERATOR)] == ["CS-1", "CS-2"]
 
 
 def test_the_fleet_is_counted_and_searched_by_kind(room, book, model, postures):

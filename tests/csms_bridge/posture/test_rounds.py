@@ -62,10 +62,10 @@ class Fleet:
         self.rounds.arrived(station)
         return self.lines[station]
 
-    async def pass_time(self, seconds):
+    async def pass_time(self, seconds, **more):
         for _ in range(seconds):
             self.room.clock.advance(seconds=1)
-            await self.rounds.round(self.lines)
+            await self.rounds.round(self.lines, **more)
 
 
 @pytest.fixture
@@ -176,3 +176,12 @@ async def test_a_clock_that_is_off_is_written_down_and_differs(fleet):
     await fleet.pass_time(2)
     (differing,) = fleet.postures.differing()
     assert [difference.kind for difference, _ in differing.differences] == [DifferenceKind.CLOCK]
+
+
+async def test_while_a_fleet_comes_back_only_those_are_read_whom_somebody_asks_for(fleet):
+    unasked, asked = fleet.meet("CS-1"), fleet.meet("CS-2")
+    fleet.postures.ask("CS-2", False, "user:anna")
+    await fleet.pass_time(90, only_asked=True)
+    assert (unasked.read, asked.read) == ([], [Why.ASKED])
+    await fleet.pass_time(65)
+    assert unasked.read == [Why.FIRST]
