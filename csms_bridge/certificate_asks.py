@@ -77,6 +77,11 @@ def in_form(delivery: Delivery, quirks: Quirks) -> Delivery:
     return replace(delivery, limit=limit, leaf_only=quirks.chain is Chain.LEAF, leaf_last=quirks.leaf_last)
 
 
+def as_usual_for(delivery: Delivery, quirks: Quirks) -> Delivery:
+    """The same outside a walk: with the root where such stations want it, or where this one took it so last."""
+    return in_form(replace(delivery, with_root=delivery.with_root or quirks.chain is Chain.ROOT), quirks)
+
+
 def spelt_chain(delivery: Delivery, root: str) -> str:
     """The text of `certificateChain`; `root` is the PEM of the root to send along, or empty."""
     blocks = _BLOCKS.findall(delivery.chain + root)

@@ -26,6 +26,7 @@ from csms_bridge.certificate_asks import (
     act_of,
     as_sent,
     as_taken,
+    as_usual_for,
     by_station,
     entry_of,
     out_of_the_question,
@@ -35,6 +36,7 @@ from csms_bridge.certificate_asks import (
 from csms_bridge.certificate_watch import CertificateWatch, Recent
 from csms_bridge.errors import ChainTooLong
 from csms_bridge.events import CertificateAsked
+from csms_bridge.quirks.quirks import Quirks, QuirksOf, nothing_odd
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow, StationRow
 from csms_bridge.turns import Turns
@@ -69,7 +71,9 @@ class Enrolment:
         *,
         watch: CertificateWatch | None = None,
         per_hour: int = 20,
+        quirks_of: QuirksOf = nothing_odd,
     ) -> None:
+        self._quirks_of = quirks_of
         self._watch = watch or CertificateWatch(authority.alarms)
         self._per_hour = per_hour
         self._store = store
@@ -157,8 +161,7 @@ class Enrolment:
             for station in sorted(set(stations)):  # in one order, else two rounds could wait for each other
                 turns.enter_context(self._turns.of(station))
             waiting = self._waiting(stations)
-            limits = self._watch.limits({one.station for one in waiting})
-            results = self._note(list(zip(waiting, self._made(waiting), strict=True)), limits)
+            results = self._note(list(zip(waiting, self._made(waiting), strict=True)))
         return [results.pop(station, []) for station in stations]
 
     def _waiting(self, stations: Sequence[str]) -> list[_Waiting]:
@@ -203,9 +206,7 @@ class Enrolment:
                 return known
         return None
 
-    def _note(
-        self, outcomes: Sequence[tuple[_Waiting, Certificate | PkiError]], limits: Mapping[str, int]
-    ) -> dict[str, list[Delivery | Receipt]]:
+    def _note(self, outcomes: Sequence[tuple[_Waiting, Certificate | PkiError]]) -> dict[str, list[Delivery | Receipt]]:
         """Write down what came of each, by station."""
         told = [(one, made) for one, made in outcomes if not isinstance(made, SignerUnavailable)]
         refused = [
@@ -220,9 +221,12 @@ class Enrolment:
                     row.state, row.serial, row.updated_at = AskState.ISSUED, serials[row.id or 0], self._clock()
                     session.add(row)
                 self._settle_in(session, refused)
+        stations = {one.station for one, _ in told}
+        limits, quirks = self._watch.limits(stations), self._quirks_of(list(stations))
         results: dict[str, list[Delivery | Receipt]] = {}
         for one, made in told:
-            results.setdefault(one.station, []).append(_result_of(one, made, limits[one.station]))
+            result = _result_of(one, made, limits[one.station], quirks[one.station])
+            results.setdefault(one.station, []).append(result)
         if len(told) < len(outcomes):
             self._watch.signer_is_away()
         elif told and self._watch.somebody_waited and not self.waiting_stations():
@@ -357,7 +361,8 @@ class Enrolment:
         certificate = self._authority.certificate(row.serial)
         with_root = station is not None and station.takes_root
         limit = self._watch.limits({row.station})[row.station]
-        return Delivery(ask, row.serial, certificate.chain_pem, certificate.root, row.request_id, with_root, limit)
+        found = Delivery(ask, row.serial, certificate.chain_pem, certificate.root, row.request_id, with_root, limit)
+        return as_usual_for(found, self._quirks_of([row.station])[row.station])
 
     def _station_of(self, ask: int) -> str:
         with self._store.reading() as session:
@@ -365,7 +370,8 @@ class Enrolment:
         return row.station if row is not None else ""
 
 
-def _result_of(one: _Waiting, made: Certificate | PkiError, limit: int) -> Delivery | Receipt:
+def _result_of(one: _Waiting, made: Certificate | PkiError, limit: int, quirks: Quirks) -> Delivery | Receipt:
     if isinstance(made, PkiError):
         return Receipt(False, made.sentence)
-    return Delivery(one.id, made.serial, made.chain_pem, made.root, one.request_id, one.with_root, limit)
+    found = Delivery(one.id, made.serial, made.chain_pem, made.root, one.request_id, one.with_root, limit)
+    return as_usual_for(found, quirks)

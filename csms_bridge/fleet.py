@@ -37,6 +37,7 @@ from csms_bridge.pruning import Pruning
 from csms_bridge.questions import Questions
 from csms_bridge.quiet import QuietMode
 from csms_bridge.quirks.door import StationQuirks
+from csms_bridge.quirks.learned import LearnedQuirks
 from csms_bridge.registry import Place, Registry, StationFilter
 from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.rush import Rush
@@ -116,24 +117,26 @@ class Fleet:
         self._hostname = hostname
         self._clock = clock
         passwords = PasswordBook(store, trail, password_key, clock, settings.password_queue)
-        sightings = Sightings(store, trail, passwords, clock, node, dead_after=settings.heartbeat * 2)
+        self.quirks = StationQuirks(store, trail, clock)
+        self.lessons = LearnedQuirks(store, trail, clock, self.quirks)
+        quirks_of = self.quirks.of_stations
+        sightings = Sightings(store, trail, passwords, clock, node, settings.heartbeat * 2, quirks_of)
         model = DeviceModel(store, clock, settings.variables_per_station, settings.variable_octets_per_station)
         watch = CertificateWatch(authority.alarms, lambda stations: _chain_limits(model, stations))
         per_hour = settings.certificate_requests_per_hour
-        enrolment = Enrolment(store, trail, authority, clock, watch=watch, per_hour=per_hour)
+        enrolment = Enrolment(store, trail, authority, clock, watch=watch, per_hour=per_hour, quirks_of=quirks_of)
         address = Address(organisation, settings.country, self._public_url(settings.ocpp_port, settings.ocpp_tls_port))
         acts = Acts(authority, enrolment, passwords, address)
-        self.quirks = StationQuirks(store, trail, clock)
         self._registry = Registry(store, trail, passwords, clock)
         self._codes = EnrolmentCodes(store, trail)
         self._outside = OutsideEnrolment(
             store, trail, authority, sightings, self._codes, clock, settings.failures_per_minute
         )
-        self._ledger = Ledger(store, trail, clock)
+        self._ledger = Ledger(store, trail, clock, self.lessons.from_walk)
         self._orders = Orders(store, trail, clock, PayloadSeal(order_key))
-        self.roots = StationRoots(store, trail, authority, self._orders, settings, clock, node)
+        self.roots = StationRoots(store, trail, authority, self._orders, settings, clock, node, self.quirks.in_session)
         self._pruning = Pruning(store, settings, clock)
-        self._renewals = Renewals(store, trail, self._orders, clock)
+        self._renewals = Renewals(store, trail, self._orders, clock, self.quirks.in_session)
         self.trust = Trust(store, trail, authority, self.roots, self._renewals, clock, node, settings.handshake_timeout)
         self._authority = authority
         self.lanes = sightings.lanes
@@ -151,7 +154,7 @@ class Fleet:
         self.events = SecurityEvents(store, trail, authority.alarms, clock)
         intake = EventIntake(self.events)
         self.rotations = PasswordRotations(store, trail, self._orders, clock)
-        rotate = PasswordErrand(self.rotations, passwords, self._orders, self.quiet)
+        rotate = PasswordErrand(self.rotations, passwords, self._orders, self.quiet, quirks_of)
         kinds = every_kind(
             self._ledger,
             lambda model: acts.first_facts(self.quirks.of(*model)),

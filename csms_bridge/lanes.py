@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, select
 from csms_bridge.acts import FleetAct
 from csms_bridge.admission import Admitted
 from csms_bridge.errors import StationRefused, UnknownStation
+from csms_bridge.quirks.quirks import QuirksOf, nothing_odd
 from csms_bridge.standing import Lane
 from csms_bridge.tables import CertificateAskRow, StationRow
 from pki.audit import AuditTrail
@@ -23,7 +24,8 @@ _DAY = timedelta(days=1)
 class Lanes:
     """Lanes in the database."""
 
-    def __init__(self, store: Store, trail: AuditTrail, clock: Clock) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, clock: Clock, quirks_of: QuirksOf = nothing_odd) -> None:
+        self._quirks_of = quirks_of
         self._store = store
         self._trail = trail
         self._clock = clock
@@ -93,10 +95,12 @@ class Lanes:
         return {station: why for station, why in found.items() if why}
 
     def works_when_accepted(self, station: str) -> bool:
-        """Whether the station was found to do no certificate work while it is Pending."""
+        """Whether the station does no certificate work while it is Pending: it was found so, or such stations are."""
         with self._store.reading() as session:
             row = session.get(StationRow, station)
-            return row is not None and row.works_when_accepted
+            if row is not None and row.works_when_accepted:
+                return True
+        return not self._quirks_of([station])[station].works_while_pending
 
     def remember_works_when_accepted(self, station: str, words: str) -> None:
         """It refused certificate work while Pending, in these words: it will be told Accepted, and held to the lane."""

@@ -9,6 +9,7 @@ from csms_bridge.orders import Ending, Orders
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_rotations import PasswordRotations
 from csms_bridge.quiet import QuietMode
+from csms_bridge.quirks.quirks import PasswordForm, Quirks, QuirksOf, nothing_odd
 from csms_bridge.station import CommandOrder, OcppVersion
 from csms_bridge.variables import Setting, Variable
 from pki.secret_text import Secret
@@ -20,7 +21,11 @@ _NO_ANSWER = "no answer came: old and new passwords are good until one is used"
 class PasswordErrand:
     """Knows how a station gets a new password."""
 
-    def __init__(self, rotations: PasswordRotations, passwords: PasswordBook, orders: Orders, quiet: QuietMode) -> None:
+    def __init__(
+        self, rotations: PasswordRotations, passwords: PasswordBook, orders: Orders, quiet: QuietMode,
+        quirks_of: QuirksOf = nothing_odd,
+    ) -> None:  # fmt: skip
+        self._quirks_of = quirks_of
         self.rotations = rotations
         self._quiet = quiet
         self._passwords = passwords
@@ -34,9 +39,10 @@ class PasswordErrand:
         if why := await asyncio.to_thread(self.rotations.objection, order.station):
             await asyncio.to_thread(self._orders.finish, order, None, why, Ending.UNSENT)
             return
-        name, password = await asyncio.to_thread(self._passwords.offer, order.station)
+        quirks = await self._odd(order.station)
+        name, password = await asyncio.to_thread(self._passwords.offer, order.station, quirks.password_bytes)
         await asyncio.to_thread(self.rotations.offered, order, name)
-        answer = await self._set(caller, password)
+        answer = await self._set(caller, password, quirks)
         await self._settle(order, name, answer)
         await self.restart(caller)
 
@@ -45,9 +51,13 @@ class PasswordErrand:
         if caller.station not in await asyncio.to_thread(self.rotations.restart_due) or await caller.is_charging():
             return
         if await asyncio.to_thread(self.rotations.restarting, caller.station):
-            await caller.ask(c.Restart())
+            quirks = await self._odd(caller.station)
+            await caller.ask(c.Restart(c.RestartKind(quirks.restart_way.value)))
 
-    async def _set(self, caller: Caller, password: Secret) -> Answer | None:
+    async def _odd(self, station: str) -> Quirks:
+        return (await asyncio.to_thread(self._quirks_of, [station]))[station]
+
+    async def _set(self, caller: Caller, password: Secret, quirks: Quirks) -> Answer | None:
         """Set the password where the station looks for it. None: what it did is unknown.
 
         A 2.1 station may have one for each connection slot (NetworkConfiguration, B09.FR.26-28), and goes by that
@@ -60,7 +70,7 @@ class PasswordErrand:
             answer = await caller.ask(c.WriteSettings((Setting(own, password.text()),)))
             if answer is None or answer.outcome in (Outcome.ACCEPTED, Outcome.REBOOT_REQUIRED):
                 return answer
-        return await caller.ask(c.SetPassword(password))
+        return await caller.ask(c.SetPassword(password, quirks.password_form is PasswordForm.TEXT))
 
     async def _slot_in_use(self, caller: Caller) -> str:
         if await asyncio.to_thread(self._quiet.is_on, caller.station):

@@ -18,6 +18,8 @@ from csms_bridge.certificate_asks import AskState
 from csms_bridge.commands import TriggerCertificateRequest
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.orders import AT_ONCE, Orders
+from csms_bridge.quirks.lookup import QuirksIn, usual
+from csms_bridge.quirks.quirks import Asks
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import CertificateAskRow, CommandRow, RenewalAskRow, StationRow, WalkRow
 from pki.audit import AuditTrail, Entry
@@ -66,7 +68,8 @@ class Renewal:
 class Renewals:
     """Renewals in the database."""
 
-    def __init__(self, store: Store, trail: AuditTrail, orders: Orders, clock: Clock) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, orders: Orders, clock: Clock, odd: QuirksIn = usual) -> None:
+        self._odd = odd
         self._store = store
         self._trail = trail
         self._orders = orders
@@ -121,7 +124,7 @@ class Renewals:
     def ask_in(self, session: Session, name: str, by: str, entries: list[Entry]) -> Renewal:
         """One of them in the caller's transaction, which records the `entries` and wakes the station afterwards."""
         station = session.get(StationRow, name, populate_existing=True)
-        if why := _objection(session, station):
+        if why := _objection(session, station) or self._unasked(session, station):
             return Renewal(name, RenewalState.UNABLE, why)
         known = session.get(RenewalAskRow, name, populate_existing=True)
         if known is not None and self._is_being_asked(session, known):
@@ -137,11 +140,20 @@ class Renewals:
         session.flush()
         return _progress(session, asked)
 
+    def _unasked(self, session: Session, station: StationRow | None) -> str:
+        return "" if station is None else _UNASKED.get(self._odd(session, station).asks, "")
+
     def _is_being_asked(self, session: Session, ask: RenewalAskRow) -> bool:
         state = _progress(session, ask).state
         if state is RenewalState.QUEUED:
             return True
         return state in UNDER_WAY and self._clock() - ask.asked_at < _PATIENCE
+
+
+_UNASKED = {
+    Asks.BY_ITSELF: "by the quirk book such a station asks for its certificate when it finds the time right",
+    Asks.AFTER_RESTART: "by the quirk book such a station asks for a certificate only after a restart: restart it",
+}
 
 
 def _objection(session: Session, station: StationRow | None) -> str:

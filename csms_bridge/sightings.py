@@ -16,6 +16,7 @@ from csms_bridge.charging_book import end_all
 from csms_bridge.lanes import Lanes, is_recovering
 from csms_bridge.line_elsewhere import DEAD_AFTER, taken_elsewhere
 from csms_bridge.password_book import PasswordBook, PasswordsOf
+from csms_bridge.quirks.quirks import QuirksOf, nothing_odd
 from csms_bridge.standing import Standing
 from csms_bridge.station import KnownPassword, OcppVersion, SecurityProfile
 from csms_bridge.tables import (
@@ -70,14 +71,14 @@ class Sightings:
 
     def __init__(
         self, store: Store, trail: AuditTrail, passwords: PasswordBook, clock: Clock, node: str,
-        dead_after: timedelta = DEAD_AFTER,
+        dead_after: timedelta = DEAD_AFTER, quirks_of: QuirksOf = nothing_odd,
     ) -> None:  # fmt: skip
         self._store = store
         self._trail = trail
         self._passwords = passwords
         self._clock = clock
         self._node = node
-        self.lanes = Lanes(store, trail, clock)
+        self.lanes = Lanes(store, trail, clock, quirks_of)
         self.arrivals = Arrivals(store, trail, passwords, self.lanes, clock, node, dead_after=dead_after)
 
     def forget_connections(self) -> None:

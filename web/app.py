@@ -34,6 +34,7 @@ from web.api import (
     overview,
     passwords,
     postures,
+    quirks,
     renewals,
     reports,
     rollovers,
@@ -57,7 +58,7 @@ from web.service import Service
 
 API_MODULES = (
     overview, reports, will_it_connect, unknown, stations, postures, station_roots, passwords, logs, lanes, walks,
-    renewals, certificates, lint,
+    quirks, renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, trust, rollovers, chains, firmware, firmware_log,

@@ -23,6 +23,8 @@ class Permission(StrEnum):
     LOGS_FETCH = "logs:fetch"
     WALKS_READ = "walks:read"
     WALKS_CHANGE = "walks:change"
+    QUIRKS_READ = "quirks:read"
+    QUIRKS_CHANGE = "quirks:change"
     CERTIFICATES_READ = "certificates:read"
     CERTIFICATES_ISSUE = "certificates:issue"
     CERTIFICATES_RENEW = "certificates:renew"

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.errors import QuirkRefused, UnknownQuirk, UnknownStation
-from csms_bridge.quirks.book import Explanation, QuirkBook
+from csms_bridge.quirks.book import Explanation, QuirkBook, shipped_rows
 from csms_bridge.quirks.quirks import USUAL, Quirks
 from csms_bridge.quirks.reading import MOST, read_row, read_rows
 from csms_bridge.quirks.rows import Origin, QuirkRow
@@ -69,6 +69,10 @@ class StationQuirks:
         kinds = {said: book.of(*said) for said in {(vendor, model, fw) for _, vendor, model, fw in found}}
         return dict.fromkeys(stations, USUAL) | {one: kinds[vendor, model, fw] for one, vendor, model, fw in found}
 
+    def in_session(self, session: Session, station: StationRow) -> Quirks:
+        """The same in the caller's transaction, by the station's row."""
+        return self._book_in(session).of(station.vendor, station.model, station.firmware)
+
     def explain(self, vendor: str, model: str, firmware: str) -> Explanation:
         """Which rows are about a station of this kind, and what comes of them."""
         return self.book().explain(vendor, model, firmware)
@@ -83,18 +87,33 @@ class StationQuirks:
 
     def book(self) -> QuirkBook:
         """The book as it was a few seconds ago at most."""
-        now = self._clock()
-        if self._book is None or not timedelta() <= now - self._book[0] < FRESH:
-            rows = [own.row for own in self.own_rows() if own.row is not None]
-            self._book = now, QuirkBook(rows)
+        if (fresh := self._fresh()) is not None:
+            return fresh
+        with self._store.reading() as session:
+            return self._book_in(session)
+
+    def _book_in(self, session: Session) -> QuirkBook:
+        if (fresh := self._fresh()) is not None:
+            return fresh
+        book = QuirkBook([own.row for own in _own_rows(session) if own.row is not None])
+        self._book = self._clock(), book
+        return book
+
+    def _fresh(self) -> QuirkBook | None:
+        if self._book is None or not timedelta() <= self._clock() - self._book[0] < FRESH:
+            return None
         return self._book[1]
+
+    def shipped(self) -> tuple[QuirkRow, ...]:
+        """The rows that come with the program."""
+        return shipped_rows()
 
     # --- the operator's rows
 
     def own_rows(self) -> list[OwnRow]:
         """The operator's rows, by name."""
         with self._store.reading() as session:
-            return [_read(row) for row in session.exec(select(OwnQuirkRow).order_by(col(OwnQuirkRow.name)))]
+            return _own_rows(session)
 
     def put(self, tables: Sequence[object], by: str, reason: str = "") -> list[OwnRow]:
         """Add rows, or change those of the same name: all or none. Raises QuirkRefused."""
@@ -135,6 +154,10 @@ class StationQuirks:
     def forget_book(self) -> None:
         """Read the rows anew next time."""
         self._book = None
+
+
+def _own_rows(session: Session) -> list[OwnRow]:
+    return [_read(row) for row in session.exec(select(OwnQuirkRow).order_by(col(OwnQuirkRow.name)))]
 
 
 def _read(stored: OwnQuirkRow) -> OwnRow:

@@ -1,7 +1,7 @@
 """What may be odd about a kind of station, as values; without a row a station does what OCPP asks."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from string import Formatter
@@ -165,6 +165,15 @@ class Quirks:
 
 
 USUAL = Quirks()
+QuirksOf = Callable[[Sequence[str]], Mapping[str, Quirks]]
+"""What is odd about each of these stations, by identity."""
+
+
+def nothing_odd(stations: Sequence[str]) -> Mapping[str, Quirks]:
+    """Every station does what OCPP asks."""
+    return dict.fromkeys(stations, USUAL)
+
+
 _HINTS = get_type_hints(Quirks, include_extras=True)
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {name: TypeAdapter(hint) for name, hint in _HINTS.items()}
 DEFAULTS: Mapping[str, Any] = MappingProxyType({one.name: one.default for one in fields(Quirks)})

@@ -33,6 +33,11 @@ _KNOWN = {"name", *_TEXTS, "only_by_name", "confidence", "quirks"}
 
 def read_file(text: str, origin: Origin) -> tuple[QuirkRow, ...]:
     """The rows of a TOML file. Raises QuirkRefused."""
+    return read_rows(tables_in(text), origin)
+
+
+def tables_in(text: str) -> list[object]:
+    """The tables of a TOML file, not looked into. Raises QuirkRefused."""
     if len(text.encode()) > LONGEST:
         raise QuirkRefused("file", "", f"it is longer than {LONGEST} octets")
     try:
@@ -44,7 +49,7 @@ def read_file(text: str, origin: Origin) -> tuple[QuirkRow, ...]:
     tables = file.get("row", [])
     if not isinstance(tables, list) or not tables:
         raise QuirkRefused("file", "row", "write at least one [[row]]")
-    return read_rows(tables, origin)
+    return tables
 
 
 def read_rows(tables: Sequence[object], origin: Origin) -> tuple[QuirkRow, ...]:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, select
 from csms_bridge.dialects.wire import Request
 from csms_bridge.errors import RootRefused, UnknownRoot
 from csms_bridge.orders import Closed, Ending, Orders
+from csms_bridge.quirks.lookup import QuirksIn, usual
 from csms_bridge.station_certificates import CertificateKind
 from csms_bridge.station_roots.answers import ROOT_MESSAGES, Answers, Said
 from csms_bridge.station_roots.asking import Asking, hold_station, is_walking, registered, version_of
@@ -20,13 +21,22 @@ from csms_bridge.station_roots.entries import Entry, KnownAs, Listing, RootAct
 from csms_bridge.station_roots.holders import Holders, count_holders
 from csms_bridge.station_roots.inventory import entry_of, rows_of
 from csms_bridge.station_roots.known import KnownCertificates
-from csms_bridge.station_roots.limits import limits_of
+from csms_bridge.station_roots.limits import limits_of, with_quirks
 from csms_bridge.station_roots.needs import needs_of
 from csms_bridge.station_roots.reckoning import Expected, reckon
 from csms_bridge.station_roots.recorded import RecordedRoot, RecordedRoots
 from csms_bridge.station_roots.rounds import Rounds
 from csms_bridge.station_roots.rows import RootActRow, StationRootRow
-from csms_bridge.station_roots.rules import Limits, Root, check_delete, check_fits, check_kind, check_room, choose_form
+from csms_bridge.station_roots.rules import (
+    Limits,
+    Root,
+    check_beside,
+    check_delete,
+    check_fits,
+    check_kind,
+    check_room,
+    choose_form,
+)
 from csms_bridge.station_roots.unknown import UnknownRoots
 from csms_bridge.tables import StationRow
 from pki.audit import AuditTrail
@@ -70,8 +80,9 @@ class StationRoots:
 
     def __init__(
         self, store: Store, trail: AuditTrail, authority: Authority, orders: Orders, settings: RootSettings,
-        clock: Clock, node: str,
+        clock: Clock, node: str, odd: QuirksIn = usual,
     ) -> None:  # fmt: skip
+        self._odd = odd
         self._store = store
         self._authority = authority
         self._orders = orders
@@ -95,7 +106,7 @@ class StationRoots:
             row = registered(session, station)
             every = [entry_of(one) for one in rows_of(session, station, gone=True)]
             acts, listings = acts_of(session, station, _ACTS_LOOKED_AT), listings_of(session, station)
-            limits = limits_of(session, row)
+            limits = with_quirks(limits_of(session, row), self._odd(session, row))
         present = [entry for entry in every if entry.gone_at is None]
         gone = sorted((entry for entry in every if entry.gone_at is not None), key=lambda one: one.last_seen)
         return RootsOnStation(
@@ -179,10 +190,12 @@ class StationRoots:
         version = version_of(row)
         check_kind(forms[0], kind, version)
         present = self._held(session, station)
-        limits = limits_of(session, row)
+        limits = with_quirks(limits_of(session, row), self._odd(session, row))
         root = choose_form(forms, present, limits) if kind is CertificateKind.CSMS else forms[0]
         check_fits(root, version, now)
         check_room(root.name, kind, present, limits)
+        if kind is CertificateKind.CSMS:
+            check_beside(root.name, present, limits, needs_of(self._authority, row))
         if root.known_as is KnownAs.RECORDED:  # what somebody has installed, lists shall not call unknown
             self.recorded.put(session, root.der, root.name, _BY_HAND, by)
         return self._asking.to_install(session, row, kind, root, by, reason, now)

@@ -1,9 +1,12 @@
 """What a station has told of its certificate store, out of its settings."""
 
+from dataclasses import replace
+
 from sqlmodel import Session, col, select
 
 from csms_bridge.posture.rows import VariableRow
 from csms_bridge.posture.subjects import Subject, variable_of
+from csms_bridge.quirks.quirks import NewRoot, Quirks
 from csms_bridge.station import OcppVersion
 from csms_bridge.station_roots.rules import Limits
 from csms_bridge.tables import StationRow
@@ -23,6 +26,15 @@ def limits_of(session: Session, station: StationRow) -> Limits:
         return Limits(_truth(check), capacity=said)
     highest = room.highest if room is not None else None  # CertificateEntries: the value counts, the limit is the room
     return Limits(_truth(check), int(highest) if highest is not None and 0 <= highest < 2**31 else None, said)
+
+
+def with_quirks(limits: Limits, quirks: Quirks) -> Limits:
+    """What the quirk book says of such a station where the station itself has told nothing."""
+    checks = limits.checks_new_root
+    if checks is None and quirks.new_root is NewRoot.SIGNED_BY_OLD:
+        checks = True
+    replaces = quirks.new_root is NewRoot.REPLACES
+    return replace(limits, checks_new_root=checks, csms_room=quirks.room_for_roots, replaces=replaces)
 
 
 def _told(session: Session, station: str, subject: Subject, version: OcppVersion) -> VariableRow | None:

@@ -50,12 +50,15 @@ class Limits:
     """What a station has told of its store; None where it has told nothing.
 
     `checks_new_root` is AdditionalRootCertificateCheck; `capacity` CertificateStoreMaxLength, or the limit of
-    CertificateEntries, whose value is `entries`.
+    CertificateEntries, whose value is `entries`. Of the quirk book are `csms_room`, how many CSMS roots it keeps, and
+    `replaces`: a new CSMS root takes the place of those that it holds.
     """
 
     checks_new_root: bool | None = None
     capacity: int | None = None
     entries: int | None = None
+    csms_room: int | None = None
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,32 @@ def check_room(name: str, kind: CertificateKind, present: Sequence[Entry], limit
         raise RootRefused(
             "store-full",
             f"the station's store is full: it holds {held} of {limits.capacity} certificates",
+            "Delete one that is not needed first.",
+        )
+
+
+def check_beside(name: str, present: Sequence[Entry], limits: Limits, needs: Iterable[Need]) -> None:
+    """Whether a new CSMS root leaves those that the station needs, by what is odd about such stations.
+
+    Raises RootRefused.
+    """
+    others = [entry for entry in present if entry.kind is CSMS and not _is(entry, name)]
+    if not others or len(others) < len([entry for entry in present if entry.kind is CSMS]):
+        return
+    needs = tuple(needs)
+    met = {need.group or need.why for need in needs if name in need.roots}
+    lost = [need for need in needs if (need.group or need.why) not in met]
+    if limits.replaces and lost:
+        raise RootRefused(
+            "replaces",
+            f"a new CSMS root takes the place of the old one in such stations, and "
+            f"{name!r} is not the one {lost[0].why}",
+            "See what the quirk book says: voltward quirk explain.",
+        )
+    if not limits.replaces and limits.csms_room is not None and len(others) >= limits.csms_room:
+        raise RootRefused(
+            "store-full",
+            f"by the quirk book such stations keep {limits.csms_room} CSMS root(s), and it holds {len(others)}",
             "Delete one that is not needed first.",
         )
 

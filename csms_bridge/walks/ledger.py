@@ -31,10 +31,15 @@ ACTIVE = (WalkState.RUNNING, WalkState.HELD)
 Change = Callable[[WalkUnderWay, datetime], tuple[Progress, Sequence[Do]]]
 
 
+Taught = Callable[[Session, str, Walk, Progress, Progress, datetime], None]
+"""Takes in what a move of a station's walk teaches: the walk, where it was, where it is."""
+
+
 class Ledger:
     """Every walk's progress; a step and its audit record share a transaction."""
 
-    def __init__(self, store: Store, trail: AuditTrail, clock: Clock) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, clock: Clock, taught: Taught = lambda *_: None) -> None:
+        self._taught = taught
         self._store = store
         self._trail = trail
         self._clock = clock
@@ -218,6 +223,7 @@ class Ledger:
         row.updated_at = now
         session.add(row)
         self._sync_station(session, row, now)
+        self._taught(session, row.station, before.walk, before.at, after, now)
         for act, details in told(before.at, after):
             self._trail.record(
                 session, act, by=by, kind="station", thing=row.station, reason=after.reason, now=now,

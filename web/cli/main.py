@@ -24,6 +24,7 @@ from web.cli import (
     init,
     key,
     passphrase,
+    quirk,
     serve,
     simulate,
     station,
@@ -56,6 +57,7 @@ app.command("simulate")(simulate.simulate)
 for noun, group in {
     "station": station.app,
     "walk": walk.app,
+    "quirk": quirk.app,
     "cert": cert.app,
     "key": key.app,
     "ca": ca.app,

@@ -21,6 +21,7 @@ from web.pages import (
     logs,
     overview,
     postures,
+    quirks,
     revoking,
     roots,
     sign_in,
@@ -34,8 +35,8 @@ from web.pages.throttle import SignInThrottle
 from web.pages.visitor import SignInFirst, Visitor, visitor_of
 
 PAGES = (
-    sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, revoking,
-    certificates, crls, authorities, roots, charging, alarms, events, logs, audit,
+    sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, quirks,
+    revoking, certificates, crls, authorities, roots, charging, alarms, events, logs, audit,
 )  # fmt: skip
 
 _NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")
