@@ -18,4 +18,6 @@ def console_path(kind: str, thing: str) -> str:
         return "/stations?" + urlencode({"search": thing.split(" ")[0]})
     if kind == AlarmKind.ROLLOVER_HINDERED:  # its thing is the plan
         return f"/trust/plans/{quote(thing, safe='')}"
+    if kind == AlarmKind.CAMPAIGN_PAUSED:  # its thing is the campaign, and which of its pauses
+        return f"/campaigns/{quote(thing.split(' ')[0], safe='')}"
     return "/alarms"

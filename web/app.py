@@ -17,6 +17,7 @@ from web.api import (
     authorities,
     authority_keys,
     backup,
+    campaigns,
     ceremonies,
     certificates,
     chains,
@@ -39,6 +40,7 @@ from web.api import (
     reports,
     rollovers,
     roots,
+    sites,
     station_roots,
     stations,
     stream,
@@ -58,7 +60,7 @@ from web.service import Service
 
 API_MODULES = (
     overview, reports, will_it_connect, unknown, stations, postures, station_roots, passwords, logs, lanes, walks,
-    quirks, renewals, certificates, lint,
+    campaigns, sites, quirks, renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, trust, rollovers, chains, firmware, firmware_log,

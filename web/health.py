@@ -47,6 +47,7 @@ def metrics(doors: Doors) -> PlainTextResponse:
     endpoint = endpoint_metrics(fleet.tally, doors.settings.bridge)
     try:
         shared = fleet_metrics(fleet.overview(), authority.alarms.open_counts(), authority.forecast(13, _OLD_ENOUGH))
+        shared += campaign_metrics(*fleet.campaigns.figures())
     except DBAPIError:
         shared = ""
     answers = gauge("voltward_database_up", "Whether the database answers.", [({}, int(bool(shared)))])
@@ -78,4 +79,13 @@ def fleet_metrics(overview: Overview, alarms: Mapping[Severity, int], forecast: 
             ),
             gauge("voltward_end_timestamp_seconds", "When a root, an authority or a credential of ours ends.", ends),
         )
+    )
+
+
+def campaign_metrics(campaigns: Mapping[str, int], stations: Mapping[str, int]) -> str:
+    """Campaigns by state, and the stations of those that are active."""
+    by_state = [({"state": str(state)}, number) for state, number in campaigns.items()]
+    standing = [({"state": str(state)}, number) for state, number in stations.items()]
+    return gauge("voltward_campaigns", "Campaigns by state.", by_state) + gauge(
+        "voltward_campaign_stations", "Stations of active campaigns by where they stand.", standing
     )

@@ -1,6 +1,7 @@
 """/api/v1/stream: what changes in the fleet, as server-sent events (WHATWG HTML §9.2).
 
 event: stations          data: [station, …]        event: walks          data: [walk, …]
+event: campaigns         data: [campaign, …]
 event: alarms            data: [alarm, …]          (raised, repeated or cleared; for those who may see alarms)
 """
 
@@ -16,6 +17,7 @@ from fastapi.responses import StreamingResponse
 from csms_bridge.fleet import Changes
 from pki.alarms import Alarm
 from web.api.asked import Doors
+from web.api.campaign_shapes import CampaignOut
 from web.api.shapes import AlarmOut, Out, StationOut, WalkOut
 from web.auth import Needs, principal_of
 from web.errors import NotSignedIn
@@ -67,7 +69,8 @@ async def _events(doors: Service, request: Request, sees_alarms: bool) -> AsyncI
 
 def next_look(changes: Changes, looked: datetime) -> datetime:
     """From when on to look next: a full answer may have left something out after its last item."""
-    full = [things for things in (changes.stations, changes.walks) if len(things) >= _LIMIT]
+    campaigns = [view.campaign for view in changes.campaigns]
+    full = [things for things in (changes.stations, changes.walks, campaigns) if len(things) >= _LIMIT]
     if full:
         return min(things[-1].updated_at for things in full)
     return looked - _OVERLAP
@@ -91,6 +94,9 @@ class SentAlready:
         stations = [one for one in changes.stations if self._is_new("station", one.id, one.updated_at)]
         walks = [one for one in changes.walks if self._is_new("walk", one.id, one.updated_at)]
         moved = [one for one in alarms if self._is_new("alarm", str(one.id), one.cleared_at or one.repeated_at)]
+        campaigns = [
+            one for one in changes.campaigns if self._is_new("campaign", one.campaign.id, one.campaign.updated_at)
+        ]
         events = []
         if moved:
             events.append(event("alarms", [AlarmOut.of(one) for one in moved]))
@@ -98,6 +104,8 @@ class SentAlready:
             events.append(event("stations", [StationOut.of(one) for one in stations]))
         if walks:
             events.append(event("walks", [WalkOut.of(one) for one in walks]))
+        if campaigns:
+            events.append(event("campaigns", [CampaignOut.made(one) for one in campaigns]))
         return events
 
     def _is_new(self, kind: str, name: str, version: datetime) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from web.cli import enrolment_code, lanes, log_fetch, password_rotation, posture, station_roots, unknown
+from web.cli import enrolment_code, lanes, log_fetch, password_rotation, placing, posture, station_roots, unknown
 from web.cli.client import Data, segment, service
 from web.cli.failures import WrongUse
 from web.cli.output import Json, say, show_fields, show_json, show_list, show_table, wants_json
@@ -28,6 +28,8 @@ app.command("variables")(posture.variables)
 app.command("differences")(posture.differences)
 app.command("recover")(lanes.recover)
 app.command("bootstrap")(lanes.bootstrap)
+app.command("place")(placing.place)
+app.command("export")(placing.export)
 app.add_typer(unknown.app, name="unknown")
 
 _COLUMNS = ("id", "serial", "ocpp_version", "profile", "wanted_profile", "online", "hold", "last_seen")
