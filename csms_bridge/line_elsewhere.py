@@ -31,7 +31,7 @@ def taken_elsewhere(session: Session, stations: Set[str], node: str, since: date
     moved = select(StationRow.id).where(
         col(StationRow.updated_at) >= since, col(StationRow.connected_at) >= since, StationRow.node != node
     )
-    return stations & set(session.exec(moved))
+    return {one for one in session.exec(moved) if one in stations}
 
 
 def _rank_on_record(row: StationRow) -> tuple[bool, SecurityProfile]:

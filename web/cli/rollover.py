@@ -1,6 +1,6 @@
 """voltward ca rollover: an authority hands its post to a successor, step by step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -63,7 +63,8 @@ def advance(
 ) -> None:
     """Take the next step; of a planned one, unless a station that was not excluded would drop by it."""
     with service(data) as client:
-        path, told = f"rollovers/{segment(rollover_id)}", _tell
+        path = f"rollovers/{segment(rollover_id)}"
+        told: Callable[[Mapping[str, Any]], None] = _tell
         found = client.get(path)
         if found["planned"]:
             path, told = f"roots/plans/{segment(rollover_id)}", root_plan.tell

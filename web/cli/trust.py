@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,7 +78,7 @@ def check(
     _json: Json = False,
 ) -> None:
     """Will it still connect? Say who would lose us by a planned change, who would not, and who cannot be told."""
-    asked = {
+    asked: dict[str, Any] = {
         "change": change.value, "root": root, "authority": authority, "profile": profile,
         "date": date.isoformat() if date else None,
     }  # fmt: skip
