@@ -68,7 +68,7 @@ from csms_bridge.trust.door import Trust
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger
 from csms_bridge.walks.rows import WalkView
-from pki.anchors import AnchorUse
+from pki.anchor_use import AnchorUse
 from pki.audit import AuditTrail
 from pki.authority import Authority, Certificate
 from pki.clock import Clock, utc_now

@@ -12,16 +12,9 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
+from csms_bridge.event_severity import EventSeverity
 from csms_bridge.events import SecurityEventTold
-from csms_bridge.security_vocabulary import (
-    ALARMING,
-    LONGEST_INFO,
-    ClockFit,
-    EventSeverity,
-    canonical,
-    clock_fit,
-    severity_of,
-)
+from csms_bridge.security_vocabulary import ALARMING, LONGEST_INFO, ClockFit, canonical, clock_fit, severity_of
 from csms_bridge.station import SecurityEvent
 from csms_bridge.tables import SecurityEventRow
 from pki.alarms import AlarmKind, Alarms, Severity

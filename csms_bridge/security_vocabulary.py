@@ -9,20 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from csms_bridge.event_severity import EventSeverity
 from pki.alarms import Severity
-
-
-class EventSeverity(StrEnum):
-    """What an event is worth. `critical`: OCPP 2.1 demands that stations push it.
-
-    The others divide those that a station may leave in its log: `notice` for what may be somebody at the door, `info`
-    for what our own work brings about.
-    """
-
-    CRITICAL = "critical"
-    NOTICE = "notice"
-    INFO = "info"
-    UNKNOWN = "unknown"
 
 
 class ClockFit(StrEnum):

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from csms_bridge.errors import StationRefused
-from csms_bridge.security_vocabulary import ClockFit, EventSeverity
+from csms_bridge.event_severity import EventSeverity
+from csms_bridge.security_vocabulary import ClockFit
 from csms_bridge.standing import Lane
 from pki.secret_text import Secret
 

@@ -13,7 +13,6 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -21,6 +20,7 @@ from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
 from pki.anchor_file import read_authority, read_root
+from pki.anchor_use import AnchorUse
 from pki.audit import AuditTrail, PkiAct
 from pki.certificates import pem_of
 from pki.clock import Clock
@@ -32,13 +32,6 @@ from pki.tables import AnchorRow, AuthorityRow
 _NAME = re.compile("[a-z0-9][a-z0-9-]{0,62}")
 _MOST = 500  # each is looked at in every handshake with a foreign certificate
 KIND = "anchor"
-
-
-class AnchorUse(StrEnum):
-    """What an anchor is trusted for."""
-
-    FIRST_CONTACT = "first-contact"
-    CONTRACTS = "contracts"
 
 
 @dataclass(frozen=True, slots=True)

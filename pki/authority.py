@@ -9,7 +9,8 @@ from pathlib import Path
 from cryptography import x509
 
 from pki.alarms import AlarmKind, Alarms, Severity
-from pki.anchors import Anchors, AnchorUse
+from pki.anchor_use import AnchorUse
+from pki.anchors import Anchors
 from pki.audit import AuditTrail, PkiAct
 from pki.audit_verifier import Verdict, verify_trail
 from pki.blocked_keys import BlockedKey, BlockedKeys

@@ -27,7 +27,7 @@ from csms_bridge.status.kept_answers import FAULT_KEPT, KeptAnswers
 from csms_bridge.status.subjects import Subject
 from csms_bridge.status.targets import AllowList
 from csms_bridge.status.verdicts import Verdict, kept_until, list_kept_until, list_verdict, ocsp_verdict, status_request
-from pki.anchors import AnchorUse
+from pki.anchor_use import AnchorUse
 from pki.authority import Authority
 from pki.clock import Clock
 from pki.foreign_crls import LONGEST as LONGEST_LIST

@@ -10,7 +10,7 @@ from csms_bridge.station_roots.entries import KnownAs
 from csms_bridge.trust.facts import Facts
 from csms_bridge.trust.query import Asked, Marked, RootAsked, count, one, page
 from csms_bridge.trust.states import TrustState, none_of_each, state_of, why
-from pki.anchors import AnchorUse
+from pki.anchor_use import AnchorUse
 from pki.authority import Authority
 from pki.hierarchy import AuthorityKind, AuthorityStatus, HierarchyName
 from pki.store import Store

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from csms_bridge.event_severity import EventSeverity
 from csms_bridge.events import SecurityEventTold
 from csms_bridge.security_events import EventFilter, SecurityEvents
-from csms_bridge.security_vocabulary import ALARMING, SEVERITY, ClockFit, EventSeverity
+from csms_bridge.security_vocabulary import ALARMING, SEVERITY, ClockFit
 from pki.alarms import AlarmKind, Alarms, Severity
 from tests.csms_bridge.room import NOON, Room
 

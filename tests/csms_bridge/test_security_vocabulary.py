@@ -4,16 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from csms_bridge.security_vocabulary import (
-    ALARMING,
-    COMPLAINTS,
-    SEVERITY,
-    ClockFit,
-    EventSeverity,
-    canonical,
-    clock_fit,
-    severity_of,
-)
+from csms_bridge.event_severity import EventSeverity
+from csms_bridge.security_vocabulary import ALARMING, COMPLAINTS, SEVERITY, ClockFit, canonical, clock_fit, severity_of
 from pki.alarms import Severity
 from tests.csms_bridge.room import NOON
 

@@ -14,7 +14,8 @@ from cryptography.x509.oid import NameOID
 from csms_bridge.admission import MakersCertificate
 from csms_bridge.judging import makers_certificate
 from csms_bridge.tls import SUITES, TlsPolicy, pem_of, server_context, verified_root
-from pki.anchors import Anchor, AnchorUse
+from pki.anchor_use import AnchorUse
+from pki.anchors import Anchor
 from pki.authority import Order
 from tests.csms_bridge.room import NOON
 from tests.pki.hostile.certificates import BROKEN

@@ -28,7 +28,8 @@ from csms_bridge.named_peers import NamedPeers
 from csms_bridge.proxy_protocol import LONGEST_V2, SIGNATURE, MalformedProxyHeader, missing, read_header
 from csms_bridge.station import OcppVersion
 from pki.anchor_file import read_root
-from pki.anchors import Anchor, AnchorUse
+from pki.anchor_use import AnchorUse
+from pki.anchors import Anchor
 from pki.csr import read_request
 from pki.der import bit_string, sequence
 from pki.errors import AnchorRefused, CsrRejected, ReturnedRefused

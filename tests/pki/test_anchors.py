@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pki.anchor_file import LONGEST, read_root
-from pki.anchors import AnchorUse
+from pki.anchor_use import AnchorUse
 from pki.audit import PkiAct
 from pki.clock import utc_now
 from pki.errors import AnchorExists, AnchorRefused, UnknownAnchor

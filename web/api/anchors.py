@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from pki.anchors import AnchorUse
+from pki.anchor_use import AnchorUse
 from web.api.asked import Doors
 from web.api.shapes import AnchorOut, In, Page
 from web.auth import Needs

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime
 
+from csms_bridge.event_severity import EventSeverity
 from csms_bridge.security_events import EventFilter
-from csms_bridge.security_vocabulary import EventSeverity
 from web.api.asked import After, Doors, Limit, number_cursor, page
 from web.api.shapes import Page, SecurityEventOut
 from web.auth import Needs

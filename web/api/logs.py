@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime
-from enum import StrEnum
 from typing import Self
 
 from fastapi import APIRouter, Depends
@@ -14,19 +13,12 @@ from csms_bridge.log_fetches import StationLog, Wanted
 from web.api.asked import After, Doors, Limit, number_cursor, page
 from web.api.shapes import In, Out, Page
 from web.auth import Needs
+from web.log_types import LogType
 from web.permissions import Permission, Principal
 from web.service import Service
 
 router = APIRouter(tags=["logs"])
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-class LogType(StrEnum):
-    """Which log."""
-
-    SECURITY = "security"
-    DIAGNOSTICS = "diagnostics"
-    DATA_COLLECTOR = "data-collector"
 
 
 KINDS = {

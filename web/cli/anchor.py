@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pki.anchors import AnchorUse
+from pki.anchor_use import AnchorUse
 from web.cli.client import Data, segment, service
 from web.cli.files import read_bytes
 from web.cli.output import Json, say, show_fields, show_list

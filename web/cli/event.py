@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from csms_bridge.security_vocabulary import EventSeverity
+from csms_bridge.event_severity import EventSeverity
 from web.cli.client import Data, service
 from web.cli.output import Json, show_list
 

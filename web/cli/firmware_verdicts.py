@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from pki.clock import utc_now
-from pki.foreign_certificates import UNREADABLE
 from pki.keys import SignatureScheme
 from web.cli.failures import CommandFailed, WrongUse
 from web.cli.files import read_bytes, read_text
 from web.cli.output import say, show_json, wants_json
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from pki.firmware_check import Verdict
 
 _NO_ROOT = "who issued the signing certificate was not checked: give --root to do that as well"
@@ -62,7 +61,11 @@ def show(verdict: "Verdict") -> None:
         raise CommandFailed("the firmware must not be used: " + "; ".join(verdict.faults))
 
 
-def _certificates(path: Path) -> Sequence[x509.Certificate]:
+def _certificates(path: Path) -> Sequence["x509.Certificate"]:
+    from cryptography import x509
+
+    from pki.foreign_certificates import UNREADABLE
+
     try:
         return x509.load_pem_x509_certificates(read_bytes(path))
     except UNREADABLE:

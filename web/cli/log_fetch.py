@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from web.api.logs import LogType
 from web.cli.client import Data, segment, service
 from web.cli.failures import CommandFailed, WrongUse
 from web.cli.files import appearing
 from web.cli.output import Json, say, show_fields, show_list
+from web.log_types import LogType
 
 _COLUMNS = ("id", "type", "state", "size", "asked_at", "received_at", "reason")
 _FIELDS = ("id", "station", "type", "state", "reason", "size", "sha256", "told", "filename", "node")

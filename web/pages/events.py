@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
+from csms_bridge.event_severity import EventSeverity
 from csms_bridge.security_events import EventFilter
-from csms_bridge.security_vocabulary import SEVERITY, EventSeverity
+from csms_bridge.security_vocabulary import SEVERITY
 from web.api.asked import Doors, number_cursor
 from web.pages.rendering import render
 from web.pages.visitor import Seen, Visitor

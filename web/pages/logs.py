@@ -8,7 +8,8 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from csms_bridge.log_fetches import Wanted
 from web.api.asked import Doors
-from web.api.logs import KINDS, LogType, attachment
+from web.api.logs import KINDS, attachment
+from web.log_types import LogType
 from web.pages.visitor import Seen, Submitted, Visitor
 from web.permissions import Permission
 

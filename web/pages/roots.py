@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from pki.anchors import AnchorUse
+from pki.anchor_use import AnchorUse
 from pki.rollover_steps import STEPS, StepName
 from web.api.asked import Doors
 from web.errors import RequestRefused
