@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from csms_bridge import events as e
 from csms_bridge.acts import FleetAct
 from csms_bridge.charging import CHARGING, ChargingMessage, ChargingState, Connector, Phase, Transaction, digest_of
+from csms_bridge.charging_room import ChargingRoom
 from csms_bridge.errors import UnknownStation
 from csms_bridge.frames import Json
 from csms_bridge.station import OcppVersion
@@ -64,9 +65,10 @@ class Waiting:
 
 
 class ChargingBook:
-    """Keeps what stations tell of charging. Safe to use from several threads and processes."""
+    """Keeps what stations tell of charging, as far as there is room. Safe to use from several threads and processes."""
 
-    def __init__(self, store: Store, trail: AuditTrail, clock: Clock) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, clock: Clock, room: ChargingRoom | None = None) -> None:
+        self._room = room
         self._store = store
         self._trail = trail
         self._clock = clock
@@ -75,9 +77,11 @@ class ChargingBook:
     def take(self, told: Told) -> int:
         """Keep a message; the id of its transaction, 0 when it names none. Durable when this returns.
 
-        Raises UnknownStation, and what the database raises: the station is then given no answer that it could
-        take for one.
+        Raises UnknownStation, ChargingFull, and what the database raises: the station is then given no answer that
+        it could take for one.
         """
+        if self._room is not None:
+            self._room.take_up(told.station, told.payload)
         return self._through(_Entry(told.station, told))
 
     def connectors_told(self, station: str, told: e.ConnectorsTold) -> None:

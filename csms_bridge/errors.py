@@ -10,6 +10,7 @@ BridgeError
 ├── QuirkRefused, UnknownQuirk                    a row of the quirk book that cannot be right, or is not there
 ├── WalkRefused                                   this walk cannot be started, held or resumed now
 ├── LineOutranked                                 another node has a line with more proof for this identity
+├── ChargingFull                                  a station has left more here than it may
 ├── ProofRefused, TooManyRefusals                 who asks for a certificate outside OCPP did not prove itself
 ├── StatusUnavailable                             nobody says whether somebody else's certificate is good
 ├── CommandRefused                                a message that must not, or cannot, be sent
@@ -48,6 +49,17 @@ class LineOutranked(BridgeError):
         super().__init__(f"station {station!r} is on a line with more proof, at node {node!r}")
         self.station = station
         self.node = node
+
+
+class ChargingFull(BridgeError):
+    """There is no room for one more message about charging of this station."""
+
+    def __init__(self, station: str) -> None:
+        super().__init__(
+            f"station {station!r} has no room for more messages about charging",
+            "fetch them with: voltward transactions export --hand-over",
+        )
+        self.station = station
 
 
 class UnknownStranger(BridgeError):

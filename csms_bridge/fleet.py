@@ -12,6 +12,7 @@ from csms_bridge.campaigns.words import Goal, Kind
 from csms_bridge.certificate_watch import CHAIN_LIMITS, CertificateWatch, Told
 from csms_bridge.charging_book import ChargingBook
 from csms_bridge.charging_retention import ChargingRetention
+from csms_bridge.charging_room import ChargingRoom
 from csms_bridge.desk import Desk
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.dialects.wire import WireFault
@@ -144,12 +145,13 @@ class Fleet:
             store, trail, clock, Bounds(settings.unknown_limit, settings.unknown_per_address, settings.keep_unknown)
         )
         self.quiet = QuietMode(store, trail, clock)
-        self.charging = ChargingBook(store, trail, clock)
+        self.tally = Tally()
+        room = ChargingRoom(store, authority.alarms, clock, settings.charging_octets_per_station, self.tally)
+        self.charging = ChargingBook(store, trail, clock, room)
         self._charging_retention = ChargingRetention(store, authority.alarms, settings, clock)
         self.id_tokens = IdTokens(store, trail, settings.authorize, clock)
         questions = Questions(status_desk(authority, settings, clock), self.id_tokens)
         self.journal = Journal(store, clock)
-        self.tally = Tally()
         self.rush = Rush()
         self.events = SecurityEvents(store, trail, authority.alarms, clock)
         intake = EventIntake(self.events)

@@ -14,6 +14,7 @@ from csms_bridge.charging_book import Told
 from csms_bridge.delivering import Delivering
 from csms_bridge.dialects.timestamps import stamp_of
 from csms_bridge.dialects.wire import Fault, House, WireFault
+from csms_bridge.errors import ChargingFull
 from csms_bridge.event_intake import EventNotKept
 from csms_bridge.frames import Json
 from csms_bridge.id_tokens import NO_LEAVE, Leave
@@ -115,7 +116,10 @@ class StationCalls:
     async def _charging_told(self, event: e.ChargingTold, action: str, payload: Json) -> Reply:
         """The message is durable before the station hears that it was taken."""
         told = Told(self._line.station, self._line.version, action, payload, event)
-        number = await asyncio.to_thread(self._desk.charging.take, told)
+        try:
+            number = await asyncio.to_thread(self._desk.charging.take, told)
+        except ChargingFull as full:
+            raise WireFault(Fault.INTERNAL, full.sentence) from None
         if event.phase is Phase.ENDED:
             self._line.spawn(asyncio.to_thread(self._desk.orders.wake, self._line.station))
         if event.token is None:

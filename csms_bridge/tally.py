@@ -75,5 +75,7 @@ class Tally:
         self.messages = 0
         self.slowed = 0
         """How often reading from a station was slowed since it sent too much."""
+        self.charging_refused = 0
+        """Messages about charging for which a station had no room left."""
         self.open_handshakes = 0
         self.connections = 0

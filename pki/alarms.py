@@ -37,6 +37,7 @@ class AlarmKind(StrEnum):
     AUTHORITY_ENDING = "authority-ending"
     AUDIT_CHECKPOINT = "audit-checkpoint"
     CHARGING_NOT_HANDED_OVER = "charging-not-handed-over"
+    CHARGING_FULL = "charging-full"
     CHECKPOINT_NOT_STAMPED = "checkpoint-not-stamped"
     FIRMWARE_NOT_STAMPED = "firmware-not-stamped"
     SECURITY_EVENT = "security-event"

@@ -42,5 +42,10 @@ def endpoint_metrics(tally: Tally, settings: EndpointSettings) -> str:
             ),
             counter("voltward_ocpp_messages_total", "OCPP messages from stations.", [({}, tally.messages)]),
             counter("voltward_ocpp_slowed_total", "Times that a station was read more slowly.", [({}, tally.slowed)]),
+            counter(
+                "voltward_ocpp_charging_refused_total",
+                "Messages about charging for which a station had no room left.",
+                [({}, tally.charging_refused)],
+            ),
         )
     )
