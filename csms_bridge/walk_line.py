@@ -60,12 +60,12 @@ class WalkLine:
         return under_way is not None and machine.takes_certificate(under_way.walk, under_way.at)
 
     async def _perform(self, under_way: WalkUnderWay, act: Do) -> None:
-        index = under_way.at.index
+        index, asked = under_way.at.index, under_way.at.moved
         try:
             answer = await self._send_act(under_way, act)
         finally:
             self.is_acting = False
-        await self.feed(Unanswered(index) if answer is None else Answered(index, answer))
+        await self.feed(Unanswered(index, asked) if answer is None else Answered(index, answer, asked))
         await self.move()
 
     async def _send_act(self, under_way: WalkUnderWay, act: Do) -> Answer | None:

@@ -76,9 +76,9 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
         case Disconnected():
             gone = forget(at, {"back"})
             return learn(gone, dropped="yes") if at.state in UNDER_WAY else gone
-        case Answered(index, answer) if index == at.index and at.state is StepState.SENT:
-            return answered(step, at, answer, now, pace)
-        case Unanswered(index) if index == at.index and at.state is StepState.SENT:
+        case Answered() if _is_about_last_message(seen, at):
+            return answered(step, at, seen.answer, now, pace)
+        case Unanswered() if _is_about_last_message(seen, at):
             return unanswered(step, at, now, pace)
         case Issued():
             return issued(step, at, seen, now)
@@ -93,6 +93,12 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
         case Tick():
             return _time_went_by(step, at, now, pace)
     return at
+
+
+def _is_about_last_message(seen: Answered | Unanswered, at: Progress) -> bool:
+    """A line that dies slowly tells of its end when the step may have been asked again on a newer one."""
+    is_of_step = seen.index == at.index and at.state is StepState.SENT
+    return is_of_step and (seen.asked is None or seen.asked == at.moved)
 
 
 def _go_on(walk: Walk, at: Progress, seen: Seen, now: datetime) -> tuple[Progress, Sequence[Do]]:

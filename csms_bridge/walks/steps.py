@@ -191,17 +191,19 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The station's answer to what step `index` asked."""
+    """The station's answer to what step `index` asked; `asked` tells which of its messages, by `Progress.moved`."""
 
     index: int
     answer: Answer
+    asked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """No answer came to what step `index` asked."""
+    """No answer came to what step `index` asked; `asked` as in Answered."""
 
     index: int
+    asked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

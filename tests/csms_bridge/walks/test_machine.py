@@ -43,6 +43,18 @@ def test_one_message_at_a_time():
     assert At(TO_TLS, Do.LIST_ROOTS, TLS, root_accepted="yes").tick().tick().tick().acts == [Do.LIST_ROOTS]
 
 
+@pytest.mark.parametrize("late", [Unanswered, lambda index, asked: Answered(index, Answer(REJECTED), asked)])
+def test_what_is_told_late_of_an_older_message_is_no_answer_to_the_step_asked_again(late):
+    """A line that died slowly ends when the station is long on a newer one, perhaps at another node."""
+    here = At(TO_TLS, Do.LIST_ROOTS, TLS, root_accepted="yes").tick()
+    first = here.at.moved
+    here.tick(seconds=PACE.silence.total_seconds()).tick(seconds=PACE.settle.total_seconds())
+    assert (here.acts, here.at.state) == ([Do.LIST_ROOTS] * 2, StepState.SENT)
+    again = here.at
+    assert here.see(late(again.index, first)).at == again
+    assert here.see(Unanswered(again.index, again.moved)).at.state is StepState.PENDING
+
+
 def test_after_an_accepting_answer_nothing_is_sent_while_it_settles():
     """Station-quirks 13: the station drops the line about a second later, and a CALL in that second is lost."""
     here = At(TO_TLS, Do.INSTALL_ROOT, TLS, StepState.WAITING)
