@@ -230,7 +230,7 @@ def _admitted(peer: Peer, proved: SecurityProfile | Refused, subprotocol: str, l
 
 
 def choose_subprotocol(offered: tuple[str, ...], registered: OcppVersion | None) -> str | None:
-    """The version on record when the station offers it, else the first of its list that we speak."""
+    """The version on record or expected, when the station offers it, else the first of its list that we speak."""
     spoken = [name for name in offered if name in SUBPROTOCOLS]
     on_record = [name for name in spoken if SUBPROTOCOLS[name] is registered]
     return next(iter(on_record or spoken), None)

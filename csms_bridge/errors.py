@@ -16,6 +16,7 @@ BridgeError
 ├── CommandRefused                                a message that must not, or cannot, be sent
 ├── UnknownRoot, RootRefused                      a root that we do not have, or that must not go or come
 ├── ChangeRefused                                 a planned change that nobody can be asked about
+├── UnknownMigration, MigrationRefused            a change of version that is not on record, or cannot be expected
 ├── UnknownPlan, PlanRefused                      a root's roll-over that is not planned, or must not go on now
 ├── UploadOver, UploadDiffers, UploadTooLarge, UploadTooSlow   a log's upload that is not taken
 ├── LogElsewhere, LogNotThere                     a log whose file is not here
@@ -285,6 +286,18 @@ class ChangeRefused(BridgeError):
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field}: {why}")
         self.field = field
+
+
+class UnknownMigration(BridgeError):
+    """No migration has this number."""
+
+    def __init__(self, migration: int) -> None:
+        super().__init__(f"there is no migration {migration}", "list them with: voltward migration list")
+        self.migration = migration
+
+
+class MigrationRefused(BridgeError):
+    """No other version can be expected of this station now."""
 
 
 class UnknownPlan(BridgeError):

@@ -27,6 +27,9 @@ from csms_bridge.log_errand import LogErrand
 from csms_bridge.log_fetches import LogFetches
 from csms_bridge.log_store import LogStore
 from csms_bridge.lots import Lots
+from csms_bridge.migration.door import Migrations
+from csms_bridge.migration.mixed_fleet import MixedFleets
+from csms_bridge.migration.preparing import Preparing
 from csms_bridge.orders import Orders
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.password_book import PasswordBook
@@ -156,6 +159,9 @@ class Fleet:
         self.events = SecurityEvents(store, trail, authority.alarms, clock)
         intake = EventIntake(self.events)
         self.rotations = PasswordRotations(store, trail, self._orders, clock)
+        preparing = Preparing(trail, self._orders, self.quirks, lambda: acts.url)
+        self.migrations = Migrations(store, trail, authority.alarms, self.rotations, preparing, clock)
+        self.mixed = MixedFleets(store, clock)
         rotate = PasswordErrand(self.rotations, passwords, self._orders, self.quiet, quirks_of)
         kinds = every_kind(
             self._ledger,

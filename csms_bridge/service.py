@@ -223,6 +223,7 @@ class Bridge:
         barred = [name for name, session in self._sessions.items() if not session.is_accepted]
         await asyncio.to_thread(self._fleet.roots.round, barred)
         await asyncio.to_thread(self._fleet.trust.round, barred)
+        await asyncio.to_thread(self._fleet.migrations.round)
 
     async def _look_elsewhere(self) -> None:
         """What other processes did, another node or a command on the data folder: revocations, stations taken in."""

@@ -32,8 +32,8 @@ _STATIONS = SQLModel.metadata.tables[str(StationRow.__tablename__)]
 _ADMISSION_FACTS = [
     _STATIONS.c[name]
     for name in (
-        "id", "serial", "ocpp_version", "floor", "newest_used", "vendor", "bootstrap", "recovery_until",
-        "address",
+        "id", "serial", "ocpp_version", "expected_version", "floor", "newest_used", "vendor", "bootstrap",
+        "recovery_until", "address",
     )
 ]  # fmt: skip
 _HEARD = update(_STATIONS).where(_STATIONS.c.id == bindparam("name")).values(last_seen=bindparam("at"))
@@ -188,7 +188,8 @@ class Sightings:
 
 
 def _registered_of(row: Row[Any], now: datetime) -> Registered:
-    version = OcppVersion(row.ocpp_version) if row.ocpp_version else None
+    preferred = row.expected_version or row.ocpp_version
+    version = OcppVersion(preferred) if preferred else None
     return Registered(
         row.id, row.serial, version, SecurityProfile(row.floor), row.newest_used, row.vendor,
         bootstrap=row.bootstrap, recovering=is_recovering(row.recovery_until, now),

@@ -15,6 +15,7 @@ class StationRow(SQLModel, table=True):
     `newest_used` is when the newest certificate that the station has used was made. `quiet` ones are sent nothing
     unasked. `lane` is that of its last connection, `told` the boot status that it was told last, both empty when
     it came in for good and was accepted. `bootstrap` names the maker that may vouch for it at first contact.
+    `expected_version` is the one that it shall come back with, and is chosen when it offers it.
     `takes_root`: it took its last certificate with the root in the chain, and may refuse one without.
     """
 
@@ -23,6 +24,7 @@ class StationRow(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=48)
     serial: str = Field(unique=True, max_length=64)
     ocpp_version: str | None = Field(default=None, max_length=8)
+    expected_version: str | None = Field(default=None, max_length=8)
     floor: int
     settled_floor: int
     wanted_profile: int

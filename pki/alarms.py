@@ -45,6 +45,7 @@ class AlarmKind(StrEnum):
     CERTIFICATE_TURNED_DOWN = "certificate-turned-down"
     CERTIFICATE_REQUESTS = "certificate-requests"
     UNKNOWN_ROOT = "unknown-root"
+    MIGRATION_FAILED = "migration-failed"
     ROLLOVER_HINDERED = "rollover-hindered"
     CAMPAIGN_PAUSED = "campaign-paused"
 

@@ -32,6 +32,7 @@ from web.api import (
     lanes,
     lint,
     logs,
+    migrations,
     overview,
     passwords,
     postures,
@@ -59,7 +60,8 @@ from web.security_headers import SecurityHeaders
 from web.service import Service
 
 API_MODULES = (
-    overview, reports, will_it_connect, unknown, stations, postures, station_roots, passwords, logs, lanes, walks,
+    overview, reports, will_it_connect, migrations,
+    unknown, stations, postures, station_roots, passwords, logs, lanes, walks,
     campaigns, sites, quirks, renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,

@@ -65,6 +65,8 @@ STATUS: Mapping[type[Exception], int] = {
     bridge.UnknownRoot: 404,
     bridge.RootRefused: 409,
     bridge.ChangeRefused: 422,
+    bridge.UnknownMigration: 404,
+    bridge.MigrationRefused: 409,
     bridge.UnknownPlan: 404,
     bridge.PlanRefused: 409,
     bridge.UnknownIdToken: 404,

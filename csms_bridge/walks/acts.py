@@ -44,6 +44,11 @@ class Acts:
         self._passwords = passwords
         self._address = address
 
+    @property
+    def url(self) -> str:
+        """Where stations are sent for profiles 2 and 3."""
+        return self._address.url
+
     def move_to(self, url: str) -> None:
         """Stations are sent to this address from now on."""
         self._address = replace(self._address, url=url)

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _add_quirks()
     _add_endings()
     _add_trust()
+    _add_migrations()
     _add_campaigns()
     _chain_firmware()
 
@@ -24,6 +25,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Back to the revision before."""
     _drop_campaigns()
+    _drop_migrations()
     _drop_trust()
     _drop_endings()
     _unchain_firmware()
@@ -331,3 +333,43 @@ def _unchain_firmware() -> None:
     op.execute(f"INSERT INTO firmware ({kept}) SELECT {kept} FROM firmware_after WHERE {standing}")  # noqa: S608 -- names of ours
     op.drop_table("firmware_after")
     op.create_index("ix_firmware_created_at", "firmware", ["created_at"])
+
+
+def _add_migrations() -> None:
+    """Stations that change to another version of OCPP."""
+    moment = sa.DateTime(timezone=True)
+    with op.batch_alter_table("stations", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("expected_version", sa.String(length=8), nullable=True))
+    op.create_table(
+        "migrations",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("from_version", sa.String(length=8), nullable=False),
+        sa.Column("to_version", sa.String(length=8), nullable=False),
+        sa.Column("campaign", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("criteria", sa.Text(), nullable=False),
+        sa.Column("prepared", sa.Text(), nullable=False),
+        sa.Column("profile", sa.Integer(), nullable=True),
+        sa.Column("firmware", sa.String(), nullable=False),
+        sa.Column("until", moment, nullable=False),
+        sa.Column("arrived_at", moment, nullable=True),
+        sa.Column("began_at", moment, nullable=False),
+        sa.Column("began_by", sa.String(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.ForeignKeyConstraint(["station"], ["stations.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("migrations", schema=None) as batch_op:
+        batch_op.create_index("ix_migrations_station_state", ["station", "state"], unique=False)
+        batch_op.create_index("ix_migrations_campaign_state", ["campaign", "state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_migrations_state"), ["state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_migrations_ended_at"), ["ended_at"], unique=False)
+
+
+def _drop_migrations() -> None:
+    op.drop_table("migrations")
+    with op.batch_alter_table("stations", schema=None) as batch_op:
+        batch_op.drop_column("expected_version")
