@@ -29,6 +29,7 @@ class FleetAct(StrEnum):
     PASSWORD_CHANGED = "station:password-changed"  # noqa: S105 -- the name of an act
     PASSWORD_SET = "station:password-set"  # noqa: S105 -- the name of an act
     PASSWORD_KEPT = "station:password-kept"  # noqa: S105 -- the name of an act
+    PASSWORD_WITHDRAWN = "station:password-withdrawn"  # noqa: S105 -- the name of an act
     CERTIFICATE_ASKED = "station:certificate-asked"
     CERTIFICATE_ASK_REFUSED = "station:certificate-ask-refused"
     CERTIFICATE_SENT = "station:certificate-sent"
@@ -84,3 +85,6 @@ class FleetAct(StrEnum):
     WALK_HELD = "walk:held"
     WALK_RESUMED = "walk:resumed"
     WALK_CANCELLED = "walk:cancelled"
+    WALK_CANCELLING = "walk:to-be-cancelled"
+    WALK_RETRIED = "walk:step-retried"
+    WALK_SKIPPED = "walk:step-skipped"

@@ -63,7 +63,9 @@ class Desk:
     def pace(self) -> Pace:
         """The walks' patience, from the settings."""
         settings = self.settings
-        return Pace(settings.walk_settle, settings.walk_grace, silence=settings.call_timeout * 3)
+        return Pace(
+            settings.walk_settle, settings.walk_grace, silence=settings.call_timeout * 3, asleep=settings.walk_asleep
+        )
 
     def tell_walks_we_were_away(self) -> None:
         """At start: stations may have knocked in vain since the last process ended."""

@@ -329,9 +329,13 @@ class Fleet:
 
     # --- walks
 
-    def start_walk(self, station: str, to: int, by: str) -> WalkView:
-        """Begin to walk a station up to profile `to`. Raises UnknownStation, WalkRefused."""
-        return self._ledger.start(station, to, self.desk.acts.first_facts(self.quirks.of_station(station)), by)
+    def start_walk(self, station: str, to: int, by: str, permit_lower: str = "") -> WalkView:
+        """Begin to walk a station to profile `to`; down from 3 to 2 only with `permit_lower`, a reason.
+
+        Raises UnknownStation, WalkRefused.
+        """
+        facts = self.desk.acts.first_facts(self.quirks.of_station(station))
+        return self._ledger.start(station, to, facts, by, permit_lower)
 
     def walk(self, walk: str) -> WalkView:
         """One walk. Raises UnknownWalk."""
@@ -355,9 +359,17 @@ class Fleet:
         """Let a held walk go on. Raises UnknownWalk, WalkRefused."""
         return self._ledger.resume(walk, by)
 
-    def cancel_walk(self, walk: str, reason: str, by: str) -> WalkView:
-        """End a walk; the station stays on the profile it is on. Raises UnknownWalk, WalkRefused."""
-        return self._ledger.cancel(walk, reason, by)
+    def retry_step(self, walk: str, by: str) -> WalkView:
+        """Let a held walk go on with the step at hand alone. Raises UnknownWalk, WalkRefused."""
+        return self._ledger.retry(walk, by)
+
+    def skip_step(self, walk: str, step: str, reason: str, by: str) -> WalkView:
+        """Leave out the next step of this name, or the one at hand. Raises UnknownWalk, WalkRefused."""
+        return self._ledger.skip(walk, step, reason, by)
+
+    def cancel_walk(self, walk: str, reason: str, by: str, *, as_it_is: bool = False) -> WalkView:
+        """Give a walk up; what was begun is undone first, unless `as_it_is`. Raises UnknownWalk, WalkRefused."""
+        return self._ledger.cancel(walk, reason, by, as_it_is=as_it_is)
 
     # --- certificates outside OCPP
 

@@ -77,6 +77,8 @@ class BridgeSettings(EndpointSettings):
     """Many stations drop the line about a second after a security setting; nothing is sent in this time."""
     walk_grace: timedelta = timedelta(seconds=15)
     """How long a station may be back on its old profile before its walk is put on hold."""
+    walk_asleep: timedelta = Field(default=timedelta(days=30), ge=timedelta(days=1))
+    """How long a walk waits for a station that is away or charges before it is put on hold."""
     tick: timedelta = timedelta(seconds=1)
     """How often due work is looked for: walks, commands, revocations by other processes."""
     renewal_check: timedelta = timedelta(minutes=1)

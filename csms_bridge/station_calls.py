@@ -27,7 +27,7 @@ from csms_bridge.standing import Standing, may_say
 from csms_bridge.station import SecurityProfile
 from csms_bridge.variables import Variable
 from csms_bridge.walk_line import WalkLine
-from csms_bridge.walks.steps import Complained, RequestRefused, SlotsTold
+from csms_bridge.walks.steps import Booted, Complained, RequestRefused, SlotsTold
 
 log = structlog.get_logger(__name__)
 
@@ -155,7 +155,7 @@ class StationCalls:
             return await self._boot_in_lane(lane, boot, reply.payload)
         await asyncio.to_thread(self._desk.sightings.booted, line.station, boot)
         line.booted = True
-        return Reply(reply.payload, then=self._after_boot)
+        return Reply(reply.payload, then=lambda: self._after_boot(restarted=boot.reason != "Triggered"))
 
     async def _boot_in_lane(self, lane: LaneWork, boot: e.Booted, accepted: Json) -> Reply:
         """Pending, unless the station works only when accepted; then that is all that it is told, and no more."""
@@ -165,7 +165,9 @@ class StationCalls:
         pending = {**accepted, "status": "Pending", "interval": interval}
         return Reply(accepted if told is Standing.ACCEPTED else pending, then=lambda: lane.booted(told))
 
-    def _after_boot(self) -> None:
+    def _after_boot(self, *, restarted: bool) -> None:
+        if restarted:
+            self._line.spawn(self._work.walk.feed(Booted()))
         self._work.nudge()
         self._line.spawn(asyncio.to_thread(self._desk.orders.wake, self._line.station))
         self._desk.posture.rounds.arrived(self._line.station)

@@ -29,6 +29,7 @@ _PLAIN: Mapping[str, str] = {
     FleetAct.PASSWORD_CHANGED: "password changed; the old one is refused",
     FleetAct.PASSWORD_SET: "password set by an operator",
     FleetAct.PASSWORD_KEPT: "new password not taken; the old one stays",
+    FleetAct.PASSWORD_WITHDRAWN: "offered password withdrawn; the old one stays",
     FleetAct.CERTIFICATE_ASKED: "asked for a certificate",
     FleetAct.CERTIFICATE_ASK_REFUSED: "certificate request refused",
     FleetAct.CERTIFICATE_SENT: "certificate {serial} sent",
@@ -61,6 +62,9 @@ _PLAIN: Mapping[str, str] = {
     FleetAct.WALK_HELD: "walk {walk} on hold",
     FleetAct.WALK_RESUMED: "walk {walk} goes on",
     FleetAct.WALK_CANCELLED: "walk {walk} cancelled",
+    FleetAct.WALK_CANCELLING: "walk {walk} is to be cancelled",
+    FleetAct.WALK_RETRIED: "walk {walk} tries its step again",
+    FleetAct.WALK_SKIPPED: "walk {walk} is to skip a step",
 }
 
 

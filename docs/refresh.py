@@ -30,6 +30,8 @@ from csms_bridge.quirks.quirks import DEFAULTS, MEANINGS
 from csms_bridge.quirks.rows import QuirkRow
 from csms_bridge.simulator.config import Fault
 from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.variables import Setting
+from csms_bridge.walks.acts import MAY_STEP_DOWN
 from csms_bridge.walks.plans import plan
 from csms_bridge.walks.steps import Do, Lost, Needed, Step, Until
 from pki.audit import PkiAct
@@ -186,10 +188,19 @@ def walk(asked: str) -> str:
     version = OcppVersion(number)
     steps = plan(version, SecurityProfile(int(start)), SecurityProfile(int(goal))).steps
     rows = [
-        (str(row), f"{step.leg:d}", step.name, _sent(version, step.do), _done(step), _otherwise(version, step))
+        (
+            str(row),
+            f"{step.leg:d}",
+            step.name,
+            _sent(version, step.do),
+            _done(step),
+            _otherwise(version, step),
+            "no" if step.must else "yes",
+            "; ".join(one.name for one in step.undo),
+        )
         for row, step in enumerate(steps, start=1)
     ]
-    return table(("", "leg to", "step", "message", "done when", "and if not"), rows)
+    return table(("", "leg to", "step", "message", "done when", "and if not", "may be skipped", "undone by"), rows)
 
 
 _PROFILE = SecurityProfile.MUTUAL_TLS
@@ -212,12 +223,17 @@ _SAMPLES: dict[Do, Command] = {
     Do.WRITE_SLOT_VARIABLES: c.WriteSlotVariables(1, "", _PROFILE),
     Do.PREFER_SLOT: c.PreferSlots((1, 2)),
     Do.RESTART: c.Restart(),
+    Do.READ_DOWNGRADE: c.ReadSettings((MAY_STEP_DOWN,)),
+    Do.ALLOW_DOWNGRADE: c.WriteSettings((Setting(MAY_STEP_DOWN, "true"),)),
+    Do.FORBID_DOWNGRADE: c.WriteSettings((Setting(MAY_STEP_DOWN, "false"),)),
 }
 _SKIPPED = {
     Needed.IF_STILL_THERE: "skipped when the station dropped the line by itself and asked for no restart",
     Needed.IF_OTHER_ROOT: "skipped when that root is the one installed before",
     Needed.IF_SLOT_LISTED: "skipped when the priority does not list the slot",
     Needed.UNLESS_ISSUED: "skipped when it has asked already",
+    Needed.IF_NOT_ALLOWED: "skipped when it says that it may",
+    Needed.IF_WE_ALLOWED: "skipped when this walk did not let it",
 }
 
 
@@ -243,7 +259,8 @@ def _setting(entry: dict[str, dict[str, str]]) -> str:
 
 def _done(step: Step) -> str:
     within = step.until in (Until.ISSUED, Until.SEEN, Until.PASSWORD_SEEN, Until.SLOTS_TOLD)
-    return f"{step.until}, within {_long(step.within)}" if within else step.until.value
+    counted = f"{_long(step.within)} on the line" if step.online else _long(step.within)
+    return f"{step.until}, within {counted}" if within else step.until.value
 
 
 def _long(span: timedelta) -> str:

@@ -10,11 +10,13 @@ from csms_bridge.enrolment import Enrolment
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.quirks.quirks import USUAL, Chain, PasswordForm, Priority, Quirks, Roots, read_spelt, spell
 from csms_bridge.station import SecurityProfile
-from csms_bridge.variables import Setting, configuration_key
+from csms_bridge.variables import Setting, Variable, configuration_key
 from csms_bridge.walks.rows import WalkUnderWay
-from csms_bridge.walks.slots import slot_numbers
+from csms_bridge.walks.slots import order_without, slot_numbers
 from csms_bridge.walks.steps import Do
 from pki.authority import Authority
+
+MAY_STEP_DOWN = Variable("SecurityCtrlr", "AllowSecurityProfileDowngrade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ class Acts:
             case Do.WRITE_URL:
                 address = quirks.url_value.format(url=self._address.url, id=under_way.station)
                 return Prepared(c.WriteSettings((Setting(configuration_key(quirks.url_key), address),)))
-        return Prepared(self._command(act, facts, leg, quirks))
+        walk = under_way.walk
+        origin = walk.start if walk.is_down else SecurityProfile(leg - 1)
+        return Prepared(self._way_back(act, facts, origin) or self._command(act, facts, leg, quirks))
 
     def delivery(self, delivery: Delivery) -> c.DeliverCertificate:
         """The command that delivers a certificate, in the form that the station took last."""
@@ -128,7 +132,27 @@ class Acts:
                 return c.PreferSlots(tuple(dict.fromkeys((*order, *others))))
             case Do.RESTART:
                 return c.Restart(c.RestartKind(quirks.restart_way.value))
+            case Do.READ_DOWNGRADE:
+                return c.ReadSettings((MAY_STEP_DOWN,))
+            case Do.ALLOW_DOWNGRADE:
+                return c.WriteSettings((Setting(MAY_STEP_DOWN, "true"),))
+            case Do.FORBID_DOWNGRADE:
+                return c.WriteSettings((Setting(MAY_STEP_DOWN, "false"),))
         raise LookupError(f"{act} is not a message")
+
+    def _way_back(self, act: Do, facts: Mapping[str, str], origin: SecurityProfile) -> c.Command | None:
+        """Back to `origin`, the profile that the leg began on."""
+        match act:
+            case Do.LOWER_AGAIN:
+                return c.RaiseProfile(origin)
+            case Do.OLD_SLOT_FIRST:
+                return c.PreferSlots(order_without(facts))
+            case Do.RESTORE_ORDER:
+                return c.PreferSlots(tuple(slot_numbers(facts["order"])))
+            case Do.WRITE_SLOT_BACK:
+                # What it held is not known (2.0.1 tells nobody): it gets the way that works now.
+                return c.WriteSlot(int(facts["slot"]), address_for(self._address.url, origin), origin)
+        return None
 
     def _deliver(self, station: str, facts: Mapping[str, str], quirks: Quirks, *, with_root: bool) -> Prepared:
         delivery = self._enrolment.newest_delivery(station, facts["issued"].split()[-1])
@@ -141,3 +165,8 @@ class Acts:
 
     def _root_pem(self, name: str) -> str:
         return self._authority.authority(name).certificate_pem
+
+
+def address_for(url: str, profile: SecurityProfile) -> str:
+    """Our address for this profile: the main port takes both plain and TLS."""
+    return f"{'wss' if profile >= SecurityProfile.TLS_BASIC else 'ws'}://{url.partition('://')[2]}"

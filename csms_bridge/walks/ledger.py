@@ -14,12 +14,13 @@ from csms_bridge.quirks.quirks import Quirks, read_spelt
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import StationRow, WalkRow
 from csms_bridge.walks import machine
-from csms_bridge.walks.arrivals import OPERATOR
+from csms_bridge.walks.causes import Cause
 from csms_bridge.walks.marking import hold
-from csms_bridge.walks.operating import resume
+from csms_bridge.walks.operating import cancel, leave, resume, retry, skip
+from csms_bridge.walks.our_side import OurSide
 from csms_bridge.walks.plans import plan
 from csms_bridge.walks.rows import WalkUnderWay, WalkView, fields_of, under_way_of, view_of
-from csms_bridge.walks.steps import Do, Progress, Walk, WalkState
+from csms_bridge.walks.steps import ON_OUR_SIDE, Do, Progress, Walk, WalkState
 from csms_bridge.walks.telling import told
 from pki.audit import AuditTrail
 from pki.clock import Clock
@@ -43,16 +44,20 @@ class Ledger:
         self._store = store
         self._trail = trail
         self._clock = clock
+        self._our_side = OurSide(trail)
 
-    def start(self, station: str, to: int, facts: Mapping[str, str], by: str) -> WalkView:
-        """Begin a walk from where the station was seen last, or is registered, up to profile `to`.
+    def start(self, station: str, to: int, facts: Mapping[str, str], by: str, permit_lower: str = "") -> WalkView:
+        """Begin a walk from where the station was seen last, or is registered, to profile `to`.
 
-        Raises UnknownStation, and WalkRefused when there is nothing to walk or a walk is under way.
+        Down only with `permit_lower`, an operator's reason. Raises UnknownStation, and WalkRefused when there is
+        nothing to walk, a walk is under way, or nobody permits the way down.
         """
         with self._store.writing() as session:
-            return self.start_in(session, station, to, facts, by)
+            return self.start_in(session, station, to, facts, by, permit_lower)
 
-    def start_in(self, session: Session, station: str, to: int, facts: Mapping[str, str], by: str) -> WalkView:
+    def start_in(
+        self, session: Session, station: str, to: int, facts: Mapping[str, str], by: str, permit_lower: str = ""
+    ) -> WalkView:
         """The same in the caller's transaction."""
         now = self._clock()
         row = session.get(StationRow, station, populate_existing=True)
@@ -61,6 +66,8 @@ class Ledger:
         self._check_free(session, station)
         start = SecurityProfile(row.floor if row.profile is None else max(row.profile, row.floor))
         walk = _planned(row.ocpp_version, start, to, read_spelt(facts.get("quirks", "")))
+        if walk.is_down:
+            facts = {**facts, **_permission(by, permit_lower)}
         walk_row = WalkRow(
             id=f"w{secrets.token_hex(6)}",
             station=station,
@@ -100,9 +107,9 @@ class Ledger:
             moved = replace(before, at=after)
             if after != before.at:
                 self._store_progress(session, row, before, after, now, by)
-            if Do.BAR_BELOW in acts:
-                self._raise_floor(session, station, before, now)
-            return moved, [act for act in acts if act is not Do.BAR_BELOW]
+            for act in acts:
+                self._our_side.do(session, act, before, now)
+            return moved, [act for act in acts if act not in ON_OUR_SIDE]
 
     def under_way(self, station: str) -> WalkUnderWay | None:
         """The station's active walk."""
@@ -129,7 +136,7 @@ class Ledger:
         """Put a running walk on hold. Raises UnknownWalk, WalkRefused."""
 
         def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
-            return hold(under_way.at, reason, now, by=OPERATOR), ()
+            return hold(under_way.at, reason, now, Cause.OPERATOR), ()
 
         return self._operate(walk, (WalkState.RUNNING,), "hold", change, by)
 
@@ -146,16 +153,38 @@ class Ledger:
 
         return self._operate_in(session, walk, (WalkState.HELD,), "resume", change, by)
 
-    def cancel(self, walk: str, reason: str, by: str) -> WalkView:
-        """End a walk where it is; the station stays on the profile it is on. Raises UnknownWalk, WalkRefused."""
-        with self._store.writing() as session:
-            return self.cancel_in(session, walk, reason, by)
+    def retry(self, walk: str, by: str) -> WalkView:
+        """Let a held walk go on with the step at hand, and not the whole leg. Raises UnknownWalk, WalkRefused."""
 
-    def cancel_in(self, session: Session, walk: str, reason: str, by: str) -> WalkView:
+        def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
+            return retry(under_way.at, now), ()
+
+        return self._operate(walk, (WalkState.HELD,), "retry", change, by)
+
+    def skip(self, walk: str, step: str, reason: str, by: str) -> WalkView:
+        """Leave out the next step of this name; empty: the one at hand. Raises UnknownWalk, WalkRefused."""
+
+        def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
+            index = _index_of(under_way, step)
+            return skip(under_way.walk, under_way.at, index, reason, now), ()
+
+        return self._operate(walk, ACTIVE, "skip", change, by, reason)
+
+    def cancel(self, walk: str, reason: str, by: str, *, as_it_is: bool = False) -> WalkView:
+        """Give a walk up: what was begun is undone first; `as_it_is` ends it without. Raises UnknownWalk, WalkRefused.
+
+        The station stays on the profile that it was seen on. Until the way back is proved, the walk is running.
+        """
+        with self._store.writing() as session:
+            return self.cancel_in(session, walk, reason, by, as_it_is=as_it_is)
+
+    def cancel_in(self, session: Session, walk: str, reason: str, by: str, *, as_it_is: bool = False) -> WalkView:
         """The same in the caller's transaction."""
 
-        def change(under_way: WalkUnderWay, _now: datetime) -> tuple[Progress, Sequence[Do]]:
-            return replace(under_way.at, outcome=WalkState.CANCELLED, reason=reason), ()
+        def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
+            if as_it_is:
+                return leave(under_way.at, reason), ()
+            return cancel(under_way.walk, under_way.at, reason, now), ()
 
         return self._operate_in(session, walk, ACTIVE, "cancel", change, by)
 
@@ -197,13 +226,16 @@ class Ledger:
         """The station's active walk, else its last one."""
         return next(iter(self.search(station=station, state=None, after=None, limit=1)), None)
 
-    def _operate(self, walk: str, allowed: tuple[WalkState, ...], verb: str, change: Change, by: str) -> WalkView:
+    def _operate(
+        self, walk: str, allowed: tuple[WalkState, ...], verb: str, change: Change, by: str, reason: str = ""
+    ) -> WalkView:
         with self._store.writing() as session:
-            return self._operate_in(session, walk, allowed, verb, change, by)
+            return self._operate_in(session, walk, allowed, verb, change, by, reason)
 
     def _operate_in(
-        self, session: Session, walk: str, allowed: tuple[WalkState, ...], verb: str, change: Change, by: str
-    ) -> WalkView:
+        self, session: Session, walk: str, allowed: tuple[WalkState, ...], verb: str, change: Change, by: str,
+        reason: str = "",
+    ) -> WalkView:  # fmt: skip
         now = self._clock()
         row = session.get(WalkRow, walk, populate_existing=True)
         if row is None:
@@ -212,21 +244,22 @@ class Ledger:
             raise WalkRefused(f"walk {walk} is {row.outcome}: it cannot be {_PARTICIPLE[verb]}")
         before = under_way_of(row)
         after, _ = change(before, now)
-        self._store_progress(session, row, before, after, now, by)
+        self._store_progress(session, row, before, after, now, by, verb, reason)
         return view_of(row)
 
     def _store_progress(
-        self, session: Session, row: WalkRow, before: WalkUnderWay, after: Progress, now: datetime, by: str
-    ) -> None:
+        self, session: Session, row: WalkRow, before: WalkUnderWay, after: Progress, now: datetime, by: str,
+        verb: str = "", reason: str = "",
+    ) -> None:  # fmt: skip
         for name, value in fields_of(after).items():
             setattr(row, name, value)
         row.updated_at = now
         session.add(row)
         self._sync_station(session, row, now)
         self._taught(session, row.station, before.walk, before.at, after, now)
-        for act, details in told(before.at, after):
+        for act, details in told(before.at, after, verb):
             self._trail.record(
-                session, act, by=by, kind="station", thing=row.station, reason=after.reason, now=now,
+                session, act, by=by, kind="station", thing=row.station, reason=reason or after.reason, now=now,
                 details={"walk": row.id, **details},
             )  # fmt: skip
 
@@ -240,19 +273,6 @@ class Ledger:
             station.wanted_profile = station.floor
         session.add(station)
 
-    def _raise_floor(self, session: Session, station: str, before: WalkUnderWay, now: datetime) -> None:
-        """From here on the lower profiles are refused (A05.FR.07, 1.6 A05.FR.09)."""
-        leg = next(s.leg for s in before.walk.steps[before.at.index :] if s.do is Do.BAR_BELOW)
-        row = session.get(StationRow, station)
-        if row is None or row.settled_floor >= leg:
-            return
-        row.floor, row.settled_floor, row.updated_at = max(row.floor, int(leg)), int(leg), now
-        session.add(row)
-        self._trail.record(
-            session, FleetAct.FLOOR_RAISED, by="service", kind="station", thing=station, now=now,
-            details={"profile": int(leg), "walk": before.id},
-        )  # fmt: skip
-
     def _active(self, session: Session, station: str) -> WalkRow | None:
         query = select(WalkRow).where(WalkRow.station == station, col(WalkRow.outcome).in_(ACTIVE))
         return session.exec(query).first()
@@ -265,7 +285,7 @@ class Ledger:
             )
 
 
-_PARTICIPLE = {"hold": "held", "resume": "resumed", "cancel": "cancelled"}
+_PARTICIPLE = {"hold": "held", "resume": "resumed", "cancel": "cancelled", "retry": "retried", "skip": "changed"}
 
 
 def _planned(version: str | None, start: SecurityProfile, to: int, quirks: Quirks) -> Walk:
@@ -278,3 +298,21 @@ def _planned(version: str | None, start: SecurityProfile, to: int, quirks: Quirk
         return plan(OcppVersion(version), start, SecurityProfile(to), quirks)
     except ValueError as error:
         raise WalkRefused(f"no walk: {error}") from None
+
+
+def _permission(by: str, reason: str) -> Mapping[str, str]:
+    if not reason:
+        raise WalkRefused(
+            "the way down is walked by permission only",
+            "say why, and that it may: voltward walk start ID --to 2 --permit-lower --reason WHY",
+        )
+    return {"permitted_by": by, "permitted_for": reason}
+
+
+def _index_of(under_way: WalkUnderWay, step: str) -> int:
+    """The next step of this name."""
+    at, steps = under_way.at, under_way.walk.steps
+    found = [i for i in range(at.index, len(steps)) if step in ("", steps[i].name)]
+    if not found:
+        raise WalkRefused(f"no step {step!r} is to come", "voltward walk show tells which are")
+    return found[0]

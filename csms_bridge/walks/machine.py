@@ -4,17 +4,31 @@ Progress is stored before anything is sent, so a crash leaves a step *sent*, who
 answer means is in `answers`, what a connection means in `arrivals`, what an operator does in `operating`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from csms_bridge.walks.answers import answered, issued, unanswered
-from csms_bridge.walks.arrivals import came_on_hold, connected, fell_back
-from csms_bridge.walks.marking import OF_THE_LAST_MESSAGE, OF_THE_LEG, UNDER_WAY, forget, hold, learn, mark, next_step
+from csms_bridge.walks.arrivals import booted, came_on_hold, connected, fell_back
+from csms_bridge.walks.causes import Cause
+from csms_bridge.walks.marking import (
+    OF_THE_LAST_MESSAGE,
+    OF_THE_LEG,
+    UNDER_WAY,
+    forget,
+    hold,
+    learn,
+    mark,
+    next_step,
+    numbers_of,
+    running,
+    touch,
+)
 from csms_bridge.walks.operating import walk_again
 from csms_bridge.walks.slots import slot_numbers
 from csms_bridge.walks.steps import (
     Answered,
+    Booted,
     Complained,
     Connected,
     Disconnected,
@@ -37,6 +51,13 @@ from csms_bridge.walks.steps import (
     WeWereAway,
 )
 
+LATE_FOR = {
+    Until.SEEN: Cause.NOT_SEEN,
+    Until.ISSUED: Cause.NO_REQUEST,
+    Until.PASSWORD_SEEN: Cause.PASSWORD_NOT_SEEN,
+    Until.BACK: Cause.NO_WAY_BACK,
+    Until.A_PASSWORD_SEEN: Cause.NO_WAY_BACK,
+}
 CERTIFICATE_ACTS = (Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 
 
@@ -52,13 +73,13 @@ def advance(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> 
     goes on by itself when its leg's end is seen after all; one that an operator holds does so when resumed.
     """
     if at.outcome is WalkState.HELD and isinstance(seen, Connected):
-        at = came_on_hold(walk, at, seen)
+        at = came_on_hold(walk, at, seen, now)
     if at.outcome is not WalkState.RUNNING:
         return at, ()
     taken = _take_in(walk, at, seen, now, pace)
     if taken.outcome is WalkState.HELD and "away" in taken.facts:
         # It knocked on a closed door, or a message went down with us: before anybody is asked, the leg is tried again.
-        taken = walk_again(walk, replace(taken, outcome=WalkState.RUNNING, reason=""), now)
+        taken = walk_again(walk, running(taken), now)
     return _go_on(walk, taken, seen, now)
 
 
@@ -72,10 +93,12 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
     step = walk.steps[at.index]
     match seen:
         case Connected():
-            return connected(walk, at, seen, now, pace)
+            return connected(walk, _on_line(step, at, now), seen, now, pace)
         case Disconnected():
-            gone = forget(at, {"back"})
+            gone = forget(_off_line(step, at, now), {"back"})
             return learn(gone, dropped="yes") if at.state in UNDER_WAY else gone
+        case Booted():
+            return booted(walk, at, now)
         case Answered() if _is_about_last_message(seen, at):
             return answered(step, at, seen.answer, now, pace)
         case Unanswered() if _is_about_last_message(seen, at):
@@ -83,13 +106,13 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
         case Issued():
             return issued(step, at, seen, now)
         case WeWereAway():
-            return learn(at, away="yes")
+            return learn(_off_line(step, at, now), away="yes")
         case Complained(words):
             return learn(at, complaint=words)
         case SlotsTold(slots) if step.until is Until.SLOTS_TOLD:
             return next_step(learn(at, slots=slots), StepState.DONE, now, f"slots {slots or 'not told'}")
         case RequestRefused(reason) if step.until is Until.ISSUED:
-            return hold(at, f"the authority refused the station's certificate request: {reason}", now)
+            return hold(at, f"the authority refused the station's certificate request: {reason}", now, Cause.AUTHORITY)
         case Tick():
             return _time_went_by(step, at, now, pace)
     return at
@@ -106,51 +129,89 @@ def _go_on(walk: Walk, at: Progress, seen: Seen, now: datetime) -> tuple[Progres
     acts: list[Do] = []
     while at.outcome is WalkState.RUNNING and at.state is StepState.PENDING:
         step = walk.steps[at.index]
-        if not _is_needed(step, at):
+        if str(at.index) in numbers_of(at, "skips"):
+            at = next_step(at, StepState.SKIPPED, now, f"skipped: {at.facts[f'skip_{at.index}']}")
+        elif not _is_needed(step, at):
             at = next_step(at, StepState.SKIPPED, now, "not needed")
         elif step.until is Until.RECORDED:
             acts.append(step.do)
-            at = next_step(forget(at, OF_THE_LEG), StepState.DONE, now)
+            at = next_step(_recorded(step, at), StepState.DONE, now)
         elif step.do is Do.WAIT:
             at = mark(at, StepState.WAITING, now)
         elif isinstance(seen, Tick) and seen.ready and now >= at.moved:
-            at = mark(forget(at, OF_THE_LAST_MESSAGE), StepState.SENT, now)
+            at = mark(touch(forget(at, OF_THE_LAST_MESSAGE), step), StepState.SENT, now)
             return replace(at, tries=at.tries + 1), (*acts, _act(step, at))
         else:
             break
     return at, acts
 
 
+def _recorded(step: Step, at: Progress) -> Progress:
+    """What happens on our side ends a leg, but for the leave to go down, which has to be taken back yet."""
+    return touch(at, step) if step.do is Do.PERMIT_LOWER else forget(at, OF_THE_LEG)
+
+
+def _off_line(step: Step, at: Progress, now: datetime) -> Progress:
+    """The station is away: what it would do on the line is not late meanwhile."""
+    is_counted = step.online and at.state is StepState.WAITING and "paused" not in at.facts
+    return learn(at, paused=now.isoformat()) if is_counted else at
+
+
+def _on_line(step: Step, at: Progress, now: datetime) -> Progress:
+    if "paused" not in at.facts:
+        return at
+    away = now - datetime.fromisoformat(at.facts["paused"])
+    return replace(forget(at, {"paused"}), moved=at.moved + away)
+
+
 def _time_went_by(step: Step, at: Progress, now: datetime, pace: Pace) -> Progress:
     waited = now - at.moved
     if at.state is StepState.SENT and waited >= pace.silence:
         return unanswered(step, at, now, pace)
-    if at.state is not StepState.WAITING:
+    if waited >= pace.asleep and (at.state is StepState.PENDING or "paused" in at.facts):
+        words = f"nothing could be asked of the station for {pace.asleep.days} days: it was away, or charging"
+        return hold(at, f"{step.name}: {words}", now, Cause.ASLEEP)
+    if at.state is not StepState.WAITING or "paused" in at.facts:
         return at
     if step.settles and step.until is Until.ACCEPTED:
         over = waited >= pace.settle * step.settles
         return next_step(at, StepState.DONE, now, at.views[at.index].note) if over else at
     if step.until is Until.SEEN and fell_back(at, now, pace):
         words = f"it fell back: seen again on profile {at.facts['back_on']} when {step.leg:d} was expected"
-        return hold(at, words, now)
+        return hold(at, words, now, Cause.FELL_BACK)
     if waited < step.within:
         return at
-    if step.optional:
+    if step.optional or (step.until is Until.A_PASSWORD_SEEN and "came_after" in at.facts):
         return next_step(at, StepState.SKIPPED, now, step.late)
-    return hold(at, f"{step.name}: {step.late}", now)
+    return hold(at, f"{step.name}: {step.late}", now, LATE_FOR.get(step.until, Cause.LATE))
 
 
 def _is_needed(step: Step, at: Progress) -> bool:
+    facts = at.facts
     match step.needed:
         case Needed.IF_STILL_THERE:
-            return "reboot" in at.facts or "dropped" not in at.facts
+            return "reboot" in facts or "dropped" not in facts
         case Needed.IF_OTHER_ROOT:
-            return at.facts.get("issuer_root") not in (at.facts.get("csms_root"), at.facts.get("also_root"))
+            return facts.get("issuer_root") not in (facts.get("csms_root"), facts.get("also_root"))
         case Needed.IF_SLOT_LISTED:
-            return int(at.facts["slot"]) in slot_numbers(at.facts["priority"])
-        case Needed.UNLESS_ISSUED:
-            return "issued" not in at.facts
-    return True
+            return int(facts["slot"]) in slot_numbers(facts["priority"])
+        case Needed.IF_SLOT_WAS_LISTED:
+            return int(facts["slot"]) in slot_numbers(facts["order"])
+        case Needed.IF_UNPROVED:
+            return "came_after" not in facts and "taken_back" not in facts
+    return _IS_NEEDED[step.needed](facts)
+
+
+_IS_NEEDED: Mapping[Needed, Callable[[Mapping[str, str]], bool]] = {
+    Needed.ALWAYS: lambda _: True,
+    Needed.UNLESS_ISSUED: lambda facts: "issued" not in facts,
+    Needed.IF_NOT_ALLOWED: lambda facts: facts.get("may_step_down") != "true",
+    Needed.IF_WE_ALLOWED: lambda facts: "allowed" in facts,
+    Needed.IF_SLOT_IS_BACK: lambda facts: "slot_back" in facts,
+    Needed.IF_OLD_PROVED: lambda facts: "old_proved" in facts,
+    Needed.IF_ARRIVED: lambda facts: "arrived" in facts,
+    Needed.IF_NOT_ARRIVED: lambda facts: "arrived" not in facts,
+}
 
 
 def _act(step: Step, at: Progress) -> Do:

@@ -1,4 +1,4 @@
-"""The walks as tables. Each leg leads one profile up; a walk is its legs in a row.
+"""The walks as tables. Each leg leads one profile up; a walk is its legs in a row, or the one way down.
 
 Sources: OCA white paper "Improved security for OCPP 1.6-J" edition 3 (A01, A02, A05, M03, M05); OCPP 2.0.1
 edition 3 with the errata of 2025-09 and OCPP 2.1 edition 1 (A01, A02, A05, B09, B10). Requirement numbers stand
@@ -12,10 +12,10 @@ from csms_bridge.commands import Outcome
 from csms_bridge.quirks.quirks import USUAL, Asks, NewRoot, Quirks, RestartRule, Roots
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.walks.steps import Do, Lost, Needed, Step, Until, Walk
+from csms_bridge.walks.undoing import ANY_REFUSAL, CHANGE_PASSWORD, dressed
 
 BASIC, TLS, MUTUAL = SecurityProfile.BASIC, SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS
 UNKNOWN = frozenset({Outcome.NOT_SUPPORTED})
-ANY_REFUSAL = frozenset({Outcome.NOT_SUPPORTED, Outcome.REJECTED, Outcome.FAILED})
 FELL_BACK = "the station was not seen on the new profile; it may be asleep, or may not reach us that way"
 
 
@@ -102,17 +102,13 @@ def certificate(quirks: Quirks) -> tuple[Step, ...]:
 
 def arrival(leg: SecurityProfile) -> tuple[Step, ...]:
     """Only what is seen counts; then the way back is closed (A05.FR.07, 1.6 A05.FR.09)."""
-    return (
-        Step(
-            f"see it on profile {leg:d}",
-            Do.WAIT,
-            Until.SEEN,
-            leg,
-            within=timedelta(hours=1),
-            late=FELL_BACK,
-        ),
-        Step(f"bar profiles below {leg:d}", Do.BAR_BELOW, Until.RECORDED, leg),
-    )
+    return (seen_on(leg), Step(f"bar profiles below {leg:d}", Do.BAR_BELOW, Until.RECORDED, leg))
+
+
+def seen_on(leg: SecurityProfile) -> Step:
+    """Wait for the station."""
+    name = f"see it on profile {leg:d}"
+    return Step(name, Do.WAIT, Until.SEEN, leg, within=timedelta(hours=1), late=FELL_BACK)
 
 
 def lost_change(quirks: Quirks) -> Lost:
@@ -123,7 +119,7 @@ def lost_change(quirks: Quirks) -> Lost:
 def password(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
     """A01. The old password crossed the network in clear, so it goes last and always goes."""
     return (
-        Step("change the password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1, lost=lost_change(quirks)),
+        Step(CHANGE_PASSWORD, Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1, lost=lost_change(quirks)),
         Step(
             "restart if it stayed",
             Do.RESTART,
@@ -187,21 +183,16 @@ def read_slots(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
     return (read,) if quirks.slots else (tell, read)
 
 
-def use_slot(leg: SecurityProfile) -> tuple[Step, ...]:
+def use_slot(leg: SecurityProfile, before: tuple[Step, ...] = ()) -> tuple[Step, ...]:
     """2.x B10: the new slot first, the old one behind it; changes act at the next restart."""
-    return (
-        Step("prefer the new slot", Do.PREFER_SLOT, Until.ACCEPTED, leg),
-        Step("restart", Do.RESTART, Until.ACCEPTED, leg, lost=Lost.GO_ON),
-    )
+    prefer = Step("prefer the new slot", Do.PREFER_SLOT, Until.ACCEPTED, leg)
+    return (prefer, *before, Step("restart", Do.RESTART, Until.ACCEPTED, leg, lost=Lost.GO_ON))
 
 
-def switch_201(leg: SecurityProfile, _quirks: Quirks) -> tuple[Step, ...]:
-    """2.0.1 A05: SetNetworkProfile, the priority, Reset."""
-    return (Step("write the connection slot", Do.WRITE_SLOT, Until.ACCEPTED, leg), *use_slot(leg))
-
-
-def switch_21(leg: SecurityProfile, _quirks: Quirks) -> tuple[Step, ...]:
-    """2.1 B09.FR.20-34: the slot's variables; SetNetworkProfile where the station has no such variables."""
+def write_slot(version: OcppVersion, leg: SecurityProfile) -> tuple[Step, ...]:
+    """2.0.1 A05: SetNetworkProfile. 2.1 B09.FR.20-34: the slot's variables, or that where the station has none."""
+    if version is OcppVersion.V201:
+        return (Step("write the connection slot", Do.WRITE_SLOT, Until.ACCEPTED, leg),)
     free = Step(
         "take the slot out of use",
         Do.FREE_SLOT,
@@ -211,31 +202,66 @@ def switch_21(leg: SecurityProfile, _quirks: Quirks) -> tuple[Step, ...]:
         tolerate=ANY_REFUSAL,
     )
     write = Step("write the connection slot", Do.WRITE_SLOT_VARIABLES, Until.ACCEPTED, leg, otherwise=Do.WRITE_SLOT)
-    return (free, write, *use_slot(leg))
+    return (free, write)
 
 
-SWITCH = {OcppVersion.V16: switch_16, OcppVersion.V201: switch_201, OcppVersion.V21: switch_21}
+def switch(version: OcppVersion, leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
+    """Have the station come back on the profile."""
+    if version is OcppVersion.V16:
+        return switch_16(leg, quirks)
+    return (*write_slot(version, leg), *use_slot(leg))
+
+
+def down(version: OcppVersion, quirks: Quirks) -> tuple[Step, ...]:
+    """From 3 to 2 (2.0.1 errata 2025-01, 2.1: A05.FR.08, B09.FR.31/.32), the one way down that OCPP knows.
+
+    The password comes first, and the station is let in on profile 2 before it is sent there: until it was seen there
+    its certificate is good beside its password.
+    """
+    allow = Step("let it step down", Do.ALLOW_DOWNGRADE, Until.ACCEPTED, TLS, needed=Needed.IF_NOT_ALLOWED)
+    forbid = Step(
+        "have it step down no more",
+        Do.FORBID_DOWNGRADE,
+        Until.ACCEPTED,
+        TLS,
+        needed=Needed.IF_WE_ALLOWED,
+        tolerate=ANY_REFUSAL,
+    )
+    return (
+        Step("see whether it may step down", Do.READ_DOWNGRADE, Until.ACCEPTED, TLS),
+        allow,
+        Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, TLS, settles=1, lost=lost_change(quirks)),
+        *read_slots(TLS, quirks),
+        *write_slot(version, TLS),
+        *use_slot(TLS, before=(Step("let it in on profile 2", Do.PERMIT_LOWER, Until.RECORDED, TLS),)),
+        seen_on(TLS),
+        forbid,
+    )
 
 
 def _leg(version: OcppVersion, leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
     first = () if version is OcppVersion.V16 else read_slots(leg, quirks)
-    switch = (*SWITCH[version](leg, quirks), *arrival(leg))
+    there = (*switch(version, leg, quirks), *arrival(leg))
     if leg is BASIC:
         lost = lost_change(quirks)
-        return (Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1, lost=lost), *switch)
+        return (Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1, lost=lost), *there)
     if leg is TLS:
-        return (*first, *root(leg, quirks), *switch, *password(leg, quirks))
-    return (*first, *certificate(quirks), *switch)
+        return (*first, *root(leg, quirks), *there, *password(leg, quirks))
+    return (*first, *certificate(quirks), *there)
 
 
 def plan(version: OcppVersion, start: SecurityProfile, goal: SecurityProfile, quirks: Quirks = USUAL) -> Walk:
-    """The walk from `start` up to `goal`. Raises ValueError when it does not lead up, or 2.x is on profile 0.
+    """The walk from `start` up to `goal`, or from 3 down to 2. Raises ValueError when there is none.
 
     Or when the quirk book knows that such a station cannot be walked there, or that nothing would show that it can
     come back.
     """
+    if (start, goal) == (MUTUAL, TLS) and version is not OcppVersion.V16:
+        return Walk(start, goal, tuple(map(dressed, down(version, quirks))))
+    if (start, goal) == (MUTUAL, TLS):
+        raise ValueError("OCPP 1.6 knows no way down (A00.FR.005): it is set at the station itself")
     if goal <= start:
-        raise ValueError(f"profile {goal:d} is not above {start:d}")
+        raise ValueError(f"profile {goal:d} is not above {start:d}, and the only way down is from 3 to 2")
     if start is SecurityProfile.NONE and version is not OcppVersion.V16:
         raise ValueError("profile 0 exists in OCPP 1.6 only")
     if goal > quirks.walks_to:
@@ -245,4 +271,4 @@ def plan(version: OcppVersion, start: SecurityProfile, goal: SecurityProfile, qu
             "by the quirk book it takes no root over OCPP and lists none, so nothing shows that it has ours"
         )
     legs = (SecurityProfile(n) for n in range(start + 1, goal + 1))
-    return Walk(start, goal, tuple(step for leg in legs for step in _leg(version, leg, quirks)))
+    return Walk(start, goal, tuple(dressed(step) for leg in legs for step in _leg(version, leg, quirks)))

@@ -8,8 +8,10 @@ from typing import Any
 from csms_bridge.quirks.quirks import read_spelt
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import WalkRow
+from csms_bridge.walks.counsel import Advice, advice
 from csms_bridge.walks.plans import plan
 from csms_bridge.walks.steps import Progress, StepState, StepView, Walk, WalkState
+from csms_bridge.walks.way_back import with_way_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class WalkView:
     steps: tuple[StepView, ...]
     created_at: datetime
     updated_at: datetime
+    next: tuple[Advice, ...] = ()
+    """What may safely be done about it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class WalkUnderWay:
 
 def view_of(row: WalkRow) -> WalkView:
     """The domain object of a row."""
+    under_way = under_way_of(row)
     return WalkView(
         id=row.id,
         station=row.station,
@@ -49,14 +54,13 @@ def view_of(row: WalkRow) -> WalkView:
         steps=_views(row.views),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        next=advice(under_way.walk, under_way.at),
     )
 
 
 def under_way_of(row: WalkRow) -> WalkUnderWay:
     """A row as the runner sees it."""
     facts = json.loads(row.facts)
-    quirks = read_spelt(facts.get("quirks", ""))
-    walk = plan(OcppVersion(row.ocpp_version), SecurityProfile(row.start), SecurityProfile(row.goal), quirks)
     progress = Progress(
         views=_views(row.views),
         moved=row.moved,
@@ -66,7 +70,14 @@ def under_way_of(row: WalkRow) -> WalkUnderWay:
         reason=row.reason,
         facts=facts,
     )
-    return WalkUnderWay(row.id, row.station, walk, progress)
+    return WalkUnderWay(row.id, row.station, _table_of(row, progress), progress)
+
+
+def _table_of(row: WalkRow, at: Progress) -> Walk:
+    """The table that the progress stands in."""
+    quirks = read_spelt(at.facts.get("quirks", ""))
+    walk = plan(OcppVersion(row.ocpp_version), SecurityProfile(row.start), SecurityProfile(row.goal), quirks)
+    return with_way_back(walk, at.facts)
 
 
 def fields_of(at: Progress) -> dict[str, Any]:

@@ -33,6 +33,19 @@ class Do(StrEnum):
     RESTART = "restart the station"
     WAIT = "wait"
     BAR_BELOW = "refuse lower profiles"
+    READ_DOWNGRADE = "read whether it may step down"
+    ALLOW_DOWNGRADE = "let it step down"
+    FORBID_DOWNGRADE = "have it step down no more"
+    PERMIT_LOWER = "let it in on the lower profile"
+    LOWER_AGAIN = "take the profile back"
+    OLD_SLOT_FIRST = "put the old slot first again"
+    WRITE_SLOT_BACK = "write the slot back"
+    RESTORE_ORDER = "list the slots as they were"
+    WITHDRAW_OFFER = "withdraw the unused password"
+
+
+ON_OUR_SIDE = frozenset({Do.BAR_BELOW, Do.PERMIT_LOWER, Do.WITHDRAW_OFFER})
+"""Acts that no message is sent for: they share the transaction with the progress."""
 
 
 class Until(StrEnum):
@@ -45,6 +58,9 @@ class Until(StrEnum):
     SEEN = "the station was seen on the profile"
     PASSWORD_SEEN = "the station was seen with the new password"  # noqa: S105 -- the name of a condition
     RECORDED = "it is on record"
+    ORDER_BACK = "the station lists its old slot first"
+    BACK = "the station was seen again"
+    A_PASSWORD_SEEN = "the station was seen with one of its passwords"  # noqa: S105 -- the name of a condition
 
 
 class Needed(Enum):
@@ -59,6 +75,21 @@ class Needed(Enum):
     """The chosen slot stands in NetworkConfigurationPriority (2.1 B09.FR.20/.21)."""
     UNLESS_ISSUED = 5
     """No certificate was issued in this walk yet."""
+    IF_NOT_ALLOWED = 6
+    """The station does not say that it may step down (AllowSecurityProfileDowngrade)."""
+    IF_WE_ALLOWED = 7
+    """This walk has allowed it to step down."""
+    IF_SLOT_WAS_LISTED = 8
+    """The chosen slot stood in the order of slots before this walk changed it."""
+    IF_SLOT_IS_BACK = 9
+    """The chosen slot was written back."""
+    IF_UNPROVED = 10
+    """The station has not been seen since the last thing that may keep it from coming back."""
+    IF_OLD_PROVED = 11
+    """The station has restarted since it was sent a new password, and uses the old one."""
+    IF_ARRIVED = 12
+    """The station reached the new profile after all."""
+    IF_NOT_ARRIVED = 13
 
 
 class Lost(Enum):
@@ -75,7 +106,8 @@ class Step:
 
     `leg` is the profile that this part of the walk leads to. `within` bounds the wait after the answer,
     `late` is what the operator reads when it runs out. After an accepting answer nothing more is sent while it
-    `settles`, since many stations drop the line then (reference, station-quirks 13).
+    `settles`, since many stations drop the line then (reference, station-quirks 13). What must be there first is what
+    the steps before it saw, what `needed` says, and a station that is connected, has booted and charges nobody.
     """
 
     name: str
@@ -96,25 +128,38 @@ class Step:
     optional: bool = False
     """Being late is no reason to hold: the walk goes on without."""
     lost: Lost = Lost.ASK_AGAIN
+    online: bool = False
+    """`within` counts the time that the station is connected: one that sleeps is not late."""
+    must: str = ""
+    """Why nobody may skip it; empty when it is safe to."""
+    undo: tuple["Step", ...] = ()
+    """What cancelling does about it once it was begun; nothing where what it did does no harm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A plan: from one profile to another in steps."""
+    """A plan: from one profile to another in steps. From `back` on they are the way back of a walk being cancelled."""
 
     start: SecurityProfile
     goal: SecurityProfile
     steps: tuple[Step, ...]
+    back: int | None = None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it leads from 3 to 2."""
+        return self.goal < self.start
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The runner's patience: see BridgeSettings.walk_settle, .walk_grace and .call_timeout."""
+    """The runner's patience: see BridgeSettings.walk_settle, .walk_grace, .call_timeout and .walk_asleep."""
 
     settle: timedelta = timedelta(seconds=2)
     grace: timedelta = timedelta(seconds=15)
     silence: timedelta = timedelta(seconds=90)
     retry: timedelta = timedelta(seconds=15)
+    asleep: timedelta = timedelta(days=30)
 
 
 class WalkState(StrEnum):
@@ -152,13 +197,18 @@ class Progress:
     """How far a walk has come: all that must survive a crash.
 
     `facts` holds what was learned, as text: `quirks` (what is odd about the station by the book as it was when the
-    walk began, see quirks.spell; its plan is made with these), `csms_root` and `csms_root_serial` (the root this
-    walk installs), `roots` (serials the station listed), `root_accepted`, `also_root` (a second root it took),
-    `issued` (serials of certificates, newest last) and `issuer_root` (the root above the newest), `slots`,
-    `priority`, `active`, `slot`, `used`, `country`; about this leg `password` (id of the password last offered) and
-    `away` (this service was not there for a while); about a hold `held_by` and `came` (the last connection
-    meanwhile); and about the step at hand `dropped`, `reboot`, `back` and `back_on` (since when the station is back
-    on which lower profile), `returns` (how often), `complaint`, `alternative`, `again`.
+    walk began, see quirks.spell; its plan is made with these), `csms_root` and `csms_root_serial` (the root this walk
+    installs), `permitted_by` and `permitted_for` (who lets it go down, and why), `roots` (serials the station listed),
+    `root_accepted`, `also_root` (a second root it took), `issued` (serials of certificates, newest last) and
+    `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`, `used`, `country`,
+    `may_step_down`, `skips` and `skip_N` (why step N is skipped). About this leg: `password` (id of the one last
+    offered), `away` (this service was not there for a while), `touched` (the steps begun that have an undo), `order`
+    (of the slots, before this walk changed it), `allowed` (to step down, by this walk), `restarted`, `came_after` (the
+    last connection since the last thing that may keep it from coming back), `old_proved`. About cancelling: `cancel`
+    (the reason), `undo` (which steps), `taken_back`, `slot_back`, `arrived`. About a hold: `cause`, `came` (the last
+    connection meanwhile). About the step at hand: `paused` (since when the station is away), `dropped`, `reboot`,
+    `back` and `back_on` (since when the station is back on which profile), `returns` (how often), `complaint`,
+    `alternative`, `again`.
     """
 
     views: tuple[StepView, ...]
@@ -236,6 +286,11 @@ class Complained:
 
 
 @dataclass(frozen=True, slots=True)
+class Booted:
+    """The station restarted: it sent a BootNotification that nobody asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class WeWereAway:
     """This service was not there for a while: a station that fell back meanwhile did so for want of us."""
 
@@ -256,6 +311,7 @@ Seen = (
     | RequestRefused
     | SlotsTold
     | Complained
+    | Booted
     | WeWereAway
     | Tick
 )

@@ -33,6 +33,30 @@ async def test_a_walk_is_held_resumed_and_cancelled(fleet: httpx.AsyncClient) ->
     assert (await fleet.post(f"{WALKS}/{walk}/resume")).status_code == 409
 
 
+async def test_a_step_is_tried_again_and_left_out(fleet: httpx.AsyncClient) -> None:
+    walk = (await fleet.post(WALKS, json={"station": "CS-1", "to": 2})).json()
+    address = f"{WALKS}/{walk['id']}"
+    assert (await fleet.post(f"{address}/retry")).status_code == 409
+    await fleet.post(f"{address}/hold", json={"reason": "site visit"})
+    assert (await fleet.post(f"{address}/retry")).json()["state"] == "running"
+    assert (await fleet.post(f"{address}/skip", json={"step": "change the password"})).status_code == 422
+    refused = await fleet.post(f"{address}/skip", json={"step": "change the password", "reason": "quicker"})
+    assert (refused.status_code, "sent in clear" in refused.json()["detail"]) == (409, True)
+    skipped = await fleet.post(f"{address}/skip", json={"step": "install the RSA root too", "reason": "no room"})
+    assert skipped.status_code == 200
+    assert {"act", "why"} == set(skipped.json()["next"][0])
+
+
+async def test_the_way_down_needs_permission_and_a_reason(fleet: httpx.AsyncClient) -> None:
+    station = {"id": "CS-9", "serial": "S9", "ocpp_version": "2.1", "profile": 3}
+    await fleet.post("/api/v1/stations", json=station)
+    assert (await fleet.post(WALKS, json={"station": "CS-9", "to": 2})).status_code == 409
+    unreasoned = {"station": "CS-9", "to": 2, "permit_lower": True}
+    assert (await fleet.post(WALKS, json=unreasoned)).status_code == 422
+    started = await fleet.post(WALKS, json={**unreasoned, "reason": "broken slot"})
+    assert (started.status_code, started.json()["from_profile"], started.json()["to_profile"]) == (201, 3, 2)
+
+
 async def test_many_stations_start_together_and_refusals_are_told(fleet: httpx.AsyncClient) -> None:
     await fleet.post(WALKS, json={"station": "CS-2", "to": 3})
     started = (await fleet.post(WALKS, json={"stations": ["CS-1", "CS-2", "CS-3"], "to": 3})).json()

@@ -161,8 +161,15 @@ class StepOut(Out):
     note: str
 
 
+class AdviceOut(Out):
+    """Something that may safely be done about a walk now, and why one would."""
+
+    act: str
+    why: str
+
+
 class WalkOut(Out):
-    """A walk of one station from one security profile to a higher one."""
+    """A walk of one station from one security profile to another one. `next`: what may safely be done about it."""
 
     id: str
     station: str
@@ -171,6 +178,7 @@ class WalkOut(Out):
     state: str
     reason: str
     steps: list[StepOut]
+    next: list[AdviceOut]
     created_at: datetime
     updated_at: datetime
 

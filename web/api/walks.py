@@ -23,12 +23,34 @@ class WalkIn(In):
     station: str | None = None
     stations: Sequence[str] = Field(default=(), max_length=10_000)
     to: SecurityProfile
+    permit_lower: bool = False
+    """Let it go down from 3 to 2, which OCPP allows by permission; `reason` says why."""
+    reason: str = Field(default="", max_length=500)
+
+    @property
+    def permission(self) -> str:
+        """The reason of a way down that is permitted, else empty."""
+        return self.reason if self.permit_lower else ""
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Self:
         if (self.station is None) == (not self.stations):
             raise ValueError("give either `station` or `stations`")
+        if self.permit_lower and not self.reason.strip():
+            raise ValueError("give the reason why it may go down")
         return self
+
+
+class SkipIn(ReasonIn):
+    """Which step to leave out: the next one of this name; empty means the one at hand."""
+
+    step: str = Field(default="", max_length=100)
+
+
+class CancelIn(ReasonIn):
+    """Why; and whether to end it as it is, with nothing undone and nothing proved."""
+
+    as_it_is: bool = False
 
 
 class RefusedWalk(Out):
@@ -52,10 +74,10 @@ def start_walks(
 ) -> WalkOut | StartedWalks:
     """Start one walk, or many. An unknown station among many starts none; other refusals are told one by one."""
     if body.station is not None:
-        return WalkOut.of(doors.fleet.start_walk(body.station, body.to, caller.name))
+        return WalkOut.of(doors.fleet.start_walk(body.station, body.to, caller.name, body.permission))
     for station in body.stations:
         doors.fleet.station(station)
-    started = [_start(doors, station, body.to, caller) for station in dict.fromkeys(body.stations)]
+    started = [_start(doors, station, body, caller) for station in dict.fromkeys(body.stations)]
     return StartedWalks(
         items=[one for one in started if isinstance(one, WalkOut)],
         refused=[one for one in started if isinstance(one, RefusedWalk)],
@@ -98,16 +120,30 @@ def resume_walk(doors: Doors, walk_id: str, caller: Principal = Depends(Needs(Pe
     return WalkOut.of(doors.fleet.resume_walk(walk_id, caller.name))
 
 
+@router.post("/{walk_id}/retry")
+def retry_step(doors: Doors, walk_id: str, caller: Principal = Depends(Needs(Permission.WALKS_CHANGE))) -> WalkOut:
+    """Go on with a walk that is on hold by its step at hand alone, and not the whole leg."""
+    return WalkOut.of(doors.fleet.retry_step(walk_id, caller.name))
+
+
+@router.post("/{walk_id}/skip")
+def skip_step(
+    doors: Doors, walk_id: str, body: SkipIn, caller: Principal = Depends(Needs(Permission.WALKS_CHANGE))
+) -> WalkOut:
+    """Leave a step out where that is safe; a walk on hold goes on behind it."""
+    return WalkOut.of(doors.fleet.skip_step(walk_id, body.step, body.reason, caller.name))
+
+
 @router.post("/{walk_id}/cancel")
 def cancel_walk(
-    doors: Doors, walk_id: str, body: ReasonIn, caller: Principal = Depends(Needs(Permission.WALKS_CHANGE))
+    doors: Doors, walk_id: str, body: CancelIn, caller: Principal = Depends(Needs(Permission.WALKS_CHANGE))
 ) -> WalkOut:
-    """Give a walk up for good; what the station has taken over stays."""
-    return WalkOut.of(doors.fleet.cancel_walk(walk_id, body.reason, caller.name))
+    """Give a walk up for good; what was begun is undone, and the walk is cancelled when the way back is proved."""
+    return WalkOut.of(doors.fleet.cancel_walk(walk_id, body.reason, caller.name, as_it_is=body.as_it_is))
 
 
-def _start(doors: Doors, station: str, to: SecurityProfile, caller: Principal) -> WalkOut | RefusedWalk:
+def _start(doors: Doors, station: str, body: WalkIn, caller: Principal) -> WalkOut | RefusedWalk:
     try:
-        return WalkOut.of(doors.fleet.start_walk(station, to, caller.name))
+        return WalkOut.of(doors.fleet.start_walk(station, body.to, caller.name, body.permission))
     except BridgeError as refusal:
         return RefusedWalk(station=station, detail=refusal.sentence, hint=refusal.hint)

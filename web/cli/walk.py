@@ -13,7 +13,7 @@ from web.cli.client import Data, ServiceClient, segment, service
 from web.cli.failures import FAILED, WrongUse
 from web.cli.output import Json, plain, say, show_fields, show_json, show_list, show_table, wants_json
 
-app = typer.Typer(help="Walk stations to a higher security profile and follow them.", no_args_is_help=True)
+app = typer.Typer(help="Walk stations to another security profile and follow them.", no_args_is_help=True)
 
 _COLUMNS = ("id", "station", "from_profile", "to_profile", "state", "reason", "updated_at")
 _ENDED = {"done", "held", "cancelled"}
@@ -27,12 +27,16 @@ def start(
     stations: Annotated[list[str], typer.Argument(metavar="ID", help="The stations to walk.")],
     to: Annotated[int, typer.Option("--to", min=2, max=3, help="The security profile to reach.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; fails when a walk is held.")] = False,
+    permit_lower: Annotated[
+        bool, typer.Option("--permit-lower", help="Let it go down from 3 to 2, as OCPP 2.x allows.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why it may go down; it stands in the audit trail.")] = "",
     data: Data = None,
     _json: Json = False,
 ) -> None:
     """Start walking stations to profile 2 or 3."""
     with service(data) as client:
-        started, refused = _start(client, stations, to)
+        started, refused = _start(client, stations, {"to": to, "permit_lower": permit_lower, "reason": reason})
         if wait:
             started = follow(client, started)
     for refusal in refused:
@@ -50,9 +54,11 @@ def show(walk: WalkId, data: Data = None, _json: Json = False) -> None:
     if wants_json():
         show_json(found)
         return
-    show_fields(found, [name for name in found if name != "steps"])
+    show_fields(found, [name for name in found if name not in ("steps", "next")])
     steps = [[plain(step[name]) for name in ("name", "state", "at", "note")] for step in found["steps"]]
     show_table(("step", "state", "at", "note"), steps)
+    if found["next"]:
+        show_table(("next safe act", "why"), [[plain(one["act"]), plain(one["why"])] for one in found["next"]])
 
 
 @app.command("list")
@@ -83,9 +89,33 @@ def resume(walk: WalkId, data: Data = None, _json: Json = False) -> None:
 
 
 @app.command()
-def cancel(walk: WalkId, reason: Reason, data: Data = None, _json: Json = False) -> None:
-    """Give a walk up for good; what the station has taken over stays."""
-    _act(walk, "cancel", {"reason": reason}, data)
+def retry(walk: WalkId, data: Data = None, _json: Json = False) -> None:
+    """Go on with a walk that is on hold by its step at hand alone."""
+    _act(walk, "retry", {}, data)
+
+
+@app.command()
+def skip(
+    walk: WalkId,
+    reason: Reason,
+    step: Annotated[str, typer.Option("--step", help="The next step of this name; else the one at hand.")] = "",
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Leave a step out where that is safe; a walk on hold goes on behind it."""
+    _act(walk, "skip", {"reason": reason, "step": step}, data)
+
+
+@app.command()
+def cancel(
+    walk: WalkId,
+    reason: Reason,
+    as_it_is: Annotated[bool, typer.Option("--as-it-is", help="Undo nothing, and prove nothing.")] = False,
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Give a walk up for good; what was begun is undone first."""
+    _act(walk, "cancel", {"reason": reason, "as_it_is": as_it_is}, data)
 
 
 def follow(client: ServiceClient, walks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -116,11 +146,11 @@ def _progress(walk: dict[str, Any]) -> tuple[int, str]:
 
 
 def _start(
-    client: ServiceClient, stations: Sequence[str], to: int
+    client: ServiceClient, stations: Sequence[str], body: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     if len(stations) == 1:
-        return [client.post("walks", {"station": stations[0], "to": to})], []
-    answer = client.post("walks", {"stations": list(stations), "to": to})
+        return [client.post("walks", {"station": stations[0], **body})], []
+    answer = client.post("walks", {"stations": list(stations), **body})
     return answer["items"], answer["refused"]
 
 

@@ -72,15 +72,33 @@ def resume(doors: Doors, walk_id: str, visitor: Visitor = Depends(Submitted(Perm
     return _back(doors.fleet.resume_walk(walk_id, visitor.name))
 
 
-@router.post("/{walk_id}/cancel")
-def cancel(
+@router.post("/{walk_id}/retry")
+def retry(doors: Doors, walk_id: str, visitor: Visitor = Depends(Submitted(Permission.WALKS_CHANGE))) -> Response:
+    """Try the step at hand again."""
+    return _back(doors.fleet.retry_step(walk_id, visitor.name))
+
+
+@router.post("/{walk_id}/skip")
+def skip(
     doors: Doors,
     walk_id: str,
     reason: Annotated[str, Form(min_length=1, max_length=500)],
     visitor: Visitor = Depends(Submitted(Permission.WALKS_CHANGE)),
 ) -> Response:
-    """Give it up for good."""
-    return _back(doors.fleet.cancel_walk(walk_id, reason, visitor.name))
+    """Leave out the step at hand."""
+    return _back(doors.fleet.skip_step(walk_id, "", reason, visitor.name))
+
+
+@router.post("/{walk_id}/cancel")
+def cancel(
+    doors: Doors,
+    walk_id: str,
+    reason: Annotated[str, Form(min_length=1, max_length=500)],
+    as_it_is: Annotated[bool, Form()] = False,
+    visitor: Visitor = Depends(Submitted(Permission.WALKS_CHANGE)),
+) -> Response:
+    """Give it up for good; what was begun is undone, unless it is to be left as it is."""
+    return _back(doors.fleet.cancel_walk(walk_id, reason, visitor.name, as_it_is=as_it_is))
 
 
 def _back(walk: WalkView) -> Response:

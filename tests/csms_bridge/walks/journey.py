@@ -1,5 +1,6 @@
 """Drives `advance()` with a model station from the start of a walk to its end, and watches that no rule is broken."""
 
+import contextlib
 import heapq
 import itertools
 from collections.abc import Callable, Sequence
@@ -7,14 +8,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from csms_bridge.commands import Outcome
+from csms_bridge.errors import WalkRefused
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import WalkRow
+from csms_bridge.walks.causes import Cause
+from csms_bridge.walks.ledger import ACTIVE
 from csms_bridge.walks.machine import advance, begin
-from csms_bridge.walks.operating import resume
+from csms_bridge.walks.marking import hold
+from csms_bridge.walks.operating import cancel, resume, retry, skip
 from csms_bridge.walks.plans import plan
 from csms_bridge.walks.rows import fields_of, under_way_of
 from csms_bridge.walks.steps import (
+    ON_OUR_SIDE,
     Answered,
+    Booted,
     Connected,
     Disconnected,
     Do,
@@ -31,6 +38,7 @@ from csms_bridge.walks.steps import (
     WalkState,
     WeWereAway,
 )
+from csms_bridge.walks.way_back import with_way_back
 from tests.csms_bridge.room import NOON
 from tests.csms_bridge.walks.model_station import MUTUAL, NONE, TLS, Manners, ModelStation, Way, serial_for
 
@@ -42,6 +50,7 @@ PLANS = [
     for start, goal in itertools.combinations(range(4), 2)
     if start > 0 or version is OcppVersion.V16
 ]
+DOWN = [(version, MUTUAL, TLS) for version in OcppVersion if version is not OcppVersion.V16]
 SECOND = timedelta(seconds=1)
 OVER = (StepState.DONE, StepState.SKIPPED)
 
@@ -66,7 +75,9 @@ class Witness:
     def saw(self, before: Progress, seen: Seen, after: Progress, acts: Sequence[Do], now: datetime) -> None:
         """One move."""
         self.told.append(seen)
-        if "away" in before.facts and "away" not in after.facts and after.index <= before.index:
+        if len(after.views) > len(before.views) or after.outcome is WalkState.CANCELLED:
+            pass
+        elif "away" in before.facts and "away" not in after.facts and after.index <= before.index:
             self.restarted.clear()  # the leg is walked again once, since it was us who were not there
         else:
             assert after.index >= before.index, "a walk goes back only when it is resumed"
@@ -76,7 +87,7 @@ class Witness:
             assert after.reason, "a hold has a reason that an operator can read"
         for act in acts:
             self._acted(act, before, seen, after, now)
-        messages = [act for act in acts if act is not Do.BAR_BELOW]
+        messages = [act for act in acts if act not in ON_OUR_SIDE]
         assert len(messages) <= 1, "one message at a time"
         if after.outcome is WalkState.DONE:
             self._arrived(after)
@@ -84,7 +95,11 @@ class Witness:
     def _acted(self, act: Do, before: Progress, seen: Seen, after: Progress, now: datetime) -> None:
         if act is Do.BAR_BELOW:
             leg = next(step.leg for step in self.walk.steps[before.index :] if step.do is act)
-            assert self._was_seen_on(leg, after), "the floor is raised after the station was seen (A05.FR.07)"
+            unharmed = self.walk.is_down and leg is MUTUAL  # it is where it was before
+            assert unharmed or self._was_seen_on(leg, after), (
+                "the floor is raised when the station was seen (A05.FR.07)"
+            )
+        if act in ON_OUR_SIDE:
             return
         leg = self.walk.steps[after.index].leg
         assert isinstance(seen, Tick), "messages are sent on a tick"
@@ -94,12 +109,15 @@ class Witness:
         if act is Do.RESTART:
             assert after.index not in self.restarted, "no step restarts a station twice"
             self.restarted.add(after.index)
-        if act is Do.SET_PASSWORD:
+        if act is Do.SET_PASSWORD and not self.walk.is_down:
             assert not self._password_was_seen(before), "no password is set after the new one was seen"
-        if act in (Do.RAISE_PROFILE, Do.WRITE_SLOT, Do.WRITE_SLOT_VARIABLES) and leg is TLS:
+        sends = act in (Do.RAISE_PROFILE, Do.WRITE_SLOT, Do.WRITE_SLOT_VARIABLES)
+        if sends and leg is TLS and self.walk.is_down:
+            assert "password" in after.facts, "nobody is sent down without a password"
+        elif sends and leg is TLS:
             proof = ("root_accepted" in after.facts, "ABC" in after.facts.get("roots", "").split())
             assert any(proof), "nobody is sent to TLS without our root"
-        if act in (Do.RAISE_PROFILE, Do.WRITE_SLOT, Do.WRITE_SLOT_VARIABLES) and leg is MUTUAL:
+        if sends and leg is MUTUAL:
             assert after.facts.get("issued"), "nobody is sent to profile 3 without a certificate"
 
     def _arrived(self, after: Progress) -> None:
@@ -115,6 +133,8 @@ class Witness:
     def _was_seen_on(self, leg: SecurityProfile, after: Progress) -> bool:
         issued = after.facts.get("issued", "").split()
         came = [seen for seen in self.told if isinstance(seen, Connected)]
+        if self.walk.is_down:
+            return any(seen.profile is leg for seen in came)
         return any(seen.profile >= leg and (leg is not MUTUAL or seen.certificate in issued) for seen in came)
 
     def _password_was_seen(self, before: Progress) -> bool:
@@ -140,7 +160,7 @@ class Journey:
         self.walk = plan(version, start, goal)
         self.now = NOON
         self.at = begin(self.walk, self.now, FACTS)
-        password = None if start is NONE else "old"
+        password = None if start in (NONE, MUTUAL) else "old"
         self.station = ModelStation(version, start, manners or Manners(), password)
         self.witness = Witness(self.walk)
         self.mangle = mangle
@@ -149,9 +169,12 @@ class Journey:
         self.floor = start
         self.good_passwords = {password} - {None}
         self.offers = 0
-        self.certificates: set[str] = set()
+        self.accepted = ""
+        self.certificates: set[str] = {"5e00"} if start is MUTUAL else set()
+        self.station.certificate = "5e00" if start is MUTUAL else None
         self.connected_at: datetime | None = None
         self.in_flight: int | None = None
+        self.boots = False
         self.acts: list[Do] = []
         self.moves = 0
         self.before_act: Callable[[Do], bool] = lambda _: True
@@ -167,13 +190,23 @@ class Journey:
         end = self.now + longest
         while self.now < end:
             self._happen()
-            if self.at.outcome is WalkState.DONE or (self.at.outcome is WalkState.HELD and not self._due):
+            over = self.at.outcome in (WalkState.DONE, WalkState.CANCELLED)
+            if over or (self.at.outcome is WalkState.HELD and not self._due):
                 return self
             if self.in_flight is None:
                 self.tell_now(Tick(ready=self._is_ready()))
             calm = not self._due and self.at.state is StepState.WAITING
             self.now += 10 * SECOND if calm else SECOND
         raise AssertionError(f"the walk stands still at {self.at.views[self.at.index]}")
+
+    def run_until(self, act: Do) -> "Journey":
+        """On until this was sent."""
+        while act not in self.acts:
+            self._happen()
+            if self.in_flight is None:
+                self.tell_now(Tick(ready=self._is_ready()))
+            self.now += SECOND
+        return self
 
     def _happen(self) -> None:
         while self._due and self._due[0][0] <= self.now:
@@ -217,6 +250,30 @@ class Journey:
         self.tell_now(Tick(ready=False))
         return self
 
+    def operate(self, what: str) -> None:
+        """An operator does this to the walk, when it can be done now."""
+        before = self.at
+        with contextlib.suppress(WalkRefused):
+            self.at = self.keep(self._operated(what))
+        if before.outcome is WalkState.HELD and self.at.outcome is WalkState.RUNNING:
+            self.witness.restarted.clear()
+        self.walk = self.witness.walk = with_way_back(self.walk, self.at.facts)
+
+    def _operated(self, what: str) -> Progress:
+        is_held, at = self.at.outcome is WalkState.HELD, self.at
+        match what:
+            case "hold" if at.outcome is WalkState.RUNNING:
+                return hold(at, "works on site", self.now, Cause.OPERATOR)
+            case "resume" if is_held:
+                return resume(self.walk, at, self.now)
+            case "retry" if is_held:
+                return retry(at, self.now)
+            case "skip" if at.outcome in ACTIVE:
+                return skip(self.walk, at, at.index, "done on site", self.now)
+            case "cancel" if at.outcome in ACTIVE:
+                return cancel(self.walk, at, "another unit comes", self.now)
+        return at
+
     def crash(self) -> None:
         """Our process dies and starts again: the line, what was in flight and what was not told yet are lost.
 
@@ -237,13 +294,16 @@ class Journey:
             id="w1", station="CS-1", ocpp_version=self.version, start=self.walk.start, goal=self.walk.goal,
             created_at=NOON, updated_at=NOON, **fields_of(at),
         )  # fmt: skip
-        assert under_way_of(row).walk == self.walk
+        assert under_way_of(row).walk == with_way_back(self.walk, at.facts)
         return under_way_of(row).at
 
     def _perform(self, act: Do, before: Progress) -> None:
         self.acts.append(act)
-        if act is Do.BAR_BELOW:
-            self.floor = next(step.leg for step in self.walk.steps[before.index :] if step.do is act)
+        if act in (Do.BAR_BELOW, Do.PERMIT_LOWER):
+            leg = next(step.leg for step in self.walk.steps[before.index :] if step.do is act)
+            self.floor = leg if act is Do.PERMIT_LOWER else max(leg, self.floor)
+        elif act is Do.WITHDRAW_OFFER:
+            self.good_passwords -= {f"p{n}" for n in range(1, self.offers + 1)} - {self.accepted}
         elif self.before_act(act):
             self.send(act)
 
@@ -271,6 +331,7 @@ class Journey:
     def _settle(self, act: Do, outcome: Outcome, facts: dict[str, str]) -> None:
         if act is Do.SET_PASSWORD and outcome is Outcome.ACCEPTED:
             self.good_passwords = {facts["password"]}
+            self.accepted = facts["password"]
         elif act is Do.SET_PASSWORD and outcome is not Outcome.REBOOT_REQUIRED:
             self.good_passwords.discard(facts["password"])
 
@@ -305,6 +366,7 @@ class Journey:
     def restart(self) -> None:
         """The station restarts."""
         self.station.restart()
+        self.boots = True
         self.leave()
 
     def leave(self) -> None:
@@ -328,6 +390,9 @@ class Journey:
         if way.password is not None and way.password != "old":
             self.good_passwords = {way.password}
         self.tell(Connected(way.profile, way.certificate, way.password))
+        if self.boots:
+            self.boots = False
+            self.later(1, lambda: self.tell(Booted()))
 
     def _is_admitted(self, way: Way) -> bool:
         if way.profile < self.floor:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.variables import Reading
+from csms_bridge.walks.acts import MAY_STEP_DOWN
+from csms_bridge.walks.slots import order_without, slot_numbers
 from csms_bridge.walks.steps import Do
 
 NONE, BASIC, TLS, MUTUAL = SecurityProfile
@@ -36,6 +39,8 @@ class Manners:
     keeps_slots: bool = False
     """It does not remove slots with a lower profile (2.x A05.FR.06 says it should)."""
     tells_slots: bool = True
+    lowers: bool = False
+    """It takes a profile back that it has not come on yet, against 1.6 A05.FR.01."""
 
 
 @dataclass
@@ -66,6 +71,7 @@ class ModelStation:
     priority: list[int] = field(default_factory=lambda: [1])
     active: int = 1
     restarts: int = 0
+    may_step_down: bool = False
 
     def __post_init__(self) -> None:
         self.slots[1] = self.profile
@@ -109,6 +115,8 @@ class ModelStation:
 
     def arrived(self, way: Way) -> None:
         """It got in this way."""
+        if way.profile < self.profile:
+            self.active = self.priority[0]  # it stepped down
         if way.profile > self.profile and self.version is not OcppVersion.V16:
             self.active = self.priority[0]
             if not self.manners.keeps_slots:  # A05.FR.06: slots with a lower profile are removed
@@ -152,11 +160,36 @@ class ModelStation:
             case Do.WRITE_SLOT | Do.WRITE_SLOT_VARIABLES:
                 slot = int(facts["slot"])
                 listed = do is Do.WRITE_SLOT_VARIABLES and slot in self.priority  # 2.1 B09.FR.20/.21
-                if slot == self.active or listed or leg < self.profile or not self._is_able(leg):
+                lower = leg < self.profile and not (self.may_step_down and leg is TLS)  # A05.FR.08, B09.FR.31/.32
+                if slot == self.active or listed or lower or not self._is_able(leg):
                     return Answer(REJECTED, "Rejected")
                 self.slots[slot] = leg
             case Do.PREFER_SLOT:
                 self.priority = [int(facts["slot"]), int(facts["used"])]
+            case Do.READ_DOWNGRADE:
+                reading = Reading(MAY_STEP_DOWN, str(self.may_step_down).lower())
+                return Answer(ACCEPTED, "Accepted", readings=(reading,))
+            case Do.ALLOW_DOWNGRADE | Do.FORBID_DOWNGRADE:
+                self.may_step_down = do is Do.ALLOW_DOWNGRADE
+            case _:
+                return self._go_back(do, facts, leg)
+        return Answer(ACCEPTED, "Accepted")
+
+    def _go_back(self, do: Do, facts: Mapping[str, str], leg: SecurityProfile) -> Answer:
+        """The way back of a walk that is cancelled."""
+        match do:
+            case Do.LOWER_AGAIN:
+                if not self.manners.lowers:
+                    return Answer(REJECTED, "Rejected")  # 1.6 A05.FR.01
+                self.next_profile = None
+            case Do.OLD_SLOT_FIRST:
+                self.priority = list(order_without(facts))
+            case Do.RESTORE_ORDER:
+                self.priority = slot_numbers(facts["order"])
+            case Do.WRITE_SLOT_BACK:
+                if int(facts["slot"]) in (self.active, *self.priority):
+                    return Answer(REJECTED, "Rejected")
+                self.slots[int(facts["slot"])] = self.profile
         return Answer(ACCEPTED, "Accepted")
 
     def _is_able(self, leg: SecurityProfile) -> bool:

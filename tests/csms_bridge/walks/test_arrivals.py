@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from csms_bridge.walks.arrivals import MANY_RETURNS, OPERATOR
+from csms_bridge.walks.arrivals import MANY_RETURNS
+from csms_bridge.walks.causes import Cause
 from csms_bridge.walks.marking import hold
 from csms_bridge.walks.plans import plan
 from csms_bridge.walks.steps import (
@@ -148,7 +149,7 @@ def test_a_refusal_after_our_absence_walks_the_leg_again_too():
 
 def test_an_operators_hold_after_our_absence_is_a_hold():
     here = At(TO_TLS, Do.WAIT, TLS).tick().see(WeWereAway())
-    here.at = hold(here.at, "maintenance", here.now, by=OPERATOR)
+    here.at = hold(here.at, "maintenance", here.now, Cause.OPERATOR)
     assert here.tick(hours=2).at.outcome is WalkState.HELD
 
 

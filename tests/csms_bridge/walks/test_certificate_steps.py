@@ -2,6 +2,7 @@
 
 import pytest
 
+from csms_bridge.walks.causes import Cause
 from csms_bridge.walks.machine import takes_certificate
 from csms_bridge.walks.marking import hold
 from csms_bridge.walks.steps import (
@@ -106,4 +107,4 @@ def test_a_certificate_seen_in_use_needs_no_answer():
 def test_a_walk_delivers_what_is_issued_while_it_is_about_certificates(do, takes):
     here = At(TO_3, do, MUTUAL, issued="5e01", issuer_root="root")
     assert takes_certificate(here.walk, here.at) is takes
-    assert not takes_certificate(here.walk, hold(here.at, "wait", NOON))
+    assert not takes_certificate(here.walk, hold(here.at, "wait", NOON, Cause.SILENT))

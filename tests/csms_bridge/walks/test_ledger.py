@@ -428,3 +428,113 @@ def test_tells_what_moved_since_oldest_change_first(room, ledger):
     ]
     assert len(ledger.changed_since(since, 1)) == 1
     assert ledger.changed_since(room.clock.now, 10) == []
+
+
+# cancelling, skipping, trying again
+
+
+def switched(room):
+    """A walk of a 1.6 station that was told profile 2, and has not been seen since."""
+    walk = room.ledger.start("CS-1", 2, FACTS, ANNA)
+    walk_to_tls(room)
+    return walk
+
+
+def test_a_walk_is_cancelled_when_the_station_is_seen_again(room, ledger):
+    walk = switched(room)
+    going = ledger.cancel(walk.id, "the site closes", ANNA)
+    assert (going.state, going.reason) == (WalkState.RUNNING, "being cancelled: the site closes")
+    assert (room.records()[-1].act, room.records()[-1].by) == ("walk:to-be-cancelled", ANNA)
+    feed(ledger, Connected(BASIC))
+    assert (ledger.walk(walk.id).state, ledger.walk(walk.id).reason) == (WalkState.CANCELLED, "the site closes")
+    assert room.acts()[-1] == "walk:cancelled"
+    assert floors(room) == (1, 1)
+
+
+def test_a_station_that_arrives_while_its_walk_is_cancelled_is_refused_below_from_then_on(room, ledger):
+    """A05.FR.09: its first success bars the lower profile, whatever we wanted meanwhile."""
+    walk = switched(room)
+    ledger.cancel(walk.id, "no", ANNA)
+    feed(ledger, Connected(TLS))
+    assert ledger.walk(walk.id).state is WalkState.CANCELLED
+    assert floors(room) == (2, 2)
+
+
+def test_a_walk_that_is_being_cancelled_is_ended_as_it_is_on_an_operators_word_only(room, ledger):
+    walk = switched(room)
+    ledger.cancel(walk.id, "no", ANNA)
+    with pytest.raises(WalkRefused, match="being cancelled already") as refusal:
+        ledger.cancel(walk.id, "no", ANNA)
+    assert "--as-it-is" in refusal.value.hint
+    ended = ledger.cancel(walk.id, "scrapped", ANNA, as_it_is=True)
+    assert ended.state is WalkState.CANCELLED
+    assert ended.reason.startswith("scrapped (left as it was")
+
+
+def test_a_step_is_skipped_with_a_reason_that_is_on_the_trail(room, ledger):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    ledger.skip(walk.id, "install the RSA root too", "no room for two", ANNA)
+    last = room.records()[-1]
+    assert (last.act, last.by, last.reason) == ("walk:step-skipped", ANNA, "no room for two")
+    assert feed(ledger, Tick(True), accepted(0), Connected(BASIC), Tick(True)) == [Do.INSTALL_ROOT, Do.LIST_ROOTS]
+    assert ledger.walk(walk.id).steps[1].note == "skipped: no room for two"
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ("raise to profile 2", "what the walk is about"),
+        ("see it on profile 2", "only a connection proves"),
+        ("change the password", "sent in clear"),
+        ("confirm the root", "nothing else shows that the station holds our root"),
+        ("dance", "no step 'dance' is to come"),
+    ],
+)
+def test_refuses_to_skip_what_is_not_safe_and_says_why(ledger, step, why):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    with pytest.raises(WalkRefused, match=why):
+        ledger.skip(walk.id, step, "quicker", ANNA)
+
+
+def test_a_held_walk_goes_on_with_its_step_alone(room, ledger):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    feed(ledger, Tick(True), accepted(0), Connected(BASIC), Tick(True))
+    ledger.hold(walk.id, "wait", ANNA)
+    ledger.retry(walk.id, ANNA)
+    assert "walk:step-retried" in room.acts()
+    assert feed(ledger, Tick(True)) == [Do.INSTALL_RSA_ROOT]
+
+
+def test_the_way_down_needs_permission_and_a_reason(room):
+    room.add("CS-1", profile=MUTUAL, version=OcppVersion.V201)
+    with pytest.raises(WalkRefused, match="by permission only"):
+        room.ledger.start("CS-1", 2, FACTS, ANNA)
+    walk = room.ledger.start("CS-1", 2, FACTS, ANNA, "its slot for certificates is broken")
+    assert (walk.from_profile, walk.to_profile) == (MUTUAL, TLS)
+    assert floors(room) == (3, 3), "it is let in on the lower profile when it is sent there, not before"
+
+
+def test_1_6_knows_no_way_down(room):
+    """A00.FR.005."""
+    room.add("CS-1", profile=MUTUAL)
+    with pytest.raises(WalkRefused, match="no way down"):
+        room.ledger.start("CS-1", 2, FACTS, ANNA, "because")
+
+
+def test_the_way_down_is_permitted_in_the_name_of_the_operator(room):
+    room.add("CS-1", profile=MUTUAL, version=OcppVersion.V201)
+    walk = room.ledger.start("CS-1", 2, FACTS, ANNA, "broken slot")
+    index = next(i for i, step in enumerate(walk.steps) if step.name == "let it in on profile 2")
+    there = lambda w, now: (replace(w.at, index=index, facts={**w.at.facts, "touched": ""}), ())  # noqa: E731
+    room.ledger.apply("CS-1", there)
+    feed(room.ledger, Tick(False))
+    permitted = next(record for record in room.records() if record.act == "station:lower-profile-permitted")
+    assert (permitted.by, permitted.reason, permitted.details["profile"]) == (ANNA, "broken slot", 2)
+    assert floors(room) == (2, 2)
+
+
+def test_a_walk_tells_what_may_safely_be_done_next(ledger):
+    walk = ledger.start("CS-1", 2, FACTS, ANNA)
+    assert [one.act for one in walk.next] == ["hold", "skip", "cancel"]
+    assert [one.act for one in ledger.hold(walk.id, "wait", ANNA).next] == ["resume", "skip", "cancel"]
+    assert ledger.cancel(walk.id, "no", ANNA).next == ()

@@ -17,7 +17,7 @@ from csms_bridge.walks.steps import (
     WalkState,
 )
 from tests.csms_bridge.room import NOON
-from tests.csms_bridge.walks.at_a_step import ACCEPTED, BASIC, REJECTED, TLS, TO_TLS, At
+from tests.csms_bridge.walks.at_a_step import ACCEPTED, BASIC, MUTUAL, REJECTED, TLS, TO_3, TO_TLS, At
 from tests.csms_bridge.walks.journey import FACTS, PACE
 
 
@@ -89,3 +89,18 @@ def test_an_answer_to_a_step_that_was_not_sent_is_nothing(state):
     here = At(TO_TLS, Do.RAISE_PROFILE, TLS, state)
     before = here.at
     assert here.answer(REJECTED).no_answer().at == before
+
+
+def test_a_station_that_sleeps_is_not_late():
+    """A request is waited for in the time that the station is connected."""
+    here = At(TO_3, Do.TRIGGER_CSR, MUTUAL, StepState.WAITING).tick(minutes=4)
+    here.see(Disconnected()).tick(ready=False, days=3).see(Connected(TLS)).tick(seconds=59)
+    assert here.at.outcome is WalkState.RUNNING
+    assert here.tick(seconds=1).at.outcome is WalkState.HELD
+
+
+def test_a_walk_whose_station_is_away_for_a_month_is_held_until_it_comes():
+    here = At(TO_3, Do.TRIGGER_CSR, MUTUAL).tick(ready=False, days=29)
+    assert here.at.outcome is WalkState.RUNNING
+    assert "for 30 days" in here.tick(ready=False, days=1).at.reason
+    assert here.see(Connected(TLS)).tick().acts == [Do.TRIGGER_CSR]

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from csms_bridge.commands import Answer
-from csms_bridge.walks.arrivals import OPERATOR
+from csms_bridge.walks.causes import Cause
 from csms_bridge.walks.marking import hold
 from csms_bridge.walks.operating import resume
 from csms_bridge.walks.plans import plan
@@ -55,7 +55,7 @@ def test_a_held_walk_does_nothing():
 def test_a_late_arrival_takes_a_walk_off_hold(do):
     """Wherever it was held: the leg's end was seen after all."""
     here = At(TO_TLS, do, TLS)
-    here.at = hold(here.at, "no answer came", here.now)
+    here.at = hold(here.at, "no answer came", here.now, Cause.SILENT)
     here.see(Connected(TLS))
     assert (here.at.outcome, here.at.reason) == (WalkState.RUNNING, "")
     assert here.acts == [Do.BAR_BELOW]
@@ -76,7 +76,7 @@ def test_a_connection_that_is_not_the_legs_end_leaves_a_walk_on_hold():
 
 def test_a_walk_that_an_operator_holds_stays_on_hold():
     here = At(TO_TLS, Do.WAIT, TLS).tick()
-    here.at = hold(here.at, "maintenance", here.now, by=OPERATOR)
+    here.at = hold(here.at, "maintenance", here.now, Cause.OPERATOR)
     here.see(Connected(TLS))
     assert (here.at.outcome, here.at.reason) == (WalkState.HELD, "maintenance")
     assert here.acts == []
@@ -85,7 +85,7 @@ def test_a_walk_that_an_operator_holds_stays_on_hold():
 def test_a_station_that_arrived_while_an_operator_held_its_walk_is_not_asked_again():
     """It would refuse the profile it is on (1.6 A05.FR.01)."""
     here = At(TO_TLS, Do.WAIT, TLS).tick()
-    here.at = hold(here.at, "maintenance", here.now, by=OPERATOR)
+    here.at = hold(here.at, "maintenance", here.now, Cause.OPERATOR)
     here.see(Connected(TLS))
     here.at = resume(here.walk, here.at, here.now)
     assert here.tick().acts == [Do.BAR_BELOW, Do.SET_PASSWORD]
@@ -93,7 +93,7 @@ def test_a_station_that_arrived_while_an_operator_held_its_walk_is_not_asked_aga
 
 def test_a_station_that_was_there_and_left_again_on_hold_is_asked_again():
     here = At(TO_TLS, Do.WAIT, TLS).tick()
-    here.at = hold(here.at, "maintenance", here.now, by=OPERATOR)
+    here.at = hold(here.at, "maintenance", here.now, Cause.OPERATOR)
     here.see(Connected(TLS), Disconnected(), Connected(BASIC))
     here.at = resume(here.walk, here.at, here.now)
     assert here.tick().acts == [Do.INSTALL_ROOT]
@@ -101,9 +101,9 @@ def test_a_station_that_was_there_and_left_again_on_hold_is_asked_again():
 
 def test_what_came_in_an_earlier_hold_is_forgotten():
     here = At(TO_3, Do.WAIT, MUTUAL, issued="5e01").tick()
-    here.at = hold(here.at, "maintenance", here.now, by=OPERATOR)
+    here.at = hold(here.at, "maintenance", here.now, Cause.OPERATOR)
     here.see(Connected(MUTUAL, "5e01"))
-    here.at = hold(replace(here.at, outcome=WalkState.RUNNING), "again", here.now, by=OPERATOR)
+    here.at = hold(replace(here.at, outcome=WalkState.RUNNING), "again", here.now, Cause.OPERATOR)
     here.at = resume(here.walk, here.at, here.now)
     assert here.do is Do.NAME_OPERATOR
 
@@ -112,7 +112,7 @@ def test_what_came_in_an_earlier_hold_is_forgotten():
 def test_a_resumed_leg_is_walked_again_from_its_first_step(way):
     for step in plan(*way).steps:
         here = At(way, step.do, TLS, **SLOTS_2)
-        here.at = resume(here.walk, hold(here.at, "wait", here.now), here.now)
+        here.at = resume(here.walk, hold(here.at, "wait", here.now, Cause.SILENT), here.now)
         assert (here.at.index, here.at.outcome, here.at.reason) == (0, WalkState.RUNNING, "")
         assert {view.state for view in here.at.views} == {StepState.PENDING}
         if step.until is Until.SEEN:
@@ -128,7 +128,7 @@ def test_a_leg_whose_end_was_seen_is_resumed_behind_it():
 
 def test_a_resumed_walk_leaves_earlier_legs_alone():
     here = At((V16, BASIC, MUTUAL), Do.DELIVER, MUTUAL, issued="5e01", issuer_root="root")
-    here.at = resume(here.walk, hold(here.at, "wait", here.now), here.now)
+    here.at = resume(here.walk, hold(here.at, "wait", here.now, Cause.SILENT), here.now)
     assert here.do is Do.NAME_OPERATOR
     assert {view.state for view in here.at.views[: here.at.index]} == {DONE}
 
@@ -143,7 +143,7 @@ def test_a_resumed_walk_has_its_patience_back_and_no_old_troubles():
 
 def test_a_hold_has_its_reason_on_the_step_too():
     here = At(TO_TLS, Do.RAISE_PROFILE, TLS)
-    here.at = hold(here.at, "maintenance", NOON, by=OPERATOR)
+    here.at = hold(here.at, "maintenance", NOON, Cause.OPERATOR)
     assert (here.at.views[here.at.index].state, here.at.views[here.at.index].note) == (HELD, "maintenance")
 
 
