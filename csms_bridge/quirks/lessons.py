@@ -16,7 +16,7 @@ _UNKNOWN_WORDS = ("notimplemented", "notsupported", "not-supported")
 def lessons(walk: Walk, before: Progress, after: Progress) -> dict[str, Any]:
     """Keys and values that this move speaks for."""
     found: dict[str, Any] = {}
-    for index, (step, old, new) in enumerate(zip(walk.steps, before.views, after.views, strict=True)):
+    for index, (step, old, new) in enumerate(zip(walk.steps, before.views, after.views, strict=False)):
         if old.state is not new.state:
             found.update(_of_step(walk, index, before, old, new))
             found.update(_of_refusal(step, new))
@@ -30,7 +30,9 @@ def _of_step(
     if step.do is Do.DELIVER and is_done and old.state is StepState.WAITING and "alternative" in before.facts:
         usual = read_spelt(before.facts.get("quirks", "")).chain
         yield "chain", Chain.SUB if usual is Chain.ROOT else Chain.ROOT
-    if step.do is Do.LIST_ROOTS and (new.state is StepState.SKIPPED or "lists no root" in new.note):
+    # Skipped by an operator, or left out of a cancelled walk, it teaches nothing of the station.
+    told = new.state is StepState.SKIPPED and "the station answered" in new.note
+    if step.do is Do.LIST_ROOTS and (told or "lists no root" in new.note):
         yield "lists_roots", False
     if step.do in _CHANGES and is_done and old.state is StepState.SENT:
         yield "drops_first", True  # it was never answered, and what it asked for was seen

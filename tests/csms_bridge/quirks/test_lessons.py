@@ -1,5 +1,7 @@
 """What one move of a walk teaches about stations of a kind."""
 
+from dataclasses import replace
+
 import pytest
 
 from csms_bridge.commands import Answer, Outcome
@@ -7,8 +9,9 @@ from csms_bridge.quirks.lessons import lessons
 from csms_bridge.quirks.quirks import Chain, Quirks, RestartRule, Roots, spell
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.walks.machine import advance, begin
+from csms_bridge.walks.operating import cancel, skip
 from csms_bridge.walks.plans import plan
-from csms_bridge.walks.steps import Answered, Connected, Disconnected, Do, Issued, Pace, Tick, Unanswered
+from csms_bridge.walks.steps import Answered, Connected, Disconnected, Do, Issued, Pace, StepState, Tick, Unanswered
 from tests.csms_bridge.room import NOON, SetClock
 
 _, BASIC, TLS, MUTUAL = SecurityProfile
@@ -121,3 +124,15 @@ def test_a_station_with_an_rsa_key():
 def test_what_could_not_be_asked_teaches_nothing_about_the_station():
     ours = Answer(Outcome.FAILED, "nothing, since it could not be asked: there is no root")
     assert Pupil().until(Do.INSTALL_ROOT).answer(ours).taught == {}
+
+
+def test_what_an_operator_skips_or_cancels_teaches_nothing():
+    walk = plan(OcppVersion.V16, SecurityProfile.BASIC, SecurityProfile.TLS_BASIC)
+    facts = {"csms_root": "root", "csms_root_serial": "abc", "root_accepted": "yes"}
+    at = begin(walk, NOON, facts)
+    confirm = next(i for i, step in enumerate(walk.steps) if step.do is Do.LIST_ROOTS)
+    sent, _ = advance(walk, at, Tick(True), NOON, Pace())
+    assert lessons(walk, sent, cancel(walk, sent, "sold", NOON)) == {}
+    skipped, _ = advance(walk, skip(walk, replace(at, index=confirm), confirm, "seen", NOON), Tick(True), NOON, Pace())
+    assert skipped.views[confirm].state is StepState.SKIPPED
+    assert lessons(walk, replace(at, index=confirm), skipped) == {}
