@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
+from pydantic import BeforeValidator
 
 from csms_bridge.trust.connecting import ChangeKind, Outcome, Verdict
 from csms_bridge.trust.forecast import Judged, Question
@@ -66,9 +67,16 @@ class WillItConnectOut(Out):
     next: str | None
 
 
+def _or_none(value: object) -> object:
+    """A form sends a field that was left empty as an empty text."""
+    return value or None
+
+
 def question(
     change: Annotated[ChangeKind, Query(description="what is planned")] = ChangeKind.NOTHING,
-    date: Annotated[datetime | None, Query(description="when; now, unless it is named")] = None,
+    date: Annotated[
+        datetime | None, BeforeValidator(_or_none), Query(description="when; now, unless it is named")
+    ] = None,
     root: Annotated[str, Query(max_length=100, description="for root-gone and server-chain")] = "",
     authority: Annotated[str, Query(max_length=100, description="for issuer-changed and client-ca-retired")] = "",
     profile: Annotated[int, Query(ge=0, le=3, description="for profile-floor")] = 0,

@@ -27,6 +27,7 @@ from web.pages import (
     sign_in,
     station_roots,
     stations,
+    trust,
     unknown,
     walks,
 )
@@ -36,7 +37,7 @@ from web.pages.visitor import SignInFirst, Visitor, visitor_of
 
 PAGES = (
     sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, quirks,
-    revoking, certificates, crls, authorities, roots, charging, alarms, events, logs, audit,
+    revoking, certificates, crls, authorities, roots, trust, charging, alarms, events, logs, audit,
 )  # fmt: skip
 
 _NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")
