@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import connecting, custody, enrolling, issuing, lists, ocsp, passwords, revoking, searching
+from benchmarks import connecting, custody, enrolling, issuing, lists, ocsp, passwords, revoking, searching, walking
 from benchmarks.figures import Figure, as_json, machine, table
 from web.garbage import collect_seldom
 
@@ -21,6 +21,8 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "connecting": connecting.measure,
     "enrolling": enrolling.measure,
     "passwords": passwords.measure,
+    "walking": walking.measure_walks,
+    "rotating": walking.measure_rotation,
 }
 
 

@@ -20,7 +20,7 @@ _PATIENCE = 60.0  # seconds
 def new_folder(folder: Path) -> Path:
     """A fresh data folder with its hierarchy."""
     os.environ.update(ENVIRONMENT)
-    make_folder(folder, "Benchmark Operator", [HOSTNAME], os.environ)
+    make_folder(folder, "Benchmark Operator", [HOSTNAME, "localhost"], os.environ)
     return folder
 
 

@@ -11,6 +11,7 @@ from web.pages import (
     alarms,
     audit,
     authorities,
+    campaigns,
     certificates,
     chains,
     charging,
@@ -25,6 +26,7 @@ from web.pages import (
     revoking,
     roots,
     sign_in,
+    sites,
     station_roots,
     stations,
     trust,
@@ -36,8 +38,8 @@ from web.pages.throttle import SignInThrottle
 from web.pages.visitor import SignInFirst, Visitor, visitor_of
 
 PAGES = (
-    sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, quirks,
-    revoking, certificates, crls, authorities, roots, trust, charging, alarms, events, logs, audit,
+    sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, campaigns,
+    sites, quirks, revoking, certificates, crls, authorities, roots, trust, charging, alarms, events, logs, audit,
 )  # fmt: skip
 
 _NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")

@@ -56,6 +56,7 @@
   source.addEventListener("error", () => say("Connection lost; trying again."));
   source.addEventListener("stations", (event) => { if (concerns(event, "id")) soon(); });
   source.addEventListener("walks", (event) => { if (concerns(event, "station")) soon(); });
+  source.addEventListener("campaigns", () => { if (ofFleet && !station) soon(); });
   source.addEventListener("alarms", soon);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && missed) { missed = false; soon(); }
