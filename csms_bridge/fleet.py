@@ -43,6 +43,8 @@ from csms_bridge.quiet import QuietMode
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.quirks.learned import LearnedQuirks
 from csms_bridge.registry import Place, Registry, StationFilter
+from csms_bridge.renewal_rounds import RenewalRounds
+from csms_bridge.renewal_schedule import Pace as RenewalPace
 from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.rush import Rush
 from csms_bridge.safety import objection
@@ -142,6 +144,8 @@ class Fleet:
         self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, self._orders, clock, self.quirks.in_session)
         self.trust = Trust(store, trail, authority, self.roots, self._renewals, clock, node, settings.handshake_timeout)
+        pace = RenewalPace(settings.renewals_per_minute, settings.renewals_in_flight)
+        self.renewal_rounds = RenewalRounds(store, trail, authority, self._orders, self._renewals, pace, clock)
         self._authority = authority
         self.lanes = sightings.lanes
         self.strangers = Strangers(
@@ -448,6 +452,10 @@ class Fleet:
     ) -> list[Renewal]:
         """How far renewals are: of these stations, or of all, by station."""
         return self._renewals.page(after, limit) if stations is None else self._renewals.progress(stations)
+
+    def renew_due(self) -> int:
+        """To be called every few seconds: asks stations whose certificates are due; how many."""
+        return self.renewal_rounds.round() if self._settings.renew_unasked else 0
 
     def prune(self) -> int:
         """To be called every few seconds: deletes some of what is old enough; how many rows."""

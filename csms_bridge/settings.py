@@ -71,6 +71,12 @@ class BridgeSettings(EndpointSettings):
     log_upload_limit: int = Field(default=64 * 1024 * 1024, ge=1024)
     """Octets of one log."""
 
+    renew_unasked: bool = True
+    """Ask stations for a new certificate when two thirds of the lifetime of theirs are over."""
+    renewals_per_minute: int = Field(default=60, ge=1, le=100_000)
+    renewals_in_flight: int = Field(default=200, ge=1, le=100_000)
+    """Stations that were asked and have not answered, and certificates that wait to be signed."""
+
     call_timeout: timedelta = timedelta(seconds=30)
 
     walk_settle: timedelta = timedelta(seconds=2)
