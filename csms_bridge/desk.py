@@ -18,6 +18,7 @@ from csms_bridge.password_book import PasswordBook
 from csms_bridge.password_errand import PasswordErrand
 from csms_bridge.posture.desk import PostureDesk
 from csms_bridge.questions import Questions
+from csms_bridge.quiet import QuietMode
 from csms_bridge.renewals import Renewals
 from csms_bridge.rush import Rush
 from csms_bridge.settings import BridgeSettings
@@ -49,6 +50,7 @@ class Desk:
     events: EventIntake
     charging: ChargingBook
     tokens: IdTokens
+    quiet: QuietMode
     questions: Questions
     password_errand: PasswordErrand
     errands: Mapping[str, ErrandRunner]

@@ -200,6 +200,7 @@ class Fleet:
             events=intake,
             charging=self.charging,
             tokens=self.id_tokens,
+            quiet=self.quiet,
             questions=questions,
             roots=self.roots,
             password_errand=rotate,

@@ -92,6 +92,12 @@ class OpenLine:
 
     # --- asking
 
+    async def ask_to_boot(self) -> None:
+        """Ask for a BootNotification unless one comes by itself: a station that did not restart sends none."""
+        await asyncio.sleep(self.first_words.total_seconds())
+        if not self.booted:
+            await self.ask(c.Trigger(c.Message.BOOT, plain=True))
+
     async def ask(self, command: c.Command) -> Answer | None:
         """Send a command and read its answer; None when there was none."""
         dialect = self.link.dialect

@@ -3,6 +3,9 @@
 Some stations, and every certification tool, fail when they are asked something that the test at hand does not hold
 (reference §8.5.28). Whatever the service would send by itself, it does not send to a quiet station; what people
 ordered, walks, and answers go out as ever.
+
+One message looks unasked and is not: who came through a lane was told Pending, is proved now, and may send nothing
+until it has booted once more, so it is asked for that (TriggerMessage). The lane was ordered, and that is its end.
 """
 
 from sqlmodel import Session

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 
-from csms_bridge import commands as c
 from csms_bridge.arrivals import Business
 from csms_bridge.delivering import Delivering
 from csms_bridge.desk import Desk
@@ -108,13 +107,8 @@ class Session:
         if business.commands and self.line.booted:
             await asyncio.to_thread(self._desk.orders.wake, self.station)
         if business.pending:
-            await self._accept_who_waits()
-
-    async def _accept_who_waits(self) -> None:
-        """It came through a lane and was told Pending last: one that did not restart says nothing until it is asked."""
-        await asyncio.sleep(self.line.first_words.total_seconds())
-        if not self.line.booted:
-            await self.line.ask(c.Trigger(c.Message.BOOT, plain=True))
+            # It came through a lane and was told Pending last. That is the end of what was ordered: see quiet.py.
+            await self.line.ask_to_boot()
 
     async def _let_predecessor_end(self, business: Business) -> Business:
         """Answers that came on the old line are taken in first; what was not answered there never will be.

@@ -55,12 +55,14 @@ class StationCalls:
         self._line = line
         self._desk = line.desk
         self._work = work
+        self._asked_to_boot = False
 
     async def answer(self, action: str, payload: Json) -> Reply:
         """The answer to a CALL, and what to do once it is on its way. Raises WireFault."""
         line, dialect = self._line, self._line.link.dialect
         dialect.check_call(action, payload)
         if not may_say(line.standing, line.lane, action, line.provoked):
+            self._have_it_boot()
             raise WireFault(Fault.SECURITY, "a BootNotification must be accepted first")  # B01.FR.10, B02.FR.09
         event = dialect.event(action, payload)
         if line.lane is None:  # else it may be anybody's clock
@@ -140,6 +142,16 @@ class StationCalls:
         await asyncio.to_thread(self._desk.renewals.ask_after_discard, self._line.station)
 
     # --- booting
+
+    def _have_it_boot(self) -> None:
+        """It speaks before it was accepted: moved here from another CSMS, or restored, without a restart."""
+        if self._line.lane is None and not self._line.rejected and not self._asked_to_boot:
+            self._asked_to_boot = True
+            self._line.spawn(self._ask_to_boot())
+
+    async def _ask_to_boot(self) -> None:
+        if not await asyncio.to_thread(self._desk.quiet.is_on, self._line.station):
+            await self._line.ask_to_boot()
 
     async def _boot(self, boot: e.Booted, action: str, payload: Json) -> Reply:
         """BootNotification. On profile 3 the serial must be the certificate's CN (B01.FR.11/.12; 1.6 by policy)."""
