@@ -34,12 +34,29 @@ def _of_step(
     told = new.state is StepState.SKIPPED and "the station answered" in new.note
     if step.do is Do.LIST_ROOTS and (told or "lists no root" in new.note):
         yield "lists_roots", False
+    refused_first = _root_was_refused(walk, index, before)
+    if step.do is Do.LIST_ROOTS and new.state is StepState.HELD and refused_first:
+        yield "roots_from_profile", 2  # it refused the root, and not because it has it
+    if step.do is Do.INSTALL_RSA_ROOT and _is_borne_refusal(new) and not refused_first:
+        yield "room_for_roots", 1
     if step.do in _CHANGES and is_done and old.state is StepState.SENT:
         yield "drops_first", True  # it was never answered, and what it asked for was seen
     if step.until is Until.SEEN and is_done and _was_restarted(walk, index, before):
         yield "restart", RestartRule.ALWAYS
     if step.do is Do.INSTALL_ISSUER_ROOT and is_done and before.facts.get("issuer_root") == "root-rsa":
         yield "roots", Roots.RSA
+
+
+def _root_was_refused(walk: Walk, index: int, before: Progress) -> bool:
+    """Whether the station refused our root before this step of the same leg, and the walk went on to see its list."""
+    leg = walk.steps[index].leg
+    installs = [i for i in range(index) if walk.steps[i].do is Do.INSTALL_ROOT and walk.steps[i].leg is leg]
+    return any(_is_borne_refusal(before.views[i]) for i in installs)
+
+
+def _is_borne_refusal(view: StepView) -> bool:
+    words = view.note.casefold()
+    return view.state is StepState.SKIPPED and "the station answered" in words and "could not be asked" not in words
 
 
 def _was_restarted(walk: Walk, seen: int, before: Progress) -> bool:
@@ -52,8 +69,6 @@ def _was_restarted(walk: Walk, seen: int, before: Progress) -> bool:
 
 def _of_refusal(step: Step, new: StepView) -> Iterator[tuple[str, Any]]:
     words = new.note.casefold()
-    if step.do is Do.INSTALL_RSA_ROOT and new.state is StepState.SKIPPED and "the station answered" in words:
-        yield "room_for_roots", 1
     if new.state is not StepState.HELD or "the station answered" not in words or "could not be asked" in words:
         return
     unknown = any(word in words for word in _UNKNOWN_WORDS)

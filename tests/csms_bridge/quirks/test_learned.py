@@ -131,7 +131,8 @@ def test_a_walk_teaches_in_the_transaction_of_its_step(room, learned):
     booted(room)
     ledger = Ledger(room.store, room.trail, room.clock, learned.from_walk)
     ledger.start("CS-1", SecurityProfile.TLS_BASIC, {"csms_root": "root", "csms_root_serial": "abc"}, ANNA)
-    rejected = Answered(0, Answer(Outcome.REJECTED, "Rejected"))
-    for seen in (Tick(True), rejected):
+    rejected, none = Answer(Outcome.REJECTED, "Rejected"), Answer(Outcome.ACCEPTED, "NotFound", {"roots": ""})
+    answers = [Answered(index, answer) for index, answer in enumerate((rejected, rejected, none))]
+    for seen in (event for answer in answers for event in (Tick(True), answer)):
         ledger.apply("CS-1", lambda walk, now, seen=seen: machine.advance(walk.walk, walk.at, seen, now, Pace()))
     assert [(one.key, one.value) for one in learned.page()] == [("roots_from_profile", 2)]

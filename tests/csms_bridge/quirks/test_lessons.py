@@ -89,7 +89,14 @@ def test_a_station_that_takes_no_second_root():
 
 
 def test_a_station_that_takes_no_root_below_tls():
-    assert Pupil().until(Do.INSTALL_ROOT).answer(REJECTED).taught == {"roots_from_profile": 2}
+    refused = Pupil().until(Do.INSTALL_ROOT).answer(REJECTED).answer(REJECTED)
+    assert refused.taught == {}  # it may have it already
+    assert refused.answer(ACCEPTED, roots="dead").taught == {"roots_from_profile": 2}
+
+
+def test_a_station_that_refuses_the_root_that_it_has_teaches_nothing():
+    refused = Pupil().until(Do.INSTALL_ROOT).answer(REJECTED).answer(REJECTED)
+    assert refused.answer(ACCEPTED, roots="abc").taught == {}
 
 
 def test_a_station_that_had_to_be_restarted():

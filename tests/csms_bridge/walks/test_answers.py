@@ -1,7 +1,11 @@
 """What answers, refusals and silence mean for the step at hand."""
 
+from dataclasses import replace
+
 import pytest
 
+from csms_bridge.quirks.quirks import USUAL
+from csms_bridge.walks.plans import root
 from csms_bridge.walks.steps import (
     Complained,
     Connected,
@@ -13,6 +17,8 @@ from csms_bridge.walks.steps import (
 from tests.csms_bridge.walks.at_a_step import (
     ACCEPTED,
     BASIC,
+    DONE,
+    FAILED,
     HELD,
     MUTUAL,
     NOT_SUPPORTED,
@@ -28,7 +34,7 @@ from tests.csms_bridge.walks.at_a_step import (
     V201,
     At,
 )
-from tests.csms_bridge.walks.journey import PACE
+from tests.csms_bridge.walks.journey import FACTS, PACE
 
 # --- root
 
@@ -82,6 +88,27 @@ def test_a_second_root_counts_as_held_when_it_was_accepted():
 
 
 # --- refusals
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_refused_root_does_no_harm_where_the_station_has_it_already(refusal):
+    """M05: some refuse what they hold. The list is the proof, not the answer."""
+    here = At(TO_TLS, Do.INSTALL_ROOT, TLS).tick().answer(refusal, "Rejected").tick().answer(refusal).tick()
+    assert here.do is Do.LIST_ROOTS
+    here.answer(ACCEPTED, roots=FACTS["csms_root_serial"])
+    assert (here.state_of(Do.LIST_ROOTS), here.at.outcome) == (DONE, WalkState.RUNNING)
+
+
+@pytest.mark.parametrize("answer", [(ACCEPTED, "NotFound"), (NOT_SUPPORTED, "NotImplemented"), (FAILED, "x")])
+def test_a_refused_root_that_no_list_shows_holds_the_walk(answer):
+    here = At(TO_TLS, Do.INSTALL_ROOT, TLS).tick().answer(REJECTED, "Rejected").tick().answer(REJECTED).tick()
+    assert here.answer(*answer).at.outcome is WalkState.HELD
+
+
+def test_a_refused_root_holds_the_walk_of_a_station_that_lists_none():
+    lists_none = replace(USUAL, lists_roots=False)
+    (install, *_) = (step for step in root(TLS, lists_none) if step.do is Do.INSTALL_ROOT)
+    assert install.tolerate == frozenset()
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
