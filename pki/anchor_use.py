@@ -8,3 +8,4 @@ class AnchorUse(StrEnum):
 
     FIRST_CONTACT = "first-contact"
     CONTRACTS = "contracts"
+    FIRMWARE = "firmware"

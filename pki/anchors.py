@@ -7,6 +7,8 @@ identity of ours (OCPP 2.0.1 edition 3, A00.FR.801–806).
 Contracts: roots of the Plug & Charge world (V2G, mobility operators), in which a contract certificate's chain must end
 (C07). Sub-CAs may stand here too, below a root that does: some responders do not send who signed for them. They never
 count in a handshake.
+
+Firmware: manufacturers' roots under which the signers of firmware stand that the manufacturer signed already.
 """
 
 import hashlib

@@ -73,6 +73,10 @@ class PkiAct(StrEnum):
     FIRMWARE_SIGNED = "firmware:signed"
     FIRMWARE_LOGGED = "firmware:logged"
     FIRMWARE_BROUGHT = "firmware:brought"
+    FIRMWARE_APPROVED = "firmware:approved"
+    FIRMWARE_EXPIRED = "firmware:expired"
+    FIRMWARE_RULE_ADDED = "firmware-rule:added"
+    FIRMWARE_RULE_REMOVED = "firmware-rule:removed"
 
 
 @dataclass(frozen=True, slots=True)

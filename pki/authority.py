@@ -42,10 +42,11 @@ from pki.errors import (
     UnknownAuthority,
 )
 from pki.expiry_warnings import ExpiryWarnings
-from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware
+from pki.firmware import FirmwareDesk, FirmwareOrder, SignedFirmware, Signing
 from pki.firmware_bundle import Bundle
 from pki.firmware_bundles import make_bundle
 from pki.firmware_log import FirmwareLog
+from pki.firmware_rules import FirmwareRules
 from pki.firmware_stamps import FirmwareStamps
 from pki.forecast import Forecast, Forecasts
 from pki.full_lint import full_lint
@@ -164,9 +165,12 @@ class Authority:
         )
         self.firmware_log = FirmwareLog(store, LogSigner(keys.secret("firmware log 1")))
         self._firmware_stamps = FirmwareStamps(store, self.alarms, stamper)
-        self._firmware = FirmwareDesk(
-            store, trail, self._credentials, self._firmware_signer, self.firmware_log, self._firmware_stamps
+        self.firmware_rules = FirmwareRules(store, trail, clock)
+        signing = Signing(
+            self._credentials, self._firmware_signer, self._firmware_roots, self.firmware_log, self._firmware_stamps
         )
+        self._firmware = FirmwareDesk(store, trail, signing, self.firmware_rules, settings)
+        self.firmware_book = self._firmware.book
         responder = OcspResponder(store, self._here, self._responder, settings.ocsp_validity)
         self._ocsp = OcspCache(responder, StatusChanges(store), settings.ocsp_cache_size)
         self._revocations.watch(self._ocsp.drop_serials)
@@ -528,21 +532,43 @@ class Authority:
         slot = self._slot_named(self._credentials.slot_of(serial) or "")
         return self.certificate(self._credentials.renew(slot, self._clock(), by).serial)
 
-    def sign_firmware(self, order: FirmwareOrder, by: str) -> SignedFirmware:
-        """The signature for an order; the same one when asked again. Raises FirmwareRefused, SignerUnavailable."""
-        return self._firmware.sign(order, by, self._clock())
+    def sign_firmware(self, order: FirmwareOrder, by: str, person: str = "") -> SignedFirmware:
+        """The signature for an order, or the order as it waits for approval; the same one when asked again.
+
+        `person` is who stands behind a token. Raises FirmwareRefused, SignerUnavailable.
+        """
+        return self._firmware.sign(order, by, self._clock(), person)
+
+    def bring_firmware(
+        self, order: FirmwareOrder, signature: str, certificate_pem: str, by: str, person: str = ""
+    ) -> SignedFirmware:
+        """Take in the manufacturer's own signature (base64), under the same rules. Raises FirmwareRefused."""
+        return self._firmware.bring(order, signature, certificate_pem, by, self._clock(), person)
+
+    def approve_firmware(self, firmware_id: str, by: str, person: str = "", note: str = "") -> SignedFirmware:
+        """Agree to an order. Raises UnknownFirmware, FirmwareNotPending, ApproverRefused, SignerUnavailable."""
+        return self._firmware.approve(firmware_id, by, self._clock(), person, note)
+
+    def refuse_firmware(self, firmware_id: str, reason: str, by: str) -> SignedFirmware:
+        """Say no to an order for good. Raises UnknownFirmware, FirmwareNotPending."""
+        return self._firmware.refuse(firmware_id, reason, by, self._clock())
+
+    def keep_firmware(self) -> None:
+        """To be called every few seconds: ends what waited too long, signs what was approved, stamps what is bare."""
+        self._firmware.keep(self._clock())
+        self._firmware_stamps.keep()
 
     def firmware(self, firmware_id: str) -> SignedFirmware:
         """Raises UnknownFirmware."""
-        return self._firmware.find(firmware_id)
+        return self.firmware_book.find(firmware_id)
 
     def firmware_bundle(self, firmware_id: str) -> Bundle:
         """All that one needs to verify an image offline. Raises UnknownFirmware, FirmwareRefused (not signed)."""
-        return make_bundle(self._firmware.find(firmware_id), self._hierarchy, self.firmware_log)
+        return make_bundle(self.firmware(firmware_id), self._hierarchy, self.firmware_log, self._firmware_roots())
 
     def firmwares(self, *, after: str | None = None, limit: int = 100) -> list[SignedFirmware]:
         """The newest first; `after` is the last id of the page before. Raises UnknownFirmware."""
-        return self._firmware.page(after, limit)
+        return self.firmware_book.page(after, limit)
 
     # --- the audit trail
 
@@ -563,7 +589,6 @@ class Authority:
         """To be called every minute or so: a checkpoint when it is time for one."""
         self.checkpoints.keep(self._clock(), self.settings.checkpoint_every)
         self.stamps.keep()
-        self._firmware_stamps.keep()
 
     def verify_audit(self, file: CheckpointFile | None = None) -> Verdict:
         """Verify chains, checkpoints and the checkpoint file (another one than the service's when given)."""
@@ -625,6 +650,10 @@ class Authority:
 
     def _firmware_signer(self, scheme: SignatureScheme, now: datetime) -> Credential:
         return self._credentials.current(self._firmware_slot(scheme.family), now)
+
+    def _firmware_roots(self) -> list[x509.Certificate]:
+        """Whom a brought signature's certificate may be issued by."""
+        return self.anchors.certificates(AnchorUse.FIRMWARE)
 
     def _responder_slot(self, authority: str) -> Slot:
         family = self._hierarchy.issuer(authority).algorithm.family

@@ -24,6 +24,8 @@ PkiError
 ├── NoChain                whoever wants a chain to end in a root that none leads to
 ├── AnchorRefused, AnchorExists, UnknownAnchor                whoever adds or looks for a maker's root
 ├── FirmwareRefused        whoever ordered the signature
+├── FirmwareNotPending, ApproverRefused   whoever approves or refuses
+├── UnknownFirmwareRule, UnknownAttachment    the caller: no such thing
 ├── UnknownLogEntry        the caller: the firmware log has no such entry, or never had that size
 ├── CodeRefused            whoever presents an enrolment code
 ├── CodeAtWork             the same: the first request with the code is not answered yet
@@ -194,6 +196,34 @@ class UnknownFirmware(PkiError):
     def __init__(self, firmware_id: str) -> None:
         super().__init__(f"there is no firmware with id {firmware_id!r}")
         self.firmware_id = firmware_id
+
+
+class FirmwareNotPending(PkiError):
+    """The firmware waits for nobody (any more): it is signed, refused or revoked."""
+
+    def __init__(self, firmware_id: str, state: str) -> None:
+        super().__init__(f"the firmware {firmware_id} is {state}, so there is nothing to decide")
+        self.firmware_id = firmware_id
+
+
+class ApproverRefused(PkiError):
+    """This person's approval cannot count: who asked never approves, nor whom the rule does not name."""
+
+
+class UnknownAttachment(PkiError):
+    """The firmware binds no file with this SHA-256."""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(f"the firmware binds no file with SHA-256 {sha256!r}")
+        self.sha256 = sha256
+
+
+class UnknownFirmwareRule(PkiError):
+    """No approval rule has this id."""
+
+    def __init__(self, rule_id: str) -> None:
+        super().__init__(f"there is no firmware rule {rule_id!r}")
+        self.rule_id = rule_id
 
 
 class UnknownLogEntry(PkiError):

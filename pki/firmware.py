@@ -1,174 +1,270 @@
-"""Firmware signatures (OCPP use case L01): ordered by digest, made by a signer directly under the manufacturer root.
+"""Firmware signatures (OCPP use case L01): ordered by digest, approved by rule, made under the manufacturer root.
 
 The scheme is part of the order and never inferred from the key, since stations differ: EVerest and open-ocpp
 verify ECDSA and PKCS#1 v1.5, the specification recommends RSA-PSS.
+
+An order is pending while people are asked, approved once they agreed (or nobody had to), and signed. Whoever asked
+never approves, neither with a token of one's own.
 """
 
 import base64
-import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from sqlalchemy import or_, select
+import structlog
+from cryptography import x509
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pki.audit import JSON, AuditTrail, PkiAct
 from pki.certificates import pem_of
 from pki.credentials import Credential, Credentials
-from pki.errors import FirmwareRefused, MisSigned, UnknownFirmware
+from pki.errors import ApproverRefused, FirmwareNotPending, FirmwareRefused, MisSigned, PkiError, UnknownFirmware
+from pki.firmware_book import FirmwareBook, FirmwareState, Origin, SignedFirmware, approvals_of, files_of
 from pki.firmware_check import check_lengths, verify_firmware
-from pki.firmware_entries import entry_of
+from pki.firmware_entries import Attached, entry_of
+from pki.firmware_intake import Asking, Brought, check_against_releases, revoked_reason, standing_order, take_in
 from pki.firmware_log import FirmwareLog
+from pki.firmware_orders import FirmwareOrder, check_order
+from pki.firmware_rules import FirmwareRules, is_known, missing, of_json, requirements
 from pki.firmware_stamps import FirmwareStamps
-from pki.firmware_tables import FirmwareRow
+from pki.firmware_tables import FirmwareRow, FirmwareVoteRow
+from pki.foreign_certificates import UNREADABLE
 from pki.keys import SignatureScheme
+from pki.revocation import RevocationReason
+from pki.settings import PkiSettings
 from pki.store import Store, hold_lock
 
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+__all__ = ["FirmwareDesk", "FirmwareOrder", "FirmwareState", "SignedFirmware"]
 
-
-class FirmwareState(StrEnum):
-    """How far an order is."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    SIGNED = "signed"
-    REFUSED = "refused"
-    REVOKED = "revoked"
+log = structlog.get_logger()
+_AT_ONCE = 20  # orders in one round
 
 
 @dataclass(frozen=True, slots=True)
-class FirmwareOrder:
-    """An image to be signed, named by its SHA-256 `digest` (32 raw bytes)."""
+class Signing:
+    """What signing takes: `credential` finds the signer for a scheme, `roots` are those that a brought one needs."""
 
-    vendor: str
-    model: str
-    version: str
-    digest: bytes
-    scheme: SignatureScheme = SignatureScheme.ECDSA_SHA256
-
-
-@dataclass(frozen=True, slots=True)
-class SignedFirmware:
-    """An order and its signature. `digest` is hex, `signature` base64, `signing_certificate` PEM."""
-
-    id: str
-    vendor: str
-    model: str
-    version: str
-    digest: str
-    scheme: SignatureScheme
-    state: FirmwareState
-    signature: str | None = field(repr=False)
-    signing_certificate: str | None = field(repr=False)
-    signing_serial: str | None
-    requested_by: str
-    at: datetime
-    signed_at: datetime | None = None
-    log_number: int | None = None
-    stamp: bytes | None = field(default=None, repr=False)
+    credentials: Credentials
+    credential: Callable[[SignatureScheme, datetime], Credential]
+    roots: Callable[[], Sequence[x509.Certificate]]
+    log: FirmwareLog
+    stamps: FirmwareStamps
 
 
 class FirmwareDesk:
-    """Signs firmware orders. `credential` finds the firmware signer for a scheme."""
+    """Takes orders, lets people decide, and signs."""
 
     def __init__(
-        self,
-        store: Store,
-        trail: AuditTrail,
-        credentials: Credentials,
-        credential: Callable[[SignatureScheme, datetime], Credential],
-        log: FirmwareLog,
-        stamps: FirmwareStamps,
+        self, store: Store, trail: AuditTrail, signing: Signing, rules: FirmwareRules, settings: PkiSettings
     ) -> None:
         self._store = store
         self._trail = trail
-        self._credentials = credentials
-        self._credential = credential
-        self._log = log
-        self._stamps = stamps
+        self._signing = signing
+        self._rules = rules
+        self._settings = settings
+        self.book = FirmwareBook(store)
 
-    def sign(self, order: FirmwareOrder, by: str, now: datetime) -> SignedFirmware:
-        """Sign, or give the signature that was made before for the same order.
+    def sign(self, order: FirmwareOrder, by: str, now: datetime, person: str = "") -> SignedFirmware:
+        """Sign, or wait for approval, or give what came of the same order before.
 
-        The order is on record before the key is touched. Raises FirmwareRefused, SignerUnavailable.
+        The order is on record before the key is touched. `person` is who stands behind a token. Raises FirmwareRefused,
+        SignerUnavailable.
         """
-        _check(order)
+        return self._take(order, None, by, person or by, now)
+
+    def bring(
+        self, order: FirmwareOrder, signature: str, certificate_pem: str, by: str, now: datetime, person: str = ""
+    ) -> SignedFirmware:
+        """Take in a signature (base64) that the manufacturer made, under the same rules. Raises FirmwareRefused."""
         try:
-            firmware_id, is_signed = self._register(order, by, now)
+            brought = self._checked(order, signature, certificate_pem, now)
         except FirmwareRefused as refusal:
             self._record_refusal(order, refusal, by, now)
             raise
-        if not is_signed:
-            self._finish(firmware_id, order, by, now)
-        self._log_late(firmware_id, by, now)
-        return self.find(firmware_id)
+        return self._take(order, brought, by, person or by, now)
 
-    def find(self, firmware_id: str) -> SignedFirmware:
-        """Raises UnknownFirmware."""
-        with self._store.reading() as session:
-            row = session.get(FirmwareRow, firmware_id)
-        if row is None:
-            raise UnknownFirmware(firmware_id)
-        return _firmware_of(row)
+    def approve(self, firmware_id: str, by: str, now: datetime, person: str = "", note: str = "") -> SignedFirmware:
+        """Agree. With the last approval that was wanting it is signed.
 
-    def page(self, after: str | None = None, limit: int = 100) -> list[SignedFirmware]:
-        """The newest first; `after` is the last id of the page before. Raises UnknownFirmware."""
-        created, key = col(FirmwareRow.created_at), col(FirmwareRow.id)
-        query = select(FirmwareRow).order_by(created.desc(), key.desc()).limit(limit)
-        if after is not None:
-            last = self.find(after)
-            query = query.where(or_(created < last.at, (created == last.at) & (key < after)))
-        with self._store.reading() as session:
-            return [_firmware_of(row) for row in session.execute(query).scalars()]
+        Raises UnknownFirmware, FirmwareNotPending, ApproverRefused, SignerUnavailable (then it stays approved).
+        """
+        person = person or by
+        with self._store.writing() as session:
+            row = _locked(session, firmware_id)
+            if row.state == FirmwareState.PENDING and not self._expire(session, row, now):
+                self._count(session, row, by, person, note, now)
+        if row.state not in (FirmwareState.PENDING, FirmwareState.APPROVED):
+            raise FirmwareNotPending(firmware_id, row.ended_reason or row.state)
+        if row.state == FirmwareState.APPROVED:
+            self._finish(row, now)
+        return self.book.find(firmware_id)
 
-    def _register(self, order: FirmwareOrder, by: str, now: datetime) -> tuple[str, bool]:
-        """The id of this order's row, new or old, and whether it is signed already."""
+    def refuse(self, firmware_id: str, reason: str, by: str, now: datetime) -> SignedFirmware:
+        """Say no for good; a new order may be placed. Raises UnknownFirmware, FirmwareNotPending."""
+        with self._store.writing() as session:
+            row = _locked(session, firmware_id)
+            if row.state not in (FirmwareState.PENDING, FirmwareState.APPROVED):
+                raise FirmwareNotPending(firmware_id, row.state)
+            self._end(session, row, PkiAct.FIRMWARE_REFUSED, reason, by, now)
+        return self.book.find(firmware_id)
+
+    def keep(self, now: datetime) -> None:
+        """To be called every few seconds: ends what waited too long, and signs what a signer was away for."""
+        overdue = (col(FirmwareRow.state) == FirmwareState.PENDING.value, col(FirmwareRow.expires_at) <= now)
+        for firmware_id in self._ids(*overdue):
+            with self._store.writing() as session:
+                self._expire(session, _locked(session, firmware_id), now)
+        for firmware_id in self._ids(col(FirmwareRow.state) == FirmwareState.APPROVED.value):
+            with self._store.reading() as session:
+                row = session.get_one(FirmwareRow, firmware_id)
+            try:
+                self._finish(row, now)
+            except PkiError as fault:
+                log.warning("firmware_not_signed", firmware=firmware_id, fault=fault.sentence)
+
+    # --- an order
+
+    def _take(
+        self, order: FirmwareOrder, brought: Brought | None, by: str, person: str, now: datetime
+    ) -> SignedFirmware:
+        try:
+            check_order(order, self._settings.firmware_attachment_limit)
+            row = self._register(order, brought, by, person, now)
+        except FirmwareRefused as refusal:
+            self._record_refusal(order, refusal, by, now)
+            raise
+        if row.state == FirmwareState.APPROVED:
+            self._finish(row, now)
+        elif row.state == FirmwareState.SIGNED and row.log_number is None:
+            self._log_late(row.id, by, now)
+        return self.book.find(row.id)
+
+    def _register(
+        self, order: FirmwareOrder, brought: Brought | None, by: str, person: str, now: datetime
+    ) -> FirmwareRow:
+        rules = self._rules.all()
+        if self._settings.firmware_only_by_rule and not is_known(rules, order.vendor, order.model):
+            hint = "Add one: voltward firmware rule add --vendor V --model M --approvals N"
+            raise FirmwareRefused("model", f"no firmware rule is about {order.vendor} {order.model}", hint)
+        asked = requirements(rules, order.vendor, order.model)
         with self._store.writing() as session:
             hold_lock(session, f"firmware:{order.vendor}/{order.model}/{order.version}")
-            rows = _same_release(session, order)
-            if any(row.digest != order.digest.hex() for row in rows):
-                what = f"{order.vendor} {order.model} {order.version}"
-                raise FirmwareRefused(
-                    "digest",
-                    f"{what} is registered with another digest",
-                    "A released version never changes; give the new image a new version.",
-                )
-            for row in rows:
-                if row.scheme == order.scheme:
-                    return row.id, row.state == FirmwareState.SIGNED
-            row = _new_row(order, by, now)
-            session.add(row)
-            session.flush()
-            self._audit(session, PkiAct.FIRMWARE_ORDERED, row.id, order, by, {}, now)
-            return row.id, False
+            found = standing_order(session, order)
+            if found is not None and not self._makes_room(session, found, now):
+                return found
+            check_against_releases(session, order)
+            who = Asking(by, person, now, now + self._settings.firmware_request_life, asked)
+            row = take_in(session, order, who, brought)
+            details: dict[str, JSON] = {"for": person, "asked": [one.rule for one in asked], "origin": row.origin}
+            details |= {"attachments": [one.sha256 for one in order.attachments]}
+            self._audit(session, PkiAct.FIRMWARE_ORDERED, row, by, details, now)
+            return row
 
-    def _finish(self, firmware_id: str, order: FirmwareOrder, by: str, now: datetime) -> None:
-        credential = self._credential(order.scheme, now)
-        signature = self._credentials.signer(credential).sign_digest(order.digest, order.scheme)
+    def _makes_room(self, session: Session, row: FirmwareRow, now: datetime) -> bool:
+        """Whether what stands is over: it waited too long, or its certificate was revoked for good."""
+        if row.state == FirmwareState.PENDING:
+            return self._expire(session, row, now)
+        revoked = revoked_reason(session, row)
+        if revoked is None:
+            return False
+        if revoked == RevocationReason.CERTIFICATE_HOLD:
+            raise FirmwareRefused("firmware", f"the certificate that signed {row.id} is on hold")
+        row.state, row.ended_reason = FirmwareState.REVOKED.value, "the signing certificate was revoked"
+        session.add(row)
+        session.flush()
+        return True
+
+    def _checked(self, order: FirmwareOrder, signature: str, certificate_pem: str, now: datetime) -> Brought:
+        check_lengths(signature, certificate_pem)
+        try:
+            octets = base64.b64decode(signature, validate=True)
+        except ValueError:
+            raise FirmwareRefused("signature", "the signature is not base64") from None
+        try:
+            serial = f"{x509.load_pem_x509_certificate(certificate_pem.encode()).serial_number:x}"
+        except UNREADABLE:
+            raise FirmwareRefused("signing_certificate", "the certificate is not PEM that can be read") from None
+        roots = self._signing.roots()
+        if not roots:
+            hint = "Add the manufacturer's root: voltward anchor add --use firmware FILE"
+            raise FirmwareRefused("signing_certificate", "no manufacturer root for firmware is known here", hint)
+        found = verify_firmware(order.digest, octets, certificate_pem, order.scheme, roots, now)
+        if not found.genuine:
+            raise FirmwareRefused("signature", "; ".join(found.faults))
+        return Brought(signature, certificate_pem, serial)
+
+    # --- deciding
+
+    def _count(self, session: Session, row: FirmwareRow, by: str, person: str, note: str, now: datetime) -> None:
+        asked = of_json(row.requirements)
+        if {by, person} & {row.requested_by, row.requested_for}:
+            raise ApproverRefused("whoever asked for a signature never approves it", "Somebody else must.")
+        if not any(one.counts(person) for one in asked):
+            raise ApproverRefused(f"{person} is not among those whose approval the rule asks for")
+        people = [one.person for one in approvals_of(session, [row.id]).get(row.id, ())]
+        if person in people:
+            return
+        session.add(FirmwareVoteRow(firmware_id=row.id, person=person, by=by, note=note, at=now))
+        wanting = max(0, missing(asked, [*people, person]))
+        if not wanting:
+            row.state, row.decided_at = FirmwareState.APPROVED.value, now
+            session.add(row)
+        session.flush()
+        details: dict[str, JSON] = {"person": person, "missing": wanting}
+        self._audit(session, PkiAct.FIRMWARE_APPROVED, row, by, details, now, reason=note)
+
+    def _expire(self, session: Session, row: FirmwareRow, now: datetime) -> bool:
+        if row.state != FirmwareState.PENDING or row.expires_at is None or now < row.expires_at:
+            return False
+        self._end(session, row, PkiAct.FIRMWARE_EXPIRED, "nobody approved it in time", "service", now)
+        return True
+
+    def _end(self, session: Session, row: FirmwareRow, act: PkiAct, reason: str, by: str, now: datetime) -> None:
+        row.state, row.ended_reason, row.decided_at = FirmwareState.REFUSED.value, reason, now
+        session.add(row)
+        session.flush()
+        self._audit(session, act, row, by, {}, now, reason=reason)
+
+    # --- signing
+
+    def _finish(self, row: FirmwareRow, now: datetime) -> None:
+        """Make the signature, unless it was brought, and record and log it."""
+        if row.origin == Origin.BROUGHT:
+            self._conclude(row.id, None, None, now)
+            return
+        scheme, digest = SignatureScheme(row.scheme), bytes.fromhex(row.digest)
+        credential = self._signing.credential(scheme, now)
+        signature = self._signing.credentials.signer(credential).sign_digest(digest, scheme)
         pem = pem_of(credential.der)
-        encoded = base64.b64encode(signature).decode()
-        verdict = verify_firmware(order.digest, signature, pem, order.scheme, now=now)
+        verdict = verify_firmware(digest, signature, pem, scheme, now=now)
         if not verdict.genuine:
             raise MisSigned(f"the firmware signature came back wrong: {'; '.join(verdict.faults)}")
+        encoded = base64.b64encode(signature).decode()
         check_lengths(encoded, pem)
-        stamp = self._stamps.stamped(signature)
+        self._conclude(row.id, Brought(encoded, pem, credential.serial), self._signing.stamps.stamped(signature), now)
+
+    def _conclude(self, firmware_id: str, made: Brought | None, stamp: bytes | None, now: datetime) -> None:
         with self._store.writing() as session:
-            row = session.get_one(FirmwareRow, firmware_id, populate_existing=True, with_for_update=True)
-            if row.state == FirmwareState.SIGNED:  # somebody else was faster; one order, one signature
+            row = _locked(session, firmware_id)
+            if row.state != FirmwareState.APPROVED:  # somebody else was faster; one order, one signature
                 return
-            row.state, row.signature, row.signed_at = FirmwareState.SIGNED.value, encoded, now
-            row.signing_serial, row.signing_certificate, row.stamp = credential.serial, pem, stamp
-            details: dict[str, JSON] = {"signing_serial": credential.serial, **self._enter(session, row, now)}
-            self._audit(session, PkiAct.FIRMWARE_SIGNED, firmware_id, order, by, details, now)
+            row.state, row.signed_at = FirmwareState.SIGNED.value, now
+            if made is not None:
+                row.signature, row.signing_certificate = made.signature, made.certificate_pem
+                row.signing_serial, row.stamp = made.serial, stamp
+            details: dict[str, JSON] = {"signing_serial": row.signing_serial, **self._enter(session, row, now)}
+            act = PkiAct.FIRMWARE_SIGNED if made is not None else PkiAct.FIRMWARE_BROUGHT
+            self._audit(session, act, row, row.requested_by, details, now)
 
     def _enter(self, session: Session, row: FirmwareRow, now: datetime) -> dict[str, JSON]:
         """The entry in the transparency log, in the same transaction; what the trail is to say of it."""
         row.names_salt = secrets.token_hex(16)
-        entered = self._log.append(session, row.id, entry_of(row, (), (), now), now)
+        people = [one.person for one in approvals_of(session, [row.id]).get(row.id, ())]
+        bound = [Attached(one.kind, one.name, one.sha256) for one in files_of(session, [row.id]).get(row.id, ())]
+        entered = self._signing.log.append(session, row.id, entry_of(row, bound, people, now), now)
         row.log_number = entered.number
         session.add(row)
         session.flush()
@@ -176,87 +272,38 @@ class FirmwareDesk:
 
     def _log_late(self, firmware_id: str, by: str, now: datetime) -> None:
         """What was signed before there was a log is entered when somebody asks for it again."""
-        if self.find(firmware_id).log_number is not None:
-            return
         with self._store.writing() as session:
-            row = session.get_one(FirmwareRow, firmware_id, populate_existing=True, with_for_update=True)
+            row = _locked(session, firmware_id)
             if row.state == FirmwareState.SIGNED and row.log_number is None:
-                details = self._enter(session, row, now)
-                self._audit(session, PkiAct.FIRMWARE_LOGGED, firmware_id, _order_of(row), by, details, now)
+                self._audit(session, PkiAct.FIRMWARE_LOGGED, row, by, self._enter(session, row, now), now)
+
+    # --- the trail
 
     def _record_refusal(self, order: FirmwareOrder, refusal: FirmwareRefused, by: str, now: datetime) -> None:
+        details: dict[str, JSON] = {"vendor": order.vendor, "model": order.model, "version": order.version}
+        details |= {"digest": order.digest.hex(), "scheme": order.scheme.value, "sentence": refusal.sentence}
+        name, act = f"{order.vendor}/{order.model}/{order.version}", PkiAct.FIRMWARE_REFUSED
         with self._store.writing() as session:
-            details: dict[str, JSON] = {"sentence": refusal.sentence}
-            name = f"{order.vendor}/{order.model}/{order.version}"
-            self._audit(session, PkiAct.FIRMWARE_REFUSED, name, order, by, details, now)
+            self._trail.record(session, act, by=by, kind="firmware", thing=name, details=details, now=now)
 
     def _audit(
-        self,
-        session: Session,
-        act: PkiAct,
-        thing: str,
-        order: FirmwareOrder,
-        by: str,
-        details: dict[str, JSON],
-        now: datetime,
-    ) -> None:
-        named: dict[str, JSON] = {"vendor": order.vendor, "model": order.model, "version": order.version}
-        named |= {"digest": order.digest.hex(), "scheme": order.scheme.value}
-        self._trail.record(session, act, by=by, kind="firmware", thing=thing, details=named | details, now=now)
+        self, session: Session, act: PkiAct, row: FirmwareRow, by: str, details: dict[str, JSON], now: datetime,
+        reason: str = "",
+    ) -> None:  # fmt: skip
+        named: dict[str, JSON] = {"vendor": row.vendor, "model": row.model, "version": row.version}
+        named |= {"digest": row.digest, "scheme": row.scheme}
+        self._trail.record(
+            session, act, by=by, kind="firmware", thing=row.id, reason=reason, details=named | details, now=now
+        )
+
+    def _ids(self, *conditions: object) -> list[str]:
+        query = select(col(FirmwareRow.id)).where(*conditions).limit(_AT_ONCE)  # type: ignore[arg-type]
+        with self._store.reading() as session:
+            return list(session.execute(query).scalars())
 
 
-def _check(order: FirmwareOrder) -> None:
-    for name in ("vendor", "model", "version"):
-        if not _NAME.fullmatch(getattr(order, name)):
-            raise FirmwareRefused(name, f"the {name} must be 1 to 100 printable characters")
-    if len(order.digest) != 32:
-        raise FirmwareRefused("digest", f"a SHA-256 digest has 32 bytes, this one has {len(order.digest)}")
-
-
-def _same_release(session: Session, order: FirmwareOrder) -> Sequence[FirmwareRow]:
-    release = (
-        col(FirmwareRow.vendor) == order.vendor,
-        col(FirmwareRow.model) == order.model,
-        col(FirmwareRow.version) == order.version,
-    )
-    rows: Sequence[FirmwareRow] = session.execute(select(FirmwareRow).where(*release)).scalars().all()
-    return rows
-
-
-def _new_row(order: FirmwareOrder, by: str, now: datetime) -> FirmwareRow:
-    return FirmwareRow(
-        id=secrets.token_hex(8),
-        vendor=order.vendor,
-        model=order.model,
-        version=order.version,
-        digest=order.digest.hex(),
-        scheme=order.scheme.value,
-        state=FirmwareState.APPROVED.value,
-        requested_by=by,
-        created_at=now,
-    )
-
-
-def _order_of(row: FirmwareRow) -> FirmwareOrder:
-    digest = bytes.fromhex(row.digest)
-    return FirmwareOrder(row.vendor, row.model, row.version, digest, SignatureScheme(row.scheme))
-
-
-def _firmware_of(row: FirmwareRow) -> SignedFirmware:
-    return SignedFirmware(
-        id=row.id,
-        vendor=row.vendor,
-        model=row.model,
-        version=row.version,
-        digest=row.digest,
-        scheme=SignatureScheme(row.scheme),
-        state=FirmwareState(row.state),
-        signature=row.signature,
-        signing_certificate=row.signing_certificate,
-        signing_serial=row.signing_serial,
-        requested_by=row.requested_by,
-        at=row.created_at,
-        signed_at=row.signed_at,
-        log_number=row.log_number,
-        stamp=row.stamp,
-    )
+def _locked(session: Session, firmware_id: str) -> FirmwareRow:
+    row = session.get(FirmwareRow, firmware_id, populate_existing=True, with_for_update=True)
+    if row is None:
+        raise UnknownFirmware(firmware_id)
+    return row

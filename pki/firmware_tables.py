@@ -63,3 +63,43 @@ class FirmwareLogRow(SQLModel, table=True):
     leaf: str  # hex
     frontier: str = Field(sa_type=Text)  # hex, one hash after the other
     head: str = Field(sa_type=Text)  # the signed tree head
+
+
+class FirmwareRuleRow(SQLModel, table=True):
+    """How many people must approve firmware of these vendors and models; patterns with * and ?."""
+
+    __tablename__ = "firmware_rules"
+
+    id: str = Field(primary_key=True)
+    vendor: str
+    model: str
+    approvals: int
+    people: str = Field(sa_type=Text)  # JSON; nobody named: everybody who may approve
+    added_by: str
+    added_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class FirmwareVoteRow(SQLModel, table=True):
+    """One person's approval of an order. `person` counts, `by` is what the person came with."""
+
+    __tablename__ = "firmware_votes"
+
+    firmware_id: str = Field(primary_key=True, foreign_key="firmware.id")
+    person: str = Field(primary_key=True)
+    by: str
+    note: str
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class FirmwareAttachmentRow(SQLModel, table=True):
+    """A file that an order binds by its SHA-256: an SBOM, or where the image comes from."""
+
+    __tablename__ = "firmware_attachments"
+
+    firmware_id: str = Field(primary_key=True, foreign_key="firmware.id")
+    sha256: str = Field(primary_key=True)
+    kind: str = Field(max_length=16)
+    name: str
+    form: str = Field(max_length=32)
+    size: int
+    content: bytes = Field(sa_type=LargeBinary)

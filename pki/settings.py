@@ -59,6 +59,10 @@ class PkiSettings(BaseModel):
 
     checkpoint_every: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1))
 
+    firmware_request_life: timedelta = Field(default=timedelta(days=7), ge=timedelta(minutes=1))
+    firmware_only_by_rule: bool = False  # a vendor and model that no rule is about is refused
+    firmware_attachment_limit: int = Field(default=8 * 1024**2, ge=1024)  # bytes of one SBOM or provenance
+
     signer_wait: timedelta = Field(default=timedelta(seconds=3), ge=timedelta(0), le=timedelta(minutes=1))
 
     tsa_url: str = Field(default="", pattern=r"^(|https?://\S+)$")  # RFC 3161 over HTTP

@@ -150,8 +150,8 @@ class Accounts:
             raise NotSignedIn("the session has ended", "Sign in again.")
         return Principal(f"user:{user.name}", Role(user.role))
 
-    def make_token(self, name: str, role: Role, by: str) -> tuple[Token, Secret]:
-        """A new API token and its text. Raises RequestRefused."""
+    def make_token(self, name: str, role: Role, by: str, owner: str = "") -> tuple[Token, Secret]:
+        """A new API token and its text; `owner` is the person who answers for it. Raises RequestRefused."""
         if not _TOKEN_NAME.fullmatch(name):
             raise RequestRefused("name", "a token's name is 1 to 64 letters, digits, blanks and . _ @ / -")
         text = Secret.of(TOKEN_PREFIX + secrets.token_urlsafe(32))
@@ -162,6 +162,7 @@ class Accounts:
             name=name,
             role=role.value,
             created_by=by,
+            owner=owner or by,
             created_at=now,
         )
         details = {"name": name, "role": role.value}
@@ -209,7 +210,7 @@ class Accounts:
             raise NotSignedIn("this token is not valid (any more)")
         if row.last_used_at is None or now - row.last_used_at > _LAST_USED_STEP:
             self._note_use(row.id, now)
-        return Principal(f"token:{row.name}", Role(row.role))
+        return Principal(f"token:{row.name}", Role(row.role), row.owner or row.created_by)
 
     def forget_ended_sessions(self) -> None:
         """Delete sessions that have expired."""

@@ -27,6 +27,7 @@ from web.api import (
     events,
     firmware,
     firmware_log,
+    firmware_rules,
     id_tokens,
     keys,
     lanes,
@@ -66,6 +67,7 @@ API_MODULES = (
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, trust, rollovers, chains, firmware, firmware_log,
+    firmware_rules,
     events, transactions, id_tokens, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ Every API route and every page names its permission from this list; the pages hi
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from web.errors import NotAllowed
 
@@ -46,6 +47,8 @@ class Permission(StrEnum):
     ID_TOKENS_CHANGE = "id-tokens:change"
     FIRMWARE_READ = "firmware:read"
     FIRMWARE_SIGN = "firmware:sign"
+    FIRMWARE_APPROVE = "firmware:approve"
+    FIRMWARE_RULES = "firmware:rules"
     EVENTS_READ = "events:read"
     AUDIT_READ = "audit:read"
     AUDIT_SIGN = "audit:sign"
@@ -72,7 +75,12 @@ _ACCOUNTS = frozenset(
 # A backup is everything, keys included.
 _HEAVY = frozenset({Permission.STATIONS_FORCE, Permission.BACKUP_MAKE})
 # What the whole fleet trusts, and who signs for it.
-_TRUST = frozenset({Permission.AUTHORITIES_CHANGE, Permission.ANCHORS_CHANGE, Permission.ROLLOVERS_CHANGE})
+_TRUST = frozenset(
+    {
+        Permission.AUTHORITIES_CHANGE, Permission.ANCHORS_CHANGE, Permission.ROLLOVERS_CHANGE,
+        Permission.FIRMWARE_RULES,
+    }
+)  # fmt: skip
 
 ALLOWED: Mapping[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
@@ -86,14 +94,27 @@ ALLOWED: Mapping[Role, frozenset[Permission]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who acts: `name` stands in the audit trail (`user:admin`, `token:ci`, `operator`)."""
+    """Who acts: `name` stands in the audit trail (`user:admin`, `token:ci`, `operator`), `owner` behind a token."""
 
     name: str
     role: Role
+    owner: str = ""
+    release: tuple[str, str] = ("*", "*")
+    """Patterns of vendor and model that it may have signed."""
+
+    @property
+    def person(self) -> str:
+        """Who counts when people must be different ones."""
+        return self.owner or self.name
 
     def may(self, permission: Permission) -> bool:
         """Whether the role has the permission."""
         return permission in ALLOWED[self.role]
+
+    def require_release(self, vendor: str, model: str) -> None:
+        """Raises NotAllowed for firmware that this one is not for."""
+        if not (fnmatchcase(vendor, self.release[0]) and fnmatchcase(model, self.release[1])):
+            raise NotAllowed(f"{Permission.FIRMWARE_SIGN} for {vendor} {model}", self.name)
 
     def require(self, permission: Permission) -> None:
         """Raises NotAllowed."""

@@ -42,6 +42,7 @@ class TokenRow(SQLModel, table=True):
     name: str
     role: str
     created_by: str
+    owner: str = ""  # the person behind it; a token that a token made belongs to the same one
     created_at: datetime = Field(sa_type=UtcDateTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -243,7 +243,7 @@ def test_without_an_answer_from_the_stamper_the_signature_comes_all_the_same_and
     assert (firmware.state, firmware.stamp) == (FirmwareState.SIGNED, None)
     assert "firmware-not-stamped" in {alarm.kind for alarm in authority.alarms.page()}
     away = False
-    authority.keep_checkpoints()
+    authority.keep_firmware()
     bundle = authority.firmware_bundle(firmware.id)
     assert bundle.stamp is not None
     trust = Trust(roots(room), authority.firmware_log.key, (clock_tower.root,))

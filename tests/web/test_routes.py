@@ -17,6 +17,7 @@ from web.pages import (
     certificates,
     crls,
     enrolment_codes,
+    firmware,
     lanes,
     overview,
     revoking,
@@ -29,7 +30,20 @@ from web.pages.visitor import Seen, Submitted
 from web.permissions import ALLOWED, Permission, Role
 from web.service import Service
 
-PAGES = (overview, unknown, stations, lanes, enrolment_codes, walks, revoking, certificates, crls, alarms, audit)
+PAGES = (
+    overview,
+    unknown,
+    stations,
+    lanes,
+    enrolment_codes,
+    walks,
+    revoking,
+    certificates,
+    crls,
+    alarms,
+    audit,
+    firmware,
+)
 
 
 def routes(*modules: object) -> Iterator[APIRoute]:
@@ -122,6 +136,7 @@ def test_the_contract_has_its_routes(service: Service) -> None:
         "/api/v1/roots",
         "/api/v1/firmware",
         "/api/v1/firmware/{firmware_id}/payload",
+        "/api/v1/firmware/{firmware_id}/approve",
         "/api/v1/events",
         "/api/v1/audit",
         "/api/v1/users",

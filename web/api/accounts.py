@@ -76,7 +76,7 @@ def make_token(
     doors: Doors, body: NewTokenIn, caller: Principal = Depends(Needs(Permission.TOKENS_CHANGE))
 ) -> NewTokenOut:
     """Make a token; its text is in this answer and nowhere else."""
-    token, text = doors.accounts.make_token(body.name, body.role, caller.name)
+    token, text = doors.accounts.make_token(body.name, body.role, caller.name, caller.person)
     return NewTokenOut(**TokenOut.of(token).model_dump(), token=text.text())
 
 

@@ -1,77 +1,67 @@
-"""/api/v1/firmware: sign images (or their digests), and make the OCPP request that sends a station to one."""
+"""/api/v1/firmware: order signatures, decide on orders, and make the OCPP request that sends a station to an image."""
 
-import hashlib
 import secrets
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
-from pydantic import Field, ValidationError
-from starlette.datastructures import UploadFile
+from pydantic import Field
 
 from csms_bridge.station import OcppVersion
-from pki.authority import FirmwareOrder, SignedFirmware
+from pki.authority import SignedFirmware
+from pki.firmware_book import FirmwareState
 from pki.firmware_bundle import bundle_fields
-from pki.keys import SignatureScheme
 from web.api.asked import After, Doors, Limit, page
-from web.api.shapes import FirmwareOut, In, Page
+from web.api.firmware_orders import BODIES, BroughtIn, read_form, read_json, validated
+from web.api.firmware_shapes import FirmwareOut, FirmwareReportOut
+from web.api.shapes import In, Page
 from web.auth import Needs
 from web.errors import RequestRefused
+from web.firmware_reports import report_of
 from web.permissions import Permission, Principal
 
 router = APIRouter(prefix="/firmware", tags=["firmware"])
-_CHUNK = 1024 * 1024
 _LONGEST_LOCATION = {OcppVersion.V16: 512, OcppVersion.V201: 512, OcppVersion.V21: 2000}
 
 
-class FirmwareNamesIn(In):
-    """What an image is, and how it is to be signed."""
+class ApproveIn(In):
+    """Something to remember, if anything."""
 
-    vendor: str = Field(min_length=1, max_length=50)
-    model: str = Field(min_length=1, max_length=50)
-    version: str = Field(min_length=1, max_length=50)
-    scheme: SignatureScheme = SignatureScheme.ECDSA_SHA256
+    note: str = Field(default="", max_length=500)
 
 
-class FirmwareIn(FirmwareNamesIn):
-    """The same with the image's SHA-256, when the image itself stays where it was built."""
+class RefuseIn(In):
+    """Why."""
 
-    digest: str = Field(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of the image, hex")
-
-
-_BODIES = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": FirmwareIn.model_json_schema()},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image", "vendor", "model", "version"],
-                    "properties": {
-                        "image": {"type": "string", "format": "binary"},
-                        **FirmwareNamesIn.model_json_schema()["properties"],
-                    },
-                }
-            },
-        },
-    }
-}
+    reason: str = Field(min_length=1, max_length=500)
 
 
-@router.post("", status_code=201, openapi_extra=_BODIES)
+@router.post("", status_code=201, openapi_extra=BODIES)
 async def sign_firmware(
     doors: Doors, request: Request, caller: Principal = Depends(Needs(Permission.FIRMWARE_SIGN))
 ) -> FirmwareOut:
-    """Sign a digest (JSON) or an image (multipart form; it is hashed as it comes and not kept)."""
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        asked = await _hash_upload(request)
-    else:
-        asked = await _read_json(request)
-    order = FirmwareOrder(asked.vendor, asked.model, asked.version, bytes.fromhex(asked.digest), asked.scheme)
-    return FirmwareOut.of(await run_in_threadpool(doors.authority.sign_firmware, order, caller.name))
+    """Sign a digest (JSON) or an image (multipart form; it is hashed as it comes and not kept).
+
+    Where a rule asks for approvals the answer is the order as it waits.
+    """
+    is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+    order = await (read_form(request) if is_form else read_json(request))
+    caller.require_release(order.vendor, order.model)
+    signed = await run_in_threadpool(doors.authority.sign_firmware, order, caller.name, caller.person)
+    return FirmwareOut.of(signed)
+
+
+@router.post("/brought", status_code=201)
+def bring_firmware(
+    doors: Doors, body: BroughtIn, caller: Principal = Depends(Needs(Permission.FIRMWARE_SIGN))
+) -> FirmwareOut:
+    """Take in a signature that the manufacturer made; it must hold under a root that is an anchor for firmware."""
+    order = validated(body.without_signature())
+    caller.require_release(order.vendor, order.model)
+    signature, certificate = body.signature, body.signing_certificate
+    return FirmwareOut.of(doors.authority.bring_firmware(order, signature, certificate, caller.name, caller.person))
 
 
 @router.get("")
@@ -79,10 +69,12 @@ def list_firmware(
     doors: Doors,
     limit: Limit = 100,
     after: After = None,
+    state: FirmwareState | None = None,
+    signing_serial: Annotated[str | None, Query(max_length=64, description="signed with this certificate")] = None,
     _caller: Principal = Depends(Needs(Permission.FIRMWARE_READ)),
 ) -> Page[FirmwareOut]:
     """Firmware, newest first."""
-    found = doors.authority.firmwares(after=after, limit=limit + 1)
+    found = doors.authority.firmware_book.page(after, limit + 1, state, signing_serial)
     return page(found, limit, FirmwareOut.of, lambda firmware: firmware.id)
 
 
@@ -92,6 +84,40 @@ def show_firmware(
 ) -> FirmwareOut:
     """One firmware with its signature and signing certificate."""
     return FirmwareOut.of(doors.authority.firmware(firmware_id))
+
+
+@router.post("/{firmware_id}/approve")
+def approve_firmware(
+    doors: Doors, firmware_id: str, body: ApproveIn, caller: Principal = Depends(Needs(Permission.FIRMWARE_APPROVE))
+) -> FirmwareOut:
+    """Agree to an order. Whoever asked never approves; with the last approval that was wanting it is signed."""
+    return FirmwareOut.of(doors.authority.approve_firmware(firmware_id, caller.name, caller.person, body.note))
+
+
+@router.post("/{firmware_id}/refuse")
+def refuse_firmware(
+    doors: Doors, firmware_id: str, body: RefuseIn, caller: Principal = Depends(Needs(Permission.FIRMWARE_APPROVE))
+) -> FirmwareOut:
+    """Say no to an order for good. A new one may be placed."""
+    return FirmwareOut.of(doors.authority.refuse_firmware(firmware_id, body.reason, caller.name))
+
+
+@router.get("/{firmware_id}/report")
+def show_report(
+    doors: Doors, firmware_id: str, _caller: Principal = Depends(Needs(Permission.FIRMWARE_READ))
+) -> FirmwareReportOut:
+    """Who asked for a version, approved and signed it, when, and with which files."""
+    return report_of(doors, firmware_id)
+
+
+@router.get("/{firmware_id}/attachments/{sha256}", response_class=Response)
+def show_attachment(
+    doors: Doors, firmware_id: str, sha256: str, _caller: Principal = Depends(Needs(Permission.FIRMWARE_READ))
+) -> Response:
+    """A file that the order binds, octet by octet."""
+    bound, content = doors.authority.firmware_book.attachment(firmware_id, sha256)
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(bound.name)}"}
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/{firmware_id}/bundle")
@@ -128,7 +154,7 @@ def _firmware_type(
     signed: SignedFirmware, location: str, retrieve_at: datetime, install_at: datetime | None
 ) -> dict[str, str]:
     """FirmwareType, which 1.6, 2.0.1 and 2.1 spell alike (1.6 white paper edition 3 §6; 2.0.1 Part 2 L01)."""
-    if signed.signature is None or signed.signing_certificate is None:
+    if signed.state != FirmwareState.SIGNED or not signed.signature or not signed.signing_certificate:
         raise RequestRefused("firmware", f"the firmware {signed.id} is {signed.state}, not signed")
     fields = {
         "location": location,
@@ -145,31 +171,3 @@ def _ocpp_time(field: str, moment: datetime) -> str:
     if moment.tzinfo is None:
         raise RequestRefused(field, f"{field}: the time needs a zone, for example 2026-01-31T12:00:00Z")
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-async def _hash_upload(request: Request) -> FirmwareIn:
-    async with request.form(max_files=1, max_fields=10) as form:
-        image = form.get("image")
-        if not isinstance(image, UploadFile):
-            raise RequestRefused("image", "the form has no file called `image`")
-        digest = hashlib.sha256()
-        while chunk := await image.read(_CHUNK):
-            digest.update(chunk)
-        named = {name: value for name, value in form.items() if name != "image"}
-    return _validated({**named, "digest": digest.hexdigest()})
-
-
-async def _read_json(request: Request) -> FirmwareIn:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise RequestRefused("body", "the body is neither JSON nor a multipart form") from None
-    return _validated(body)
-
-
-def _validated(body: object) -> FirmwareIn:
-    try:
-        return FirmwareIn.model_validate(body)
-    except ValidationError as wrong:
-        errors = [{**error, "loc": ("body", *error["loc"])} for error in wrong.errors()]
-        raise RequestValidationError(errors) from None

@@ -1,11 +1,98 @@
-"""The firmware log and its proofs on the wire. Digests and nodes are hex, heads are signed notes."""
+"""Firmware and its log on the wire. Digests and nodes are hex, signatures base64, heads signed notes."""
 
 from datetime import datetime
 from typing import Any
 
 from pki.firmware_log import Consistency, Inclusion
 from pki.log_heads import LogKey
-from web.api.shapes import Out
+from web.api.shapes import AuditRecordOut, CertificateOut, Out
+
+
+class RequirementOut(Out):
+    """What one rule asks: so many approvals, of these people or of anybody who may approve."""
+
+    rule: str
+    approvals: int
+    people: list[str]
+
+
+class ApprovalOut(Out):
+    """That somebody agreed."""
+
+    person: str
+    by: str
+    note: str
+    at: datetime
+
+
+class BoundFileOut(Out):
+    """A file that the order binds."""
+
+    kind: str
+    name: str
+    form: str
+    sha256: str
+    size: int
+
+
+class FirmwareOut(Out):
+    """A firmware image: the signature is base64 over the image, the digest SHA-256 in hex.
+
+    `missing` says how many approvals are wanting, `reason` why it was refused. `origin`: here, or brought by the
+    manufacturer.
+    """
+
+    id: str
+    vendor: str
+    model: str
+    version: str
+    digest: str
+    scheme: str
+    state: str
+    signature: str | None
+    signing_certificate: str | None
+    signing_serial: str | None
+    origin: str
+    release_counter: int | None
+    minimum_counter: int | None
+    hardware: list[str]
+    attachments: list[BoundFileOut]
+    requested_by: str
+    requested_for: str
+    requirements: list[RequirementOut]
+    approvals: list[ApprovalOut]
+    missing: int
+    reason: str
+    at: datetime
+    expires_at: datetime | None
+    decided_at: datetime | None
+    signed_at: datetime | None
+    log_number: int | None
+
+
+class FirmwareRuleOut(Out):
+    """A rule about who must approve."""
+
+    id: str
+    vendor: str
+    model: str
+    approvals: int
+    people: list[str]
+    added_by: str
+    added_at: datetime
+
+
+class FirmwareReportOut(Out):
+    """One version for those who ask later: who asked, approved and signed it, when, with which files.
+
+    With `names_salt` the people prove to be those whom the log entry commits to.
+    """
+
+    firmware: FirmwareOut
+    names_salt: str
+    names_sha256: str
+    certificate: CertificateOut | None
+    acts: list[AuditRecordOut]
 
 
 class LogHeadOut(Out):

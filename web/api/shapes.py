@@ -292,25 +292,6 @@ class KeyPlaceOut(Out):
         )
 
 
-class FirmwareOut(Out):
-    """A signed firmware image: the signature is base64 over the image, the digest SHA-256 in hex."""
-
-    id: str
-    vendor: str
-    model: str
-    version: str
-    digest: str
-    scheme: str
-    state: str
-    signature: str | None
-    signing_certificate: str | None
-    signing_serial: str | None
-    requested_by: str
-    at: datetime
-    signed_at: datetime | None
-    log_number: int | None
-
-
 class SecurityEventOut(Out):
     """A SecurityEventNotification, told `times` times. `at` and `last_at` are the station's own clock, the others ours.
 

@@ -2,6 +2,7 @@
 
 event: stations          data: [station, …]        event: walks          data: [walk, …]
 event: campaigns         data: [campaign, …]
+event: firmware          data: [firmware, …]       (ordered, approved, decided or signed)
 event: alarms            data: [alarm, …]          (raised, repeated or cleared; for those who may see alarms)
 """
 
@@ -16,8 +17,10 @@ from fastapi.responses import StreamingResponse
 
 from csms_bridge.fleet import Changes
 from pki.alarms import Alarm
+from pki.firmware_book import SignedFirmware
 from web.api.asked import Doors
 from web.api.campaign_shapes import CampaignOut
+from web.api.firmware_shapes import FirmwareOut
 from web.api.shapes import AlarmOut, Out, StationOut, WalkOut
 from web.auth import Needs, principal_of
 from web.errors import NotSignedIn
@@ -53,7 +56,8 @@ async def _events(doors: Service, request: Request, sees_alarms: bool) -> AsyncI
         looked = doors.clock()
         changes = await run_in_threadpool(doors.fleet.changes, since, _LIMIT)
         moved = await run_in_threadpool(doors.authority.alarms.changed_since, since, _LIMIT) if sees_alarms else []
-        for text in sent.fresh(changes, moved):
+        decided = await run_in_threadpool(doors.authority.firmware_book.moved_since, since, _LIMIT)
+        for text in sent.fresh(changes, moved, decided):
             said = looked
             yield text
         since = next_look(changes, looked)
@@ -89,7 +93,9 @@ class SentAlready:
     def __init__(self) -> None:
         self._versions: dict[tuple[str, str], datetime] = {}
 
-    def fresh(self, changes: Changes, alarms: Sequence[Alarm] = ()) -> list[str]:
+    def fresh(
+        self, changes: Changes, alarms: Sequence[Alarm] = (), firmware: Sequence[SignedFirmware] = ()
+    ) -> list[str]:
         """The events for what has not been sent in this version."""
         stations = [one for one in changes.stations if self._is_new("station", one.id, one.updated_at)]
         walks = [one for one in changes.walks if self._is_new("walk", one.id, one.updated_at)]
@@ -97,7 +103,10 @@ class SentAlready:
         campaigns = [
             one for one in changes.campaigns if self._is_new("campaign", one.campaign.id, one.campaign.updated_at)
         ]
+        decided = [one for one in firmware if self._is_new("firmware", one.id, one.moved_at)]
         events = []
+        if decided:
+            events.append(event("firmware", [FirmwareOut.of(one) for one in decided]))
         if moved:
             events.append(event("alarms", [AlarmOut.of(one) for one in moved]))
         if stations:

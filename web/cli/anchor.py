@@ -32,7 +32,8 @@ def add(
 ) -> None:
     """Trust a maker's root. Its certificates get a station through TLS; its password still has to let it in.
 
-    With --use contracts: let the contract certificates of Plug & Charge end in it.
+    With --use contracts: let the contract certificates of Plug & Charge end in it. With --use firmware: believe the
+    firmware signatures that its maker made.
     """
     content = read_bytes(file)
     pem = content.decode("latin-1") if b"-----BEGIN" in content else DER_cert_to_PEM_cert(content)

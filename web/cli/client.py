@@ -15,7 +15,8 @@ from urllib.parse import quote
 import httpx
 import typer
 
-from web.cli.failures import FAILED, CommandFailed, of_problem
+from pki.secret_text import Secret
+from web.cli.failures import FAILED, CommandFailed, WrongUse, of_problem
 from web.cli.streams import StreamedApp, pulled
 
 if TYPE_CHECKING:
@@ -98,16 +99,18 @@ def segment(text: str) -> str:
 
 
 @contextmanager
-def service(data: Path | None) -> Iterator[ServiceClient]:
-    """The running service of VOLTWARD_URL, or the one over a data folder."""
-    with _folder(data) if data is not None else _remote() as client:
+def service(data: Path | None, bearer: Secret | None = None) -> Iterator[ServiceClient]:
+    """The running service of VOLTWARD_URL, or the one over a data folder. `bearer` stands in for VOLTWARD_TOKEN."""
+    if data is not None and bearer is not None:
+        raise WrongUse("an OIDC token is for a running service: leave --data out")
+    with _folder(data) if data is not None else _remote(bearer) as client:
         yield client
 
 
 @contextmanager
-def _remote() -> Iterator[ServiceClient]:
+def _remote(bearer: Secret | None) -> Iterator[ServiceClient]:
     base = os.environ.get("VOLTWARD_URL") or DEFAULT_URL
-    token = os.environ.get("VOLTWARD_TOKEN")
+    token = bearer.text() if bearer is not None else os.environ.get("VOLTWARD_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         client = httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT)

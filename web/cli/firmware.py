@@ -3,26 +3,50 @@
 import hashlib
 import json
 import sys
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from pathlib import Path
-from typing import Annotated
+from time import monotonic, sleep
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pki.keys import SignatureScheme
-from web.cli import firmware_log, firmware_verdicts
+from web.cli import firmware_log, firmware_rules, firmware_verdicts
 from web.cli.client import Data, ServiceClient, segment, service
-from web.cli.failures import WrongUse
-from web.cli.files import write_bytes, write_text
-from web.cli.output import Json, say, show_fields, show_json, show_list
+from web.cli.failures import REFUSED, CommandFailed, WrongUse
+from web.cli.files import read_bytes, read_text, write_bytes, write_text
+from web.cli.oidc_tokens import oidc_token
+from web.cli.output import Json, plain, say, show_fields, show_json, show_list, show_table, wants_json
 
 app = typer.Typer(help="Sign firmware images and verify their signatures.", no_args_is_help=True)
 app.add_typer(firmware_log.app, name="log")
+app.add_typer(firmware_rules.app, name="rule")
 
 _CHUNK = 1024 * 1024
+_WAITING = {"pending", "approved"}
+_LOOK = 1.0  # seconds between two looks
 _COLUMNS = ("id", "vendor", "model", "version", "scheme", "state", "digest")
+Vendor = Annotated[str, typer.Option("--vendor", help="As in the station's BootNotification.")]
+Model = Annotated[str, typer.Option("--model", help="As in the station's BootNotification.")]
+Version = Annotated[str, typer.Option("--version", help="Of the firmware.")]
+ReleaseCounter = Annotated[
+    int | None,
+    typer.Option("--release-counter", min=0, help="Grows with each release; none is signed below a minimum."),
+]
+MinimumCounter = Annotated[
+    int | None, typer.Option("--minimum-counter", min=0, help="From now on, no release below this is signed.")
+]
+Hardware = Annotated[list[str] | None, typer.Option("--hardware", help="A board that it is for; may be repeated.")]
+Sbom = Annotated[
+    list[Path] | None,
+    typer.Option("--sbom", metavar="F", exists=True, dir_okay=False, help="CycloneDX or SPDX in JSON, to be bound."),
+]
+Provenance = Annotated[
+    list[Path] | None,
+    typer.Option("--provenance", metavar="F", exists=True, dir_okay=False, help="An in-toto statement, to be bound."),
+]
 Image = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The image.")]
 Scheme = Annotated[SignatureScheme, typer.Option("--scheme", help="How the maker's stations verify.")]
 
@@ -30,10 +54,17 @@ Scheme = Annotated[SignatureScheme, typer.Option("--scheme", help="How the maker
 @app.command()
 def sign(
     file: Image,
-    vendor: Annotated[str, typer.Option("--vendor", help="As in the station's BootNotification.")],
-    model: Annotated[str, typer.Option("--model", help="As in the station's BootNotification.")],
-    version: Annotated[str, typer.Option("--version", help="Of the firmware.")],
+    vendor: Vendor,
+    model: Model,
+    version: Version,
     scheme: Scheme = SignatureScheme.ECDSA_SHA256,
+    release_counter: ReleaseCounter = None,
+    minimum_counter: MinimumCounter = None,
+    hardware: Hardware = None,
+    sbom: Sbom = None,
+    provenance: Provenance = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for approval; fails when it is refused.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait at most.")] = 3600.0,
     out_signature: Annotated[
         Path | None, typer.Option("--out-signature", metavar="F", help="Write the raw signature there.")
     ] = None,
@@ -43,23 +74,105 @@ def sign(
     out_bundle: Annotated[
         Path | None, typer.Option("--out-bundle", metavar="F", help="Write all that verifying offline takes there.")
     ] = None,
+    oidc_token_file: Annotated[
+        Path | None, typer.Option("--oidc-token-file", metavar="F", help="Sign in with the OIDC token in this file.")
+    ] = None,
+    oidc_env: Annotated[
+        str | None, typer.Option("--oidc-env", metavar="NAME", help="The same, in this environment variable.")
+    ] = None,
     data: Data = None,
     _json: Json = False,
 ) -> None:
     """Sign an image. It is hashed here; only its SHA-256 goes to the service."""
-    asked = {"vendor": vendor, "model": model, "version": version, "scheme": scheme.value}
     digest = digest_of(file)
-    with service(data) as client:
-        signed = client.post("firmware", {**asked, "digest": digest.hex()})
-        if out_bundle is not None:
+    if digest == hashlib.sha256(b"").digest():
+        raise WrongUse(f"{file} is empty", "Look at what the build made.")
+    asked = {
+        "vendor": vendor, "model": model, "version": version, "scheme": scheme.value, "digest": digest.hex(),
+        "release_counter": release_counter, "minimum_counter": minimum_counter, "hardware": hardware or [],
+        "attachments": [*attachments("sbom", sbom or []), *attachments("provenance", provenance or [])],
+    }  # fmt: skip
+    with service(data, bearer=oidc_token(oidc_token_file, oidc_env)) as client:
+        signed = client.post("firmware", asked)
+        if wait:
+            signed = decided(client, signed, timeout)
+        if signed["state"] == "signed" and out_bundle is not None:
             _write_bundle(client, signed["id"], out_bundle)
-    if out_signature is not None:
-        write_bytes(out_signature, b64decode(signed["signature"]))
-        say(f"wrote {out_signature}")
-    if out_certificate is not None:
-        write_text(out_certificate, signed["signing_certificate"])
-        say(f"wrote {out_certificate}")
+    if signed["state"] == "signed":
+        _write_parts(signed, out_signature, out_certificate)
+    elif out_signature or out_certificate or out_bundle:
+        say("nothing was written: it is not signed")
     show_fields(signed)
+    _conclude(signed, wait=wait)
+
+
+@app.command()
+def bring(
+    file: Image,
+    vendor: Vendor,
+    model: Model,
+    version: Version,
+    signature: Annotated[
+        Path, typer.Option("--signature", metavar="F", exists=True, dir_okay=False, help="Raw or base64.")
+    ],
+    certificate: Annotated[
+        Path, typer.Option("--certificate", metavar="F", exists=True, dir_okay=False, help="The signer's, PEM.")
+    ],
+    scheme: Scheme = SignatureScheme.ECDSA_SHA256,
+    release_counter: ReleaseCounter = None,
+    minimum_counter: MinimumCounter = None,
+    hardware: Hardware = None,
+    sbom: Sbom = None,
+    provenance: Provenance = None,
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Take in a signature that the manufacturer made. Its root must be an anchor for firmware."""
+    asked = {
+        "vendor": vendor, "model": model, "version": version, "scheme": scheme.value, "digest": digest_of(file).hex(),
+        "release_counter": release_counter, "minimum_counter": minimum_counter, "hardware": hardware or [],
+        "attachments": [*attachments("sbom", sbom or []), *attachments("provenance", provenance or [])],
+        "signature": b64encode(firmware_verdicts.signature_in(signature)).decode(),
+        "signing_certificate": read_text(certificate),
+    }  # fmt: skip
+    with service(data) as client:
+        show_fields(client.post("firmware/brought", asked))
+
+
+@app.command()
+def approve(
+    firmware_id: Annotated[str, typer.Argument(metavar="ID")],
+    note: Annotated[str, typer.Option("--note", help="Something to remember.")] = "",
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Agree to an order. With the last approval that was wanting it is signed."""
+    with service(data) as client:
+        show_fields(client.post(f"firmware/{segment(firmware_id)}/approve", {"note": note}))
+
+
+@app.command()
+def refuse(
+    firmware_id: Annotated[str, typer.Argument(metavar="ID")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.")],
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Say no to an order for good."""
+    with service(data) as client:
+        show_fields(client.post(f"firmware/{segment(firmware_id)}/refuse", {"reason": reason}))
+
+
+@app.command()
+def report(firmware_id: Annotated[str, typer.Argument(metavar="ID")], data: Data = None, _json: Json = False) -> None:
+    """Show who asked for a version, approved and signed it, when, and with which files."""
+    with service(data) as client:
+        found = client.get(f"firmware/{segment(firmware_id)}/report")
+    if wants_json():
+        show_json(found)
+        return
+    show_fields(found["firmware"])
+    show_table(("at", "by", "act"), [[plain(act[name]) for name in ("at", "by", "act")] for act in found["acts"]])
 
 
 @app.command()
@@ -117,6 +230,10 @@ def bundle(
 
 @app.command("list")
 def list_firmware(
+    state: Annotated[str | None, typer.Option("--state", help="pending, approved, signed, refused or revoked.")] = None,
+    signing_serial: Annotated[
+        str | None, typer.Option("--signing-serial", metavar="SERIAL", help="Signed with this certificate.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
     after: Annotated[str | None, typer.Option("--after", help="Where the page before ended.")] = None,
     data: Data = None,
@@ -124,7 +241,8 @@ def list_firmware(
 ) -> None:
     """List firmware."""
     with service(data) as client:
-        show_list(client.get("firmware", limit=limit, after=after), _COLUMNS)
+        found = client.get("firmware", limit=limit, after=after, state=state, signing_serial=signing_serial)
+        show_list(found, _COLUMNS)
 
 
 @app.command()
@@ -132,6 +250,44 @@ def show(firmware_id: Annotated[str, typer.Argument(metavar="ID")], data: Data =
     """Show one firmware with its signature and signing certificate."""
     with service(data) as client:
         show_fields(client.get(f"firmware/{segment(firmware_id)}"))
+
+
+def attachments(kind: str, files: list[Path]) -> list[dict[str, str]]:
+    """Files as an order carries them. Raises WrongUse."""
+    return [{"kind": kind, "name": one.name, "content": b64encode(read_bytes(one)).decode()} for one in files]
+
+
+def decided(client: ServiceClient, signed: dict[str, Any], within: float) -> dict[str, Any]:
+    """The order once it is no longer waiting, or after `within` seconds; with a bar of approvals."""
+    asked = sum(one["approvals"] for one in signed["requirements"]) or 1
+    end = monotonic() + within
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=_quiet()) as bar:
+        task = bar.add_task("approvals", total=asked)
+        while signed["state"] in _WAITING and monotonic() < end:
+            bar.update(task, completed=asked - signed["missing"])
+            sleep(_LOOK)
+            signed = client.get(f"firmware/{segment(signed['id'])}")
+    return signed
+
+
+def _write_parts(signed: dict[str, Any], out_signature: Path | None, out_certificate: Path | None) -> None:
+    if out_signature is not None:
+        write_bytes(out_signature, b64decode(signed["signature"]))
+        say(f"wrote {out_signature}")
+    if out_certificate is not None:
+        write_text(out_certificate, signed["signing_certificate"])
+        say(f"wrote {out_certificate}")
+
+
+def _conclude(signed: dict[str, Any], *, wait: bool) -> None:
+    """Raises CommandFailed for what came to nothing (2: refused; 1: nobody decided in time)."""
+    if signed["state"] == "refused":
+        raise CommandFailed(f"it was refused: {signed['reason']}", exit_code=REFUSED)
+    if wait and signed["state"] in _WAITING:
+        raise CommandFailed("it is not signed yet", f"See: voltward firmware show {signed['id']}")
+    if signed["state"] in _WAITING:
+        say(f"it waits for {signed['missing']} more to approve it: voltward firmware approve {signed['id']}")
 
 
 def _write_bundle(client: ServiceClient, firmware_id: str, out: Path) -> None:

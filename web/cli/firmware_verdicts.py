@@ -26,7 +26,7 @@ def of_signature(
     from pki.firmware_check import Verdict, verify_firmware
 
     roots = () if root is None else _certificates(root)
-    found = verify_firmware(digest, _signature(signature), read_text(certificate), scheme, roots, utc_now())
+    found = verify_firmware(digest, signature_in(signature), read_text(certificate), scheme, roots, utc_now())
     return found if roots else Verdict(found.faults, (_NO_ROOT,))
 
 
@@ -72,7 +72,7 @@ def _certificates(path: Path) -> Sequence["x509.Certificate"]:
         raise WrongUse(f"{path} holds no certificate in PEM") from None
 
 
-def _signature(path: Path) -> bytes:
+def signature_in(path: Path) -> bytes:
     """Raw bytes, or the base64 that the API gives: the text must be the canonical spelling of what it decodes to."""
     raw = read_bytes(path)
     text = b"".join(raw.split())

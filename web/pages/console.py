@@ -18,6 +18,7 @@ from web.pages import (
     crls,
     enrolment_codes,
     events,
+    firmware,
     lanes,
     logs,
     overview,
@@ -39,7 +40,8 @@ from web.pages.visitor import SignInFirst, Visitor, visitor_of
 
 PAGES = (
     sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, campaigns,
-    sites, quirks, revoking, certificates, crls, authorities, roots, trust, charging, alarms, events, logs, audit,
+    sites, quirks, revoking, certificates, crls, authorities, roots, trust, firmware, charging, alarms, events, logs,
+    audit,
 )  # fmt: skip
 
 _NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")

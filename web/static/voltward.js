@@ -5,7 +5,8 @@
   if (!regions().length || !window.EventSource) return;
 
   // The alarms' badge stands on every page: it alone is no reason to look when a station moves.
-  const ofFleet = regions().some((region) => !("liveAlarms" in region.dataset));
+  const ofFleet = regions().some(({ dataset }) => !("liveAlarms" in dataset || "liveFirmware" in dataset));
+  const ofFirmware = regions().some((region) => "liveFirmware" in region.dataset);
   const station = regions().map((region) => region.dataset.liveStation).find(Boolean);
   const told = document.querySelector("[data-live-state]");
   let waiting = false;
@@ -57,6 +58,7 @@
   source.addEventListener("stations", (event) => { if (concerns(event, "id")) soon(); });
   source.addEventListener("walks", (event) => { if (concerns(event, "station")) soon(); });
   source.addEventListener("campaigns", () => { if (ofFleet && !station) soon(); });
+  source.addEventListener("firmware", () => { if (ofFirmware) soon(); });
   source.addEventListener("alarms", soon);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && missed) { missed = false; soon(); }

@@ -251,6 +251,45 @@ def _chain_firmware() -> None:
     )
     op.create_index("ix_firmware_log_firmware_id", "firmware_log", ["firmware_id"])
     _keep_the_log()
+    _let_people_decide()
+
+
+def _let_people_decide() -> None:
+    op.create_table(
+        "firmware_rules",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("vendor", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("approvals", sa.Integer(), nullable=False),
+        sa.Column("people", sa.Text(), nullable=False),
+        sa.Column("added_by", sa.String(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "firmware_votes",
+        sa.Column("firmware_id", sa.String(), nullable=False),
+        sa.Column("person", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["firmware_id"], ["firmware.id"]),
+        sa.PrimaryKeyConstraint("firmware_id", "person"),
+    )
+    op.create_table(
+        "firmware_attachments",
+        sa.Column("firmware_id", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("form", sa.String(length=32), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["firmware_id"], ["firmware.id"]),
+        sa.PrimaryKeyConstraint("firmware_id", "sha256"),
+    )
+    with op.batch_alter_table("api_tokens") as batch:
+        batch.add_column(sa.Column("owner", sa.String(), nullable=False, server_default=""))
 
 
 def _make_firmware_anew() -> None:
@@ -324,7 +363,10 @@ def _unchain_firmware() -> None:
     """Refused orders and older ones of a release go: the table before had room for one of each scheme."""
     names = [column.name for column in _old_columns()]
     kept = ", ".join(names)
-    op.drop_table("firmware_log")
+    for table in ("firmware_attachments", "firmware_votes", "firmware_rules", "firmware_log"):
+        op.drop_table(table)
+    with op.batch_alter_table("api_tokens") as batch:
+        batch.drop_column("owner")
     op.rename_table("firmware", "firmware_after")
     for index in ("ix_firmware_created_at", "ix_firmware_signing_serial", "ux_firmware_release"):
         op.drop_index(index, "firmware_after")
