@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from csms_bridge.campaigns.book import ORDER
@@ -56,28 +57,28 @@ def rules_of(
 
 def preview(session: Session, selection: Selection, rules: Sequence[Rule], pace: Pace, kind: Kind) -> Preview:
     """Counts by reason; one query for the fleet, however large."""
-    why = reason(rules)
-    query = (
-        select(why, col(StationRow.online), func.count())
-        .where(*chosen(selection))
-        .group_by(why, col(StationRow.online))
+    # Over a subquery: PostgreSQL takes no expression with parameters for the same one when rows are grouped by it.
+    told = sa.select(
+        reason(rules).label("why"), col(StationRow.online).label("online"), col(StationRow.site).label("site")
     )
+    each = told.where(*chosen(selection)).subquery()
+    query = sa.select(each.c.why, each.c.online, func.count()).group_by(each.c.why, each.c.online)
     excluded: dict[str, int] = {}
     taken = offline = 0
-    for words, online, number in session.exec(query):
+    for words, online, number in session.execute(query):
         if words:
             excluded[words] = excluded.get(words, 0) + number
         else:
             taken += number
             offline += 0 if online else number
-    sites = select(func.count(func.distinct(StationRow.site))).where(*chosen(selection), why == "")
+    sites = sa.select(func.count(func.distinct(each.c.site))).where(each.c.why == "")
     return Preview(
         selected=taken + sum(excluded.values()),
         taken=taken,
         offline=offline,
         excluded=excluded,
         waves=wave_sizes(taken, pace),
-        sites=session.exec(sites).one(),
+        sites=session.execute(sites).scalar_one(),
         estimate=estimate_of(session, kind, taken, pace),
     )
 

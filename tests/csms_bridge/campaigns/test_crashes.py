@@ -9,8 +9,8 @@ from csms_bridge.campaigns.words import CampaignState, TargetState
 from csms_bridge.tables import CommandRow, WalkRow
 from tests.csms_bridge.campaigns.fleet_room import FleetRoom, Killed
 
-STATIONS = [f"CS-{number}" for number in range(7)]
-COMMITS = 9
+STATIONS = [f"CS-{number}" for number in range(5)]
+COMMITS = 7
 """More than the campaign below takes, so that the last cases are those in which nobody dies."""
 
 
@@ -26,7 +26,7 @@ def check(fleet: FleetRoom) -> None:
 
 
 def carry_on(fleet: FleetRoom, campaign: str, campaigns: Campaigns) -> None:
-    for _ in range(12):
+    for _ in range(8):
         fleet.round(campaigns)
         check(fleet)
         for station in fleet.in_state(campaign, TargetState.RUNNING):
@@ -56,7 +56,7 @@ def test_two_processes_take_turns_and_begin_everybody_once(fleet: FleetRoom) -> 
     fleet.add(*STATIONS)
     campaign = fleet.begin()
     others = [fleet.campaigns, fleet.process()]
-    for number in range(14):
+    for number in range(10):
         fleet.round(others[number % 2])
         others[(number + 1) % 2].round()
         check(fleet)

@@ -219,7 +219,7 @@ def worlds(draw: st.DrawFn) -> World:
     return World(stations, campaign(pace, len(names)), draw(st.sampled_from([Hours(), NIGHTS])))
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(worlds(), st.data())
 def test_whatever_happens_the_rules_hold_and_it_comes_to_an_end(world: World, data: st.DataObject) -> None:
     whims = st.lists(st.integers(0, 99), min_size=len(world.stations), max_size=len(world.stations))
