@@ -137,7 +137,8 @@ class Quirks:
     ] = RestartRule.IF_STAYED
     restart_way: Annotated[RestartWay, Says("Reset: when `idle`, `now`, or `gently` (1.6 Soft)")] = RestartWay.IDLE
     drops_first: Annotated[
-        Flag, Says("it drops the line before it has answered a change of its password or profile")
+        Flag,
+        Says("1.6: it drops the line before it answers a change of profile, and refuses it when it is asked again"),
     ] = False
     url_key: Annotated[
         Annotated[Text, Field(max_length=50)],

@@ -13,6 +13,7 @@ from csms_bridge.simulator.certificate_desk import CertificateDesk
 from csms_bridge.simulator.config import Fault, StationConfig
 from csms_bridge.simulator.events import Booted
 from csms_bridge.simulator.log_desk import LogDesk
+from csms_bridge.simulator.slots import TLS_PROFILE
 from csms_bridge.simulator.wire import Answer, CallFailed, CommandRefused, JsonObject
 
 Handler = Callable[[JsonObject], Answer]
@@ -83,10 +84,26 @@ class Behaviour(ABC):
             self.body.boot_reason = None
             with suppress(CallFailed):
                 await self.send_status()
+            if self.body.config.has(Fault.ASKS_AT_BOOT) and booted != "PowerUp":
+                self.body.run_soon(self._ask_unless_certified())
             self.body.report("StartupOfTheDevice" if booted == "PowerUp" else "ResetOrReboot", booted)
         self.body.run_soon(self.body.send_reports())
         self.body.run_soon(self.certificates.watch_expiry())
+        if self.body.config.has(Fault.ASKS_BY_ITSELF):
+            self.body.run_soon(self._ask_unless_certified())
         await self._heartbeats()
+
+    async def _ask_unless_certified(self) -> None:
+        """Ask for a certificate on TLS, a while after the connection (`Fault.ASKS_BY_ITSELF`, `ASKS_AT_BOOT`)."""
+        await asyncio.sleep(self.body.config.back_off * 10)
+        memory = self.body.memory
+        if memory.profile == TLS_PROFILE and not memory.credentials and not self.certificates.waiting:
+            await self.certificates.request()
+
+    @property
+    def knows_no_trigger(self) -> bool:
+        """Tell whether a certificate request cannot be triggered."""
+        return self.body.config.has(Fault.ASKS_BY_ITSELF) or self.body.config.has(Fault.ASKS_AT_BOOT)
 
     async def boot(self, reason: str) -> float:
         """Send one BootNotification; returns the interval given, in seconds (0: the station's choice)."""

@@ -13,8 +13,13 @@ from csms_bridge.simulator.events import PasswordChanged
 from csms_bridge.simulator.firmware_desk import FirmwareDesk
 from csms_bridge.simulator.log_desk import LogDesk
 from csms_bridge.simulator.root_store import SPELLINGS
-from csms_bridge.simulator.settings_16 import PLAIN_KEYS, SECURITY_KEYS, Key, read_authorization_key
-from csms_bridge.simulator.slots import ProfileRefused, check_raise
+from csms_bridge.simulator.settings_16 import (
+    PLAIN_KEYS,
+    SECURITY_KEYS,
+    Key,
+    read_authorization_key,
+)
+from csms_bridge.simulator.slots import ADDRESS, URL_KEYS, ProfileRefused, check_raise
 from csms_bridge.simulator.wire import Answer, CommandRefused, JsonObject
 
 _EVENT_NAMES = {
@@ -89,6 +94,10 @@ class Behaviour16(Behaviour):
         name, value = payload["key"], payload["value"]
         if name == "AuthorizationKey":
             return self._change_password(value)
+        if self.body.config.has(Fault.URL_KEY) and name in URL_KEYS:
+            self.body.memory.settings[ADDRESS] = value
+            self.body.memory.remember()
+            return Answer({"status": "RebootRequired"})
         if name not in self._keys:
             return Answer({"status": "NotSupported"})
         if name == "SecurityProfile":
@@ -102,7 +111,7 @@ class Behaviour16(Behaviour):
     def _change_password(self, value: str) -> Answer:
         """Take a new password and come back with it (A01). It is used on profiles 1 and 2."""
         body = self.body
-        raw = read_authorization_key(value)
+        raw = read_authorization_key(value, body.config.faults)
         if raw is None or body.config.has(Fault.REFUSE_PASSWORD):
             return Answer({"status": "Rejected"})
         body.memory.password = raw
@@ -126,6 +135,10 @@ class Behaviour16(Behaviour):
             body.memory.raise_at_reset = wanted
             body.memory.remember()
             return Answer({"status": "RebootRequired"})
+        if body.config.has(Fault.NEEDS_RESTART):
+            body.memory.raise_at_reset = wanted
+            body.memory.remember()
+            return Answer({"status": "Accepted"}, body.redial)
         body.memory.raising_to = wanted
         body.memory.remember()
         pause = body.config.sleep if body.config.has(Fault.SLEEP) else None
@@ -158,6 +171,8 @@ class Behaviour16(Behaviour):
     def _reset(self, payload: JsonObject) -> Answer:
         """Restart; a running transaction is stopped first, as both kinds of Reset ask."""
         memory = self.body.memory
+        if self.body.config.has(Fault.SOFT_RESET_ONLY) and payload["type"] == "Hard":
+            return Answer({"status": "Rejected"})
         if memory.raise_at_reset is not None:
             memory.raising_to, memory.raise_at_reset = memory.raise_at_reset, None
             memory.remember()
@@ -171,11 +186,12 @@ class Behaviour16(Behaviour):
         """Answer TriggerMessage and ExtendedTriggerMessage; what is asked for follows the answer."""
         if self.body.config.has(Fault.REJECT_TRIGGER):
             return Answer({"status": "Rejected"})
-        errand = self._errands().get(payload["requestedMessage"])
-        if errand is None:
+        wanted = payload["requestedMessage"]
+        errand = self._errands().get(wanted)
+        if errand is None or (wanted == "SignChargePointCertificate" and self.knows_no_trigger):
             return Answer({"status": "NotImplemented"})
         waiting = self.body.config.has(Fault.ONE_REQUEST) and self.certificates.waiting
-        if waiting and payload["requestedMessage"] == "SignChargePointCertificate":
+        if waiting and wanted == "SignChargePointCertificate":
             return Answer({"status": "Rejected"})
         return Answer({"status": "Accepted"}, errand)
 

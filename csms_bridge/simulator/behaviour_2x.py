@@ -129,7 +129,7 @@ class Behaviour2x(Behaviour):
         if self.body.config.has(Fault.REJECT_TRIGGER):
             return Answer({"status": "Rejected"})
         errand = self._errands().get(wanted)
-        if errand is None:
+        if errand is None or (wanted == "SignChargingStationCertificate" and self.knows_no_trigger):
             return Answer({"status": "NotImplemented"})
         problem = self._unready() if wanted == "SignChargingStationCertificate" else None
         if problem:

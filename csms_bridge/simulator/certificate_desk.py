@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Collection
+
+from cryptography import x509
 
 from csms_bridge.simulator import root_store
 from csms_bridge.simulator.body import Body
@@ -135,11 +138,12 @@ class CertificateDesk:
         if len(text) > LONGEST_CHAIN:
             raise ChainRefused("TooLargeElement")
         return accept_chain(
-            read_chain(text),
+            _in_its_order(read_chain(text), config.faults),
             self._keys_for(payload),
             memory.csms_roots,
             utc_now(),
             needs_root=config.has(Fault.CHAIN_NEEDS_ROOT),
+            looks_up=not config.has(Fault.LEAF_ONLY),
         )
 
     def _keys_for(self, payload: JsonObject) -> list[PrivateKey]:
@@ -169,10 +173,11 @@ class CertificateDesk:
         spelling: str = payload["certificateType"]
         kind = root_store.SPELLINGS.get(spelling, spelling)
         try:
-            if body.config.has(Fault.REFUSE_ROOT):
+            early = body.config.has(Fault.ROOTS_FROM_TLS) and body.memory.profile < TLS_PROFILE
+            if early or body.config.has(Fault.REFUSE_ROOT):
                 raise root_store.RootRefused("Refused")
             body.memory.roots = root_store.install(
-                body.memory.roots,
+                self._beside(kind),
                 kind,
                 payload["certificate"],
                 utc_now(),
@@ -187,6 +192,12 @@ class CertificateDesk:
         serial = serial_hex(body.memory.roots[-1].certificate)
         body.emit(RootInstalled(body.config.identity, kind, serial))
         return Answer({"status": "Accepted"})
+
+    def _beside(self, kind: str) -> tuple[root_store.StoredRoot, ...]:
+        """What stays in the store beside a new certificate."""
+        if kind != root_store.CSMS_ROOT or not self._body.config.has(Fault.ONE_ROOT):
+            return self._body.memory.roots
+        return tuple(root for root in self._body.memory.roots if root.kind != kind)
 
     @property
     def capacity(self) -> int:
@@ -245,6 +256,13 @@ class CertificateDesk:
     def list_status(self, found: object) -> str:
         """Give the status of GetInstalledCertificateIds."""
         return "Accepted" if found or self._body.config.has(Fault.LISTS_NOTHING) else "NotFound"
+
+
+def _in_its_order(chain: tuple[x509.Certificate, ...], faults: Collection[Fault]) -> tuple[x509.Certificate, ...]:
+    """The chain as the station looks through it, leaf first. Raises ChainRefused for a form that it does not take."""
+    if Fault.LEAF_ONLY in faults and len(chain) > 1:
+        raise ChainRefused("InvalidFormat")
+    return chain[::-1] if Fault.LEAF_LAST in faults else chain
 
 
 def _hash_data(name: CertificateName) -> JsonObject:

@@ -210,6 +210,53 @@ class Fault(StrEnum):
         "endless-report",
         "2.x: a report goes on for ever, with ever new variables.",
     )
+    URL_KEY = (
+        "url-key",
+        (
+            "1.6: dials what its maker's key ConnexionUrl (or Cst_BackendUrl) says, whatever its profile, and "
+            "answers RebootRequired when it is written (open-ocpp)."
+        ),
+    )
+    SHORT_PASSWORD = (
+        "short-password",
+        "1.6: AuthorizationKey is the text of the password, of 16 to 20 characters.",
+    )
+    LONG_PASSWORD = (
+        "long-password",
+        "Refuses a Basic password of fewer than 32 bytes.",
+    )
+    NEEDS_RESTART = (
+        "needs-restart",
+        "1.6: accepts a higher profile, drops the line, and dials on that profile only after a Reset.",
+    )
+    SOFT_RESET_ONLY = (
+        "soft-reset-only",
+        "1.6: answers Rejected to a hard Reset.",
+    )
+    LEAF_ONLY = (
+        "leaf-only",
+        "Takes a delivered chain only when it is the leaf alone; the authority above it may be installed.",
+    )
+    LEAF_LAST = (
+        "leaf-last",
+        "Takes a delivered chain only when it begins at the top and ends with the leaf.",
+    )
+    ONE_ROOT = (
+        "one-root",
+        "Keeps one CSMS root: a new one takes the place of the old one.",
+    )
+    ROOTS_FROM_TLS = (
+        "roots-from-tls",
+        "Answers Rejected to InstallCertificate below profile 2 (EVerest, where it is configured so).",
+    )
+    ASKS_BY_ITSELF = (
+        "asks-by-itself",
+        "Knows no trigger for a certificate request; asks by itself after each connection while it has no certificate.",
+    )
+    ASKS_AT_BOOT = (
+        "asks-at-boot",
+        "Knows no trigger for a certificate request; asks once after each restart while it has no certificate.",
+    )
     SLOW_CLOCK = (
         "slow-clock",
         "Its clock is three hours behind.",

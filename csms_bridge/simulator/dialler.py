@@ -89,10 +89,12 @@ class Dialler:
     def _context(self, route: Route) -> ssl.SSLContext | None:
         """Choose roots and certificate for a way; under fall-back a higher profile trusts nobody."""
         self.client_serial = None
-        if route.profile < TLS_PROFILE:
+        if route.url.startswith("ws://"):
             return None
         config = self._config
-        doomed = config.has(Fault.FALL_BACK) and route.profile > self._memory.profile
+        # Under url-key TLS may come before its profile: then the station does not look into its store (open-ocpp).
+        early = route.profile < TLS_PROFILE
+        doomed = early or (config.has(Fault.FALL_BACK) and route.profile > self._memory.profile)
         roots = () if doomed else tuple(certificate_to_pem(root) for root in self._memory.csms_roots)
         rsa_only = config.has(Fault.RSA_ONLY_TLS)
         check = doomed or not config.has(Fault.NO_SERVER_CHECK)

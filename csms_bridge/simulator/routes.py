@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from csms_bridge.simulator.config import Fault, StationConfig
 from csms_bridge.simulator.memory import Memory
-from csms_bridge.simulator.slots import TLS_PROFILE, NetworkProfile, url_for
+from csms_bridge.simulator.slots import ADDRESS, TLS_PROFILE, NetworkProfile, url_for
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def basic_header(config: StationConfig, route: Route) -> str | None:
 
 def _route_16(config: StationConfig, memory: Memory, profile: int) -> Route:
     """1.6 has no key for the CSMS address: only the scheme changes (reference, §2.4)."""
-    url = url_for(config.url, profile)
+    own = config.has(Fault.URL_KEY)
+    url = memory.settings.get(ADDRESS, config.url) if own else url_for(config.url, profile)
     return Route(_with_identity(url, config.identity), profile, config.identity, memory.password)
 
 

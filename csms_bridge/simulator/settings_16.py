@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from csms_bridge.simulator.certificate_desk import LONGEST_CHAIN, STORE_CAPACITY
+from csms_bridge.simulator.config import Fault
 
 SHORTEST_KEY, LONGEST_KEY = 16, 20
 """AuthorizationKey in bytes (WP3 A00.FR.205)."""
@@ -41,9 +43,12 @@ SECURITY_KEYS: dict[str, Key] = {
 """AuthorizationKey is not among them: it is write-only and reads as unknown (EVerest)."""
 
 
-def read_authorization_key(value: str) -> bytes | None:
+def read_authorization_key(value: str, faults: Collection[Fault] = ()) -> bytes | None:
     """Decode AuthorizationKey from hexadecimal; None when it is not 16 to 20 bytes of hexadecimal."""
+    if Fault.SHORT_PASSWORD in faults:
+        return value.encode() if SHORTEST_KEY <= len(value.encode()) <= LONGEST_KEY else None
+    shortest, longest = (32, 40) if Fault.LONG_PASSWORD in faults else (SHORTEST_KEY, LONGEST_KEY)
     if not re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", value):
         return None
     raw = bytes.fromhex(value)
-    return raw if SHORTEST_KEY <= len(raw) <= LONGEST_KEY else None
+    return raw if shortest <= len(raw) <= longest else None

@@ -10,6 +10,11 @@ from typing import Any
 TLS_PROFILE = 2
 MUTUAL_TLS = 3
 
+URL_KEYS = ("ConnexionUrl", "Cst_BackendUrl")
+"""1.6: makers' own keys for the address of the CSMS, under `Fault.URL_KEY`."""
+ADDRESS = "address"
+"""Under which name the memory keeps what was written there."""
+
 SLOT_DEFAULTS: Mapping[str, str] = {
     "OcppVersion": "OCPP20",
     "OcppTransport": "JSON",

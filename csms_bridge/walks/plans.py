@@ -113,15 +113,10 @@ def seen_on(leg: SecurityProfile) -> Step:
     return Step(name, Do.WAIT, Until.SEEN, leg, within=timedelta(hours=1), late=FELL_BACK)
 
 
-def lost_change(quirks: Quirks) -> Lost:
-    """What a change without an answer means: a station that drops the line first may refuse it the second time."""
-    return Lost.GO_ON if quirks.drops_first else Lost.ASK_AGAIN
-
-
 def password(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
     """A01. The old password crossed the network in clear, so it goes last and always goes."""
     return (
-        Step(CHANGE_PASSWORD, Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1, lost=lost_change(quirks)),
+        Step(CHANGE_PASSWORD, Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1),
         Step(
             "restart if it stayed",
             Do.RESTART,
@@ -159,10 +154,13 @@ def switch_16(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
         tolerate=ANY_REFUSAL,
         lost=Lost.GO_ON,
     )
-    lost = lost_change(quirks)
+    # One that drops the line before it answers is asked again, and may find that it has been asked already.
+    tolerate = ANY_REFUSAL if quirks.drops_first else frozenset()
     return (
         *([address] if quirks.url_key and leg is TLS else []),
-        Step(f"raise to profile {leg:d}", Do.RAISE_PROFILE, Until.ACCEPTED, leg, settles=3, lost=lost),  # A05.FR.05
+        Step(
+            f"raise to profile {leg:d}", Do.RAISE_PROFILE, Until.ACCEPTED, leg, settles=3, tolerate=tolerate
+        ),  # A05.FR.05
         *([] if quirks.restart is RestartRule.NEVER else [restart]),
     )
 
@@ -232,7 +230,7 @@ def down(version: OcppVersion, quirks: Quirks) -> tuple[Step, ...]:
     return (
         Step("see whether it may step down", Do.READ_DOWNGRADE, Until.ACCEPTED, TLS),
         allow,
-        Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, TLS, settles=1, lost=lost_change(quirks)),
+        Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, TLS, settles=1),
         *read_slots(TLS, quirks),
         *write_slot(version, TLS),
         *use_slot(TLS, before=(Step("let it in on profile 2", Do.PERMIT_LOWER, Until.RECORDED, TLS),)),
@@ -245,8 +243,7 @@ def _leg(version: OcppVersion, leg: SecurityProfile, quirks: Quirks) -> tuple[St
     first = () if version is OcppVersion.V16 else read_slots(leg, quirks)
     there = (*switch(version, leg, quirks), *arrival(leg))
     if leg is BASIC:
-        lost = lost_change(quirks)
-        return (Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1, lost=lost), *there)
+        return (Step("set a password", Do.SET_PASSWORD, Until.ACCEPTED, leg, settles=1), *there)
     if leg is TLS:
         return (*first, *root(leg, quirks), *there, *password(leg, quirks))
     return (*first, *certificate(quirks), *there)
