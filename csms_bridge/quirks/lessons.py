@@ -9,7 +9,6 @@ from typing import Any
 from csms_bridge.quirks.quirks import Asks, Chain, RestartRule, Roots, read_spelt
 from csms_bridge.walks.steps import Do, Progress, Step, StepState, StepView, Until, Walk
 
-_CHANGES = (Do.RAISE_PROFILE, Do.SET_PASSWORD)
 _UNKNOWN_WORDS = ("notimplemented", "notsupported", "not-supported")
 
 
@@ -39,7 +38,7 @@ def _of_step(
         yield "roots_from_profile", 2  # it refused the root, and not because it has it
     if step.do is Do.INSTALL_RSA_ROOT and _is_borne_refusal(new) and not refused_first:
         yield "room_for_roots", 1
-    if step.do in _CHANGES and is_done and old.state is StepState.SENT:
+    if step.do is Do.RAISE_PROFILE and is_done and old.state is StepState.SENT:
         yield "drops_first", True  # it was never answered, and what it asked for was seen
     if step.until is Until.SEEN and is_done and _was_restarted(walk, index, before):
         yield "restart", RestartRule.ALWAYS
