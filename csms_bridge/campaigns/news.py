@@ -10,7 +10,7 @@ from csms_bridge.campaigns.engine import after, is_late, late
 from csms_bridge.campaigns.kinds.kind import Work
 from csms_bridge.campaigns.rows import CampaignTargetRow
 from csms_bridge.campaigns.selecting import Condition, Exclusion
-from csms_bridge.campaigns.turn import UNDER_WAY, Turn
+from csms_bridge.campaigns.turn import ASKED_TO_END, UNDER_WAY, Turn
 from csms_bridge.campaigns.words import BAD, CampaignState, Outcome, OutcomeKind, Pace, TargetState
 from csms_bridge.tables import StationRow
 
@@ -30,6 +30,8 @@ def news(turn: Turn, late_too: bool) -> Iterator[News]:
         if outcome is not None:
             borne = Pace() if is_aborting else pace
             state, not_before = after(outcome, target.tries, borne, turn.now)
+            if target.outcome == ASKED_TO_END and outcome.kind is not OutcomeKind.DONE:
+                state = TargetState.CANCELLED
             yield target, state, outcome, not_before
             continue
         state = _presence(target, online, max(seen or started, started), pace, turn.now)

@@ -16,6 +16,8 @@ from csms_bridge.campaigns.words import Campaign, Outcome, TargetState
 from pki.audit import JSON, Entry
 
 UNDER_WAY = (TargetState.RUNNING, TargetState.AWAY)
+ASKED_TO_END = "cancelling"
+"""In place of an outcome: it was cancelled, and is not at its end yet."""
 
 
 @dataclass(slots=True)

@@ -11,13 +11,12 @@ from csms_bridge.campaigns.kinds.kind import Work
 from csms_bridge.campaigns.news import news, note_those_there, some_are_there
 from csms_bridge.campaigns.rows import CampaignTargetRow
 from csms_bridge.campaigns.selecting import reason
-from csms_bridge.campaigns.turn import Turn, settle
+from csms_bridge.campaigns.turn import ASKED_TO_END, Turn, settle
 from csms_bridge.campaigns.words import AbortMode, CampaignState, Outcome, OutcomeKind, TargetState
 from csms_bridge.errors import BridgeError
 from csms_bridge.tables import StationRow
 
 _NOT_THERE = "it was not there until the campaign ended"
-_ASKED_TO_END = "cancelling"
 
 
 def is_due(turn: Turn, *, late_too: bool) -> bool:
@@ -157,7 +156,7 @@ def _cancellable(turn: Turn, limit: int) -> list[CampaignTargetRow]:
         return []
     query = select(CampaignTargetRow).where(
         CampaignTargetRow.campaign == turn.row.id, CampaignTargetRow.state == TargetState.RUNNING,
-        CampaignTargetRow.outcome != _ASKED_TO_END,
+        CampaignTargetRow.outcome != ASKED_TO_END,
     )  # fmt: skip
     return list(turn.session.exec(query.order_by(*ORDER).limit(limit)))
 
@@ -169,5 +168,5 @@ def _cancel_some(turn: Turn) -> None:
             settle(turn, target, TargetState.CANCELLED, None, None)
             target.reason = turn.row.reason
         else:
-            target.outcome = _ASKED_TO_END
+            target.outcome = ASKED_TO_END
             turn.session.add(target)

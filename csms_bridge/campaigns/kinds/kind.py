@@ -48,7 +48,7 @@ class CampaignKind(Protocol):
         """What came of them, by station; those without an outcome yet are left out."""
 
     def cancel(self, session: Session, work: Work, by: str, reason: str) -> bool:
-        """End it within the caller's transaction; whether it could be: what is on its way goes on."""
+        """End it within the caller's transaction; whether it has ended: what is on its way comes to its own end."""
 
     def most_urgent_first(self) -> bool:
         """Whether the station goes first whose certificate ends first."""

@@ -52,12 +52,11 @@ class WalkKind:
         return found
 
     def cancel(self, session: Session, work: Work, by: str, reason: str) -> bool:
-        """The walk is cancelled; the station stays on the profile it is on."""
+        """The walk is cancelled; until it has undone what it had begun, it runs on."""
         try:
-            self._ledger.cancel_in(session, work.work, reason, by)
+            return self._ledger.cancel_in(session, work.work, reason, by).state is WalkState.CANCELLED
         except WalkRefused:  # it came to its end just now
             return False
-        return True
 
     def most_urgent_first(self) -> bool:
         """Walks have no hurry of their own."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from csms_bridge.campaigns.door import NewCampaign
+from csms_bridge.campaigns.kinds.walk import WalkKind
 from csms_bridge.campaigns.sites import NewSite
 from csms_bridge.campaigns.words import (
     AbortMode,
@@ -351,6 +352,22 @@ def test_an_abort_cancels_what_is_under_way_when_it_is_told_to(fleet: FleetRoom)
     fleet.round()
     assert set(fleet.stands(campaign).values()) == {CANCELLED}
     assert [state for _, state in fleet.walks()] == ["cancelled", "cancelled"]
+    assert fleet.campaigns.campaign(campaign).campaign.state is CampaignState.ABORTED
+
+
+def test_a_walk_that_is_being_undone_is_waited_for(fleet: FleetRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs on until the way back is proved."""
+    monkeypatch.setattr(WalkKind, "cancel", lambda *_: False)
+    fleet.add("CS-1", "CS-2")
+    campaign = fleet.begin()
+    fleet.round()
+    fleet.campaigns.abort(campaign, AbortMode.CANCEL, "wrong root", ANNA)
+    fleet.round()
+    fleet.walk_ends("CS-1", WalkState.CANCELLED, "wrong root")
+    fleet.walk_ends("CS-2")  # it was seen on its goal all the same
+    fleet.round()
+    assert fleet.stands(campaign) == {"CS-1": CANCELLED, "CS-2": DONE}
+    fleet.round()
     assert fleet.campaigns.campaign(campaign).campaign.state is CampaignState.ABORTED
 
 
