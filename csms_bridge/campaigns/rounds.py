@@ -106,12 +106,16 @@ class Rounds:
         return len(turn.begun)
 
     def _sound_alarms(self) -> None:
-        """Each pause that nobody ordered has its alarm, whoever paused it, and whatever died in between."""
+        """Each pause that nobody ordered has its alarm as long as it lasts, whatever died in between."""
         paused = (CampaignRow.state == CampaignState.PAUSED, CampaignRow.paused_by == SERVICE)
         with self._store.reading() as session:
             rows = session.exec(select(CampaignRow).where(*paused)).all()
         for row in rows:
             self._alarms.sound_once(AlarmKind.CAMPAIGN_PAUSED, alarm_of(row), f"campaign {row.name!r}: {row.reason}")
+        lasting = {alarm_of(row) for row in rows}
+        for alarm in self._alarms.open_of(AlarmKind.CAMPAIGN_PAUSED):
+            if alarm.thing not in lasting:
+                self._alarms.settle(AlarmKind.CAMPAIGN_PAUSED, alarm.thing)
 
 
 def alarm_of(row: CampaignRow) -> str:

@@ -150,6 +150,22 @@ def test_too_many_errors_pause_it_with_an_alarm_and_resume_lets_them_pass(fleet:
     assert fleet.targets(campaign)[0].reason == "it fell back"
 
 
+def test_a_campaign_that_stays_paused_ends_with_its_time_and_so_does_its_alarm(fleet: FleetRoom) -> None:
+    fleet.add(*SIX)
+    campaign = fleet.begin(pace=replace(QUICK, errors=10, until=days(3)))
+    fleet.round()
+    fleet.walk_ends("CS-0", WalkState.HELD, "it fell back")
+    fleet.walk_ends("CS-1")
+    fleet.round()
+    fleet.round()
+    assert len(fleet.alarms.open_of(AlarmKind.CAMPAIGN_PAUSED)) == 1
+    fleet.round(days=3)
+    fleet.round()
+    assert fleet.campaigns.campaign(campaign).campaign.state is CampaignState.DONE
+    assert len(fleet.in_state(campaign, ABSENT)) == 4
+    assert fleet.alarms.open_of(AlarmKind.CAMPAIGN_PAUSED) == []
+
+
 def test_one_on_hold_that_arrives_after_all_is_done(fleet: FleetRoom) -> None:
     fleet.add("CS-1", "CS-2")
     campaign = fleet.begin(pace=replace(QUICK, errors=100))
