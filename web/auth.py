@@ -13,6 +13,7 @@ from starlette.types import Scope
 from pki.secret_text import Secret
 from web.accounts import Accounts
 from web.errors import FormForged, NotSignedIn
+from web.oidc_door import OidcDoor
 from web.permissions import Permission, Principal
 
 SESSION_COOKIE = "voltward_session"
@@ -28,7 +29,8 @@ def principal_of(request: Request, accounts: Accounts) -> Principal:
         return trusted
     token = bearer_token(request)
     if token is not None:
-        return accounts.of_token(token)
+        oidc: OidcDoor = request.app.state.service.oidc
+        return oidc.principal(token) if oidc.takes(token) else accounts.of_token(token)
     session = session_token(request)
     if session is not None and request.method in _SAFE_METHODS:
         return accounts.of_session(session)

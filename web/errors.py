@@ -143,6 +143,20 @@ class NotAllowed(WebError):
         self.permission = permission
 
 
+class TokenRefused(NotSignedIn):
+    """A token of a CI system that is not believed: its issuer, signature, audience or time."""
+
+
+class ClaimsRefused(WebError):
+    """The token is good, and no rule is for a job like this."""
+
+    hint = "The rules are in voltward.toml under [[oidc]]; docs/ci.md has examples."
+
+
+class IssuerAway(WebError):
+    """The keys of a token's issuer cannot be had now."""
+
+
 class FormForged(WebError):
     """A form that did not come from our own page in this session (cross-site request forgery)."""
 

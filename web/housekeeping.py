@@ -71,6 +71,7 @@ def sweep(service: Service) -> None:
     """Delete what has expired."""
     service.accounts.forget_ended_sessions()
     forget_old_keys(service)
+    service.oidc.forget_ended()
     service.authority.prune()
 
 

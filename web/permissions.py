@@ -5,6 +5,7 @@ Every API route and every page names its permission from this list; the pages hi
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -93,6 +94,15 @@ ALLOWED: Mapping[Role, frozenset[Permission]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class TokenUse:
+    """A token of a CI system that may have one image signed."""
+
+    issuer: str
+    jti: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who acts: `name` stands in the audit trail (`user:admin`, `token:ci`, `operator`), `owner` behind a token."""
 
@@ -101,6 +111,7 @@ class Principal:
     owner: str = ""
     release: tuple[str, str] = ("*", "*")
     """Patterns of vendor and model that it may have signed."""
+    use: TokenUse | None = None
 
     @property
     def person(self) -> str:

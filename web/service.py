@@ -13,6 +13,7 @@ from pki.keystore import KeyStore
 from pki.store import Store
 from pki.vault import Vault
 from web.accounts import Accounts
+from web.oidc_door import OidcDoor
 from web.settings import Settings
 from web.time_stamping import stamper_of
 from web.webhook import Webhook, webhook_of
@@ -32,6 +33,7 @@ class Service:
     fleet: Fleet
     accounts: Accounts
     clock: Callable[[], datetime]
+    oidc: OidcDoor
     webhook: Webhook | None = None
 
     def close(self) -> None:
@@ -69,7 +71,8 @@ def put_together(
     )
     accounts = Accounts(store, trail, settings.web.session_lifetime, clock)
     webhook = webhook_of(settings.web, clock)
-    return Service(folder, settings, store, keys, vault, trail, authority, fleet, accounts, clock, webhook)
+    oidc = OidcDoor(store, settings.web.oidc, settings.web.oidc_hosts, clock)
+    return Service(folder, settings, store, keys, vault, trail, authority, fleet, accounts, clock, oidc, webhook)
 
 
 def checkpoint_path(folder: Path, settings: Settings) -> Path:

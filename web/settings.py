@@ -5,6 +5,7 @@ voltward.toml; the environment wins over the file, the file over the defaults. A
 error, because a misspelt one would otherwise silently leave the default in force.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -17,9 +18,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from csms_bridge.settings import BridgeSettings
+from csms_bridge.status.targets import AllowList
 from pki.custody import CustodySettings
 from pki.settings import PkiSettings
 from web.errors import SettingsWrong
+from web.oidc import OidcIssuer
 
 PREFIX = "VOLTWARD_"
 TOML_NAME = "voltward.toml"
@@ -30,7 +33,7 @@ _MAY_BE_EMPTY = {
     "authority_passphrase", "authority_passphrase_file", "pkcs11_module", "pkcs11_pin", "pkcs11_pin_file",
     "signer_socket", "signer_log", "ocpp_tls_port_policy",
 }  # fmt: skip
-_LISTS = {"hostnames", "signer_users", "ocpp_proxy_peers", "ocpp_edge_peers", "status_responders"}
+_LISTS = {"hostnames", "signer_users", "ocpp_proxy_peers", "ocpp_edge_peers", "status_responders", "oidc_hosts"}
 _NOT_SETTINGS = {"URL", "TOKEN", "DEBUG", "BACKUP_PASSPHRASE", "NEW_PASSPHRASE"}
 
 
@@ -62,12 +65,22 @@ class WebSettings(BaseModel):
     """How long POST /stations/{id}/commands waits for the station's answer."""
     upload_limit: int = Field(default=4 * 1024**3, ge=1024)
     """Bytes of one uploaded firmware image."""
+    oidc: tuple[OidcIssuer, ...] = ()
+    """CI systems whose tokens may have firmware signed, with rules about claims."""
+    oidc_hosts: tuple[str, ...] = ("public",)
+    """Where their keys may be fetched: `public`, host names, networks."""
     webhook_url: str = Field(default="", max_length=2000)
     """Where alarms are sent by POST; empty means nowhere."""
     webhook_secret: SecretStr | None = None
     """Signs what is sent."""
     webhook_secret_file: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("oidc_hosts")
+    @classmethod
+    def _places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        AllowList.of(value)
+        return value
 
     @field_validator("webhook_url")
     @classmethod
@@ -155,9 +168,18 @@ def _parse(name: str, value: str) -> Any:
     """Environment variables are text: lists are separated by commas, ports may be `off`."""
     if name in _LISTS:
         return [part.strip() for part in value.split(",") if part.strip()]
+    if name == "oidc":
+        return _json(value)
     if value == "" and name in _MAY_BE_EMPTY:
         return None
     return _off(name, value)
+
+
+def _json(value: str) -> Any:
+    try:
+        return json.loads(value or "[]")
+    except ValueError:
+        raise SettingsWrong(_in_environment("oidc"), "is not JSON") from None
 
 
 def _off(name: str, value: Any) -> Any:

@@ -48,6 +48,17 @@ class TokenRow(SQLModel, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class OidcUseRow(SQLModel, table=True):
+    """A CI system's token that had something signed: `about` is the SHA-256 of which image it was."""
+
+    __tablename__ = "oidc_uses"
+
+    issuer: str = Field(primary_key=True)
+    jti: str = Field(primary_key=True)
+    about: str
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
 class IdempotencyRow(SQLModel, table=True):
     """One POST that came with an Idempotency-Key, and its answer once there is one.
 

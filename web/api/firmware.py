@@ -49,6 +49,8 @@ async def sign_firmware(
     is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
     order = await (read_form(request) if is_form else read_json(request))
     caller.require_release(order.vendor, order.model)
+    if caller.use is not None:
+        await run_in_threadpool(doors.oidc.claim, caller.use, order)
     signed = await run_in_threadpool(doors.authority.sign_firmware, order, caller.name, caller.person)
     return FirmwareOut.of(signed)
 
@@ -60,6 +62,8 @@ def bring_firmware(
     """Take in a signature that the manufacturer made; it must hold under a root that is an anchor for firmware."""
     order = validated(body.without_signature())
     caller.require_release(order.vendor, order.model)
+    if caller.use is not None:
+        doors.oidc.claim(caller.use, order)
     signature, certificate = body.signature, body.signing_certificate
     return FirmwareOut.of(doors.authority.bring_firmware(order, signature, certificate, caller.name, caller.person))
 

@@ -288,6 +288,15 @@ def _let_people_decide() -> None:
         sa.ForeignKeyConstraint(["firmware_id"], ["firmware.id"]),
         sa.PrimaryKeyConstraint("firmware_id", "sha256"),
     )
+    op.create_table(
+        "oidc_uses",
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("jti", sa.String(), nullable=False),
+        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "jti"),
+    )
+    op.create_index("ix_oidc_uses_expires_at", "oidc_uses", ["expires_at"])
     with op.batch_alter_table("api_tokens") as batch:
         batch.add_column(sa.Column("owner", sa.String(), nullable=False, server_default=""))
 
@@ -363,7 +372,7 @@ def _unchain_firmware() -> None:
     """Refused orders and older ones of a release go: the table before had room for one of each scheme."""
     names = [column.name for column in _old_columns()]
     kept = ", ".join(names)
-    for table in ("firmware_attachments", "firmware_votes", "firmware_rules", "firmware_log"):
+    for table in ("oidc_uses", "firmware_attachments", "firmware_votes", "firmware_rules", "firmware_log"):
         op.drop_table(table)
     with op.batch_alter_table("api_tokens") as batch:
         batch.drop_column("owner")
