@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
+from websockets.datastructures import Headers
 from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import CTRL_OPCODES, Frame
@@ -31,6 +32,19 @@ WAITING_FRAMES = 4
 """Messages read and not yet taken; then reading stops. A station has one call in flight and one answer."""
 SLICE = 2048
 """Octets taken in at a time: inflated they are at most some frames of the size limit, whatever one read brought."""
+_COMPRESSION = [
+    ServerPerMessageDeflateFactory(
+        server_no_context_takeover=True,
+        client_no_context_takeover=True,
+        server_max_window_bits=12,
+        client_max_window_bits=12,
+    )
+]
+"""Each message by itself (RFC 7692 §7.1.1): what zlib keeps between two of them is 150 KiB for each station. A message
+is bounded after inflation too."""
+_SUBPROTOCOLS = [Subprotocol(name) for name in SUBPROTOCOLS]
+_NO_HEADERS = Headers()
+_ANSWERED = Request("", _NO_HEADERS)
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"  # RFC 6585 §5
 )
@@ -84,6 +98,16 @@ class StationConnection(ServerConnection):
             return None
 
         await self.handshake(receive, server_header=None)
+        self._forget_upgrade()
+
+    def _forget_upgrade(self) -> None:
+        """Headers, and what the client certificate says in Python's words, are 6 KiB that nobody asks for again."""
+        if self.request is not None:
+            self.request = _ANSWERED
+        if self.response is not None:
+            self.response = Response(self.response.status_code, self.response.reason_phrase, _NO_HEADERS)
+        if said := self.transport.get_extra_info("peercert"):
+            said.clear()
 
     @property
     def turned(self) -> Turned | None:
@@ -209,10 +233,9 @@ class StationConnection(ServerConnection):
 
 
 def _protocol(settings: EndpointSettings, chosen: Callable[[], Subprotocol | None]) -> ServerProtocol:
-    """Compression with a window of 4 KiB towards us and from us; a message is bounded after inflation too."""
     return ServerProtocol(
-        extensions=[ServerPerMessageDeflateFactory(server_max_window_bits=12, client_max_window_bits=12)],
-        subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
+        extensions=_COMPRESSION,
+        subprotocols=_SUBPROTOCOLS,
         select_subprotocol=lambda _protocol, _offered: chosen(),
         max_size=settings.frame_limit,
     )

@@ -77,13 +77,15 @@ class Link:
         self._limits = limits
         self._turn = asyncio.Lock()
         self._awaited: tuple[str, str, asyncio.Future[CallResult | CallError]] | None = None
-        self._calls: asyncio.Queue[_Waiting] = asyncio.Queue(limits.unanswered)
+        self._calls: list[_Waiting] = []
+        self._answering: asyncio.Task[None] | None = None
+        self._handler: Handler | None = None
         self._answered = AnsweredCalls()
         self.when_answer_refused: Callable[[str, CallError | CallResultError], None] = _nothing
 
     async def serve(self, handler: Handler) -> None:
         """Read until the line closes, answering calls in order."""
-        answering = asyncio.create_task(self._answer_calls(handler))
+        self._handler = handler
         try:
             async for message in self._socket:
                 if not self._take(message):
@@ -92,8 +94,7 @@ class Link:
         except ConnectionClosed:
             pass  # every kind of end is the same to us: many stations never send a close frame
         finally:
-            answering.cancel()
-            await asyncio.gather(answering, return_exceptions=True)
+            await self._stop_answering()
             self._give_up("the line closed")
 
     async def call(self, request: Request) -> CallResult | CallError:
@@ -150,10 +151,17 @@ class Link:
         return code is None or self._line_up(CallError(frame.id, code, why, {}), message)
 
     def _line_up(self, waiting: Call | CallError, message: str | bytes) -> bool:
-        if self._calls.full():
+        if len(self._calls) >= self._limits.unanswered:
             return False
-        self._calls.put_nowait((waiting, message))
+        self._calls.append((waiting, message))
+        if self._answering is None and self._handler is not None:
+            self._answering = asyncio.create_task(self._answer_calls(self._handler))
         return True
+
+    async def _stop_answering(self) -> None:
+        if self._answering is not None:
+            self._answering.cancel()
+            await asyncio.gather(self._answering, return_exceptions=True)
 
     def _match(self, frame: CallResult | CallError) -> None:
         if self._awaited is None or self._awaited[0] != frame.id:
@@ -171,15 +179,17 @@ class Link:
             answer.set_result(frame)
 
     async def _answer_calls(self, handler: Handler) -> None:
-        while True:
-            waiting, message = await self._calls.get()
+        """One after the other, as long as there are any: most of the time a station has none waiting."""
+        while self._calls:
+            waiting, message = self._calls.pop(0)
             try:
                 if isinstance(waiting, Call):
                     await self._answer(waiting, message, handler)
                 else:
                     await self._send(waiting, "")
             except ConnectionClosed:
-                return
+                return  # and nobody answers any more on this line
+        self._answering = None
 
     async def _answer(self, call: Call, message: str | bytes, handler: Handler) -> None:
         now = asyncio.get_running_loop().time

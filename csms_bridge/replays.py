@@ -11,7 +11,6 @@ time; a heartbeat is never answered from memory, since its answer sets a clock. 
 whoever writes on the line can make up ids.
 """
 
-from collections import deque
 from dataclasses import dataclass
 
 from csms_bridge.frames import Call, CallResult
@@ -36,11 +35,12 @@ class AnsweredCalls:
     """The memory of one line; `now` is any clock that only goes forward, in s."""
 
     def __init__(self) -> None:
-        self._last: deque[_Answered] = deque(maxlen=REMEMBERED)
+        self._last: list[_Answered] = []
 
     def note(self, call: Call, message: str | bytes, answer: CallResult, now: float) -> None:
         """This call, which came as this message, was answered."""
         self._last.append(_Answered(call.id, call.action, hash(message), answer, now))
+        del self._last[:-REMEMBERED]
 
     def answer_to(self, call: Call, message: str | bytes, now: float) -> CallResult | None:
         """The answer that this very message was given before, None when it is new."""

@@ -27,7 +27,7 @@ class Session:
     def __init__(self, link: Link, arrival: Arrival, desk: Desk, predecessor: "Session | None" = None) -> None:
         self.line = OpenLine(link, arrival, desk)
         self.walk = WalkLine(self.line)
-        self.ended = asyncio.Event()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._predecessor = predecessor
         self._desk = desk
         self._nudged = False
@@ -119,7 +119,7 @@ class Session:
             return business
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
-                await self._predecessor.ended.wait()
+                await asyncio.shield(self._predecessor.ended)
         self._predecessor = None
         now = await asyncio.to_thread(self._desk.sightings.arrivals.business, self.station)
         self.line.booted = self.line.booted or now.booted  # it may have booted just before it changed lines
@@ -130,7 +130,7 @@ class Session:
             self._lane.end()
         self._reader.line_closed()
         await self.line.finish_work()
-        self.ended.set()
+        self.ended.set_result(None)
         line = (self.station, self.line.arrival.at)
         if not self.line.replaced and await self._desk.leaving.ask(line):
             await self.walk.feed(Disconnected())

@@ -1,6 +1,6 @@
 """Refused credentials are counted per address and identity; who fails too often waits. Pure but for its memory."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from datetime import datetime, timedelta
 
 WINDOW = timedelta(minutes=1)
@@ -15,7 +15,7 @@ class Throttle:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._failures: OrderedDict[tuple[str, str], deque[datetime]] = OrderedDict()
+        self._failures: OrderedDict[tuple[str, str], list[datetime]] = OrderedDict()
 
     def must_wait(self, address: str, identity: str, now: datetime) -> bool:
         """Whether this peer failed too often in the last minute."""
@@ -23,13 +23,15 @@ class Throttle:
         if failures is None:
             return False
         while failures and now - failures[0] > WINDOW:
-            failures.popleft()
+            del failures[0]
         return len(failures) >= self._limit
 
     def failed(self, address: str, identity: str, now: datetime) -> None:
         """Count a refusal."""
         key = (address, identity)
-        self._failures.setdefault(key, deque(maxlen=self._limit)).append(now)
+        failures = self._failures.setdefault(key, [])
+        failures.append(now)
+        del failures[: -self._limit]
         self._failures.move_to_end(key)
         if len(self._failures) > LARGEST:
             self._failures.popitem(last=False)
