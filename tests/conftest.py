@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from pki import store
 from pki.keystore import KeyStore
 from pki.secret_text import Secret
+from tests import cheap_age
 from tests.end_to_end.running_service import PASSPHRASE, voltward
 from web.logs import set_up_logs
 
@@ -100,6 +101,7 @@ def _be_thrifty(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("web.accounts._HASHER", _CHEAP_HASHER)
     patch.setattr("pki.keystore._SCRYPT_COST", 2**4)
     patch.setitem(KeyStore.create.__func__.__kwdefaults__, "scrypt_cost", 2**4)
+    patch.setattr("pyrage.passphrase.encrypt", cheap_age.encrypt)
     patch.setattr(store, "_PRAGMAS", (*store._PRAGMAS, "synchronous=OFF"))
 
 

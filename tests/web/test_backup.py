@@ -43,7 +43,7 @@ def _known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def template_backup(made: NewFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup of the template folder, made once: deriving a key from a passphrase takes a second."""
+    """A backup of the template folder, made once."""
     folder = tmp_path_factory.mktemp("backed-up")
     opened = open_folder(Path(shutil.copytree(made.folder, folder / "data")), ENVIRONMENT)
     try:
@@ -386,6 +386,7 @@ def test_the_envelope_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.Monk
     assert max(sizes) <= 128 * 1024
 
 
+@pytest.mark.usefixtures("as_shipped")
 def test_the_plain_age_program_would_open_it(tmp_path: Path) -> None:
     """As the manual says: the identity stands in armour after the first line, the rest is an age file."""
     path = tmp_path / "sealed"
