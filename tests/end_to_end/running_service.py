@@ -1,11 +1,9 @@
 """The real program as a process: `voltward serve` on free ports of the loopback, reached as its users reach it."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.end_to_end import program
 
 PASSPHRASE = "only for tests, made in the open"
 READY_WITHIN = 60.0
@@ -32,14 +32,7 @@ def voltward(
     *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """Run one command line to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "web.cli", *arguments],
-        env={**os.environ, "VOLTWARD_PASSPHRASE": PASSPHRASE, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    return program.run(*arguments, env={"VOLTWARD_PASSPHRASE": PASSPHRASE, **(env or {})}, timeout=timeout)
 
 
 class RunningService:
@@ -49,7 +42,7 @@ class RunningService:
         self.folder = folder
         self.web_port, self.ocpp_port, self.tls_port = free_ports(3)
         self.log = folder.with_suffix(".log")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: program.Program | None = None
         self._token: str | None = None
         self.extra: dict[str, str] = {}
         self.roles: tuple[str, ...] = ("all",)
@@ -78,13 +71,8 @@ class RunningService:
 
     def start(self) -> None:
         """Start the process and wait until it is ready for stations and people."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "web.cli", "serve", "--data", str(self.folder), *self._role_options()],
-                env={**os.environ, **self.environment},
-                stdout=log,
-                stderr=log,
-            )
+        arguments = ("serve", "--data", str(self.folder), *self._role_options())
+        self._process = program.Program(arguments, self.environment, self.log, self.log)
         self._await_ready()
 
     def stop(self) -> int:

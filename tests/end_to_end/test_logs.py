@@ -9,8 +9,15 @@ import pytest
 from tests.end_to_end.running_service import RunningService
 from tests.end_to_end.stations import Version, register, station
 from tests.end_to_end.test_password_rotation import online
+from tests.end_to_end.test_rollover import until
 
 pytestmark = pytest.mark.end_to_end
+
+
+def asked(service: RunningService, identity: str) -> str:
+    """What the console shows of the requests for a log."""
+    sent = [one for one in service.get(f"stations/{identity}/messages")["items"] if one["action"] == "GetLog"]
+    return json.dumps(sent, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("version", ["1.6", "2.1"])
@@ -28,5 +35,4 @@ async def test_a_station_uploads_its_security_log(
     log = json.loads(ran.stdout)
     assert (log["state"], log["size"]) == ("received", len(out.read_bytes()))
     assert out.read_text().startswith("time,type,info\n")
-    sent = [one for one in service.get(f"stations/{identity}/messages")["items"] if one["action"] == "GetLog"]
-    assert any("/logs/•••" in json.dumps(one["payload"], ensure_ascii=False) for one in sent)
+    await until(lambda: asked(service, identity), lambda sent: "/logs/•••" in sent)  # messages are noted in lots
