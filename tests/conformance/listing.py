@@ -8,6 +8,7 @@ import json
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def without() -> dict[str, str]:
     return missing
 
 
+@cache
 def checks() -> dict[str, Check]:
     """Case to its test in this folder."""
     return {case_of(name): check for name, check in _tests()}
@@ -52,6 +54,7 @@ def case_of(test: str) -> str:
     return test.partition("[")[0].removeprefix("test_").removesuffix("_csms").upper()
 
 
+@cache
 def results() -> dict[str, list[str]]:
     """Case to what became of its tests, of all versions and variants."""
     found: dict[str, list[str]] = {}
@@ -99,5 +102,6 @@ def _tests() -> Iterator[tuple[str, Check]]:
                 yield node.name, Check(f"{path.name}::{node.name}", says)
 
 
+@cache
 def _cases() -> dict[str, Any]:
     return tomllib.loads((HERE / "cases.toml").read_text(encoding="utf-8"))

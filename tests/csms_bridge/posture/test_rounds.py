@@ -62,9 +62,9 @@ class Fleet:
         self.rounds.arrived(station)
         return self.lines[station]
 
-    async def pass_time(self, seconds, **more):
-        for _ in range(seconds):
-            self.room.clock.advance(seconds=1)
+    async def pass_time(self, seconds, every=1, **more):
+        for _ in range(0, seconds, every):
+            self.room.clock.advance(seconds=every)
             await self.rounds.round(self.lines, **more)
 
 
@@ -101,12 +101,12 @@ async def test_a_fleet_that_comes_back_is_read_a_few_a_second(fleet):
 
 async def test_a_quiet_station_is_read_when_somebody_asks_and_not_before(fleet):
     line = fleet.meet(quiet=True)
-    await fleet.pass_time(1300)
+    await fleet.pass_time(1300, every=20)
     assert line.read == []
     fleet.postures.ask("CS-1", False, "user:anna")
     await fleet.pass_time(1)
     assert line.read == [Why.ASKED]
-    await fleet.pass_time(1300)
+    await fleet.pass_time(1300, every=20)
     assert line.read == [Why.ASKED]
 
 
