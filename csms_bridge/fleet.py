@@ -470,7 +470,8 @@ class Fleet:
         stations = self._registry.changed_since(since, limit)
         walks = self._ledger.changed_since(since, limit)
         campaigns = self.campaigns.changed_since(since, limit)
-        moments = [one.updated_at for one in (*stations, *walks, *(view.campaign for view in campaigns))]
+        moments = [one.updated_at for one in stations] + [one.updated_at for one in walks]
+        moments += [one.campaign.updated_at for one in campaigns]
         return Changes(tuple(stations), tuple(walks), max(moments, default=since), tuple(campaigns))
 
     def tell_ports(self, main: int | None, tls: int | None) -> None:

@@ -6,6 +6,39 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.station import AdmissionRecord, TimelineEntry
 from pki.audit import AuditRecord, PkiAct
 
+_OF_CAMPAIGNS: Mapping[str, str] = {
+    FleetAct.STATION_PLACED: "placed: site {site}",
+    FleetAct.SITE_PUT: "site changed",
+    FleetAct.SITE_REMOVED: "site removed",
+    FleetAct.CAMPAIGN_CREATED: "campaign made: {kind}",
+    FleetAct.CAMPAIGN_STARTED: "campaign started with {stations} stations",
+    FleetAct.CAMPAIGN_WAVE: "campaign: wave {wave} begun",
+    FleetAct.CAMPAIGN_PAUSED: "campaign paused",
+    FleetAct.CAMPAIGN_RESUMED: "campaign goes on",
+    FleetAct.CAMPAIGN_ABORTED: "campaign aborted",
+    FleetAct.CAMPAIGN_GAVE_UP: "campaign gave this station up",
+    FleetAct.CAMPAIGN_ENDED: "campaign ended",
+    FleetAct.MIGRATION_EXPECTED: "expected to come back on another version of OCPP",
+    FleetAct.MIGRATION_ARRIVED: "came back on another version of OCPP",
+    FleetAct.MIGRATION_ENDED: "the change of its OCPP version is over",
+}
+_OF_TRUST: Mapping[str, str] = {
+    FleetAct.ROOT_PLAN_STARTED: "roll-over of a root begun",
+    FleetAct.ROOT_PLAN_INTENDED: "roll-over of a root: {intent} is to be done",
+    FleetAct.ROOT_PLAN_MOVED: "roll-over of a root: a step is done",
+    FleetAct.ROOT_PLAN_HINDERED: "roll-over of a root hindered",
+    FleetAct.ROOT_PLAN_PAUSED: "roll-over of a root paused",
+    FleetAct.ROOT_PLAN_RESUMED: "roll-over of a root goes on",
+    FleetAct.ROOT_PLAN_ENDED: "roll-over of a root ended",
+    FleetAct.ROOT_PLAN_GATED: "roll-over of a root: other gates",
+    FleetAct.ROOT_PLAN_EXCLUDED: "left out of the roll-over of a root",
+    FleetAct.ROOT_PLAN_INCLUDED: "counts for the roll-over of a root again",
+}
+_OF_QUIRKS: Mapping[str, str] = {
+    FleetAct.QUIRK_PUT: "row of the quirk book written",
+    FleetAct.QUIRK_REMOVED: "row of the quirk book removed",
+    FleetAct.QUIRK_DISMISSED: "what was learned is not to become a row",
+}
 _PLAIN: Mapping[str, str] = {
     FleetAct.STATION_ADDED: "registered",
     FleetAct.STATION_REMOVED: "removed",
@@ -65,6 +98,9 @@ _PLAIN: Mapping[str, str] = {
     FleetAct.WALK_CANCELLING: "walk {walk} is to be cancelled",
     FleetAct.WALK_RETRIED: "walk {walk} tries its step again",
     FleetAct.WALK_SKIPPED: "walk {walk} is to skip a step",
+    **_OF_CAMPAIGNS,
+    **_OF_TRUST,
+    **_OF_QUIRKS,
 }
 
 

@@ -169,7 +169,9 @@ class FirmwareBook:
     def _told(self, session: Session, rows: Sequence[FirmwareRow]) -> list[SignedFirmware]:
         ids = [row.id for row in rows]
         serials = [row.signing_serial for row in rows if row.signing_serial]
-        revoked = set(session.execute(select(RevokedRow.serial).where(col(RevokedRow.serial).in_(serials))).scalars())
+        revoked = set(
+            session.execute(select(col(RevokedRow.serial)).where(col(RevokedRow.serial).in_(serials))).scalars()
+        )
         votes, files = approvals_of(session, ids), files_of(session, ids)
         return [_firmware_of(row, votes, files, revoked=row.signing_serial in revoked) for row in rows]
 

@@ -26,7 +26,7 @@ _FRESH = timedelta(hours=1)
 _USABLE = timedelta(days=1)  # an issuer that is away for a while stops no build
 _PAUSE = timedelta(minutes=1)  # made-up key ids must not make us call the issuer for each
 _LIMIT = 256 * 1024
-_KINDS = {"RSA": RSAKey, "EC": ECKey}
+_KINDS: dict[str, type[RSAKey] | type[ECKey]] = {"RSA": RSAKey, "EC": ECKey}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class IssuerKeys:
         keys = [key for said in _listed(found) if (key := _key(said)) is not None]
         if not keys:
             raise ValueError("it has no keys that can be used")
-        return _Held(KeySet(keys), frozenset(str(key.kid) for key in keys), now, now)
+        return _Held(KeySet([*keys]), frozenset(str(key.kid) for key in keys), now, now)
 
 
 async def _discovered(fetcher: Fetcher, issuer: str) -> str:

@@ -18,7 +18,8 @@ from csms_bridge.campaigns.rows import CampaignRow, CampaignTargetRow
 from csms_bridge.campaigns.selecting import Model
 from csms_bridge.campaigns.sites import Sites
 from csms_bridge.campaigns.spelling import goal_text, pace_text, selection_text
-from csms_bridge.campaigns.turns import Turn, pause
+from csms_bridge.campaigns.turn import Turn
+from csms_bridge.campaigns.turns import pause
 from csms_bridge.campaigns.words import (
     ACTIVE,
     BAD,
@@ -192,7 +193,7 @@ class Campaigns:
             put_down(session, row, kind, self._bad_models(session, new.goal), now)
             if row.total == 0 and row.excluded == 0:
                 raise CampaignRefused("selection", "no station is like that")
-            details = {
+            details: Mapping[str, JSON] = {
                 "kind": row.kind, "goal": row.goal, "selection": row.selection, "pace": row.pace,
                 "stations": row.total, "excluded": row.excluded,
             }  # fmt: skip
@@ -213,7 +214,11 @@ class Campaigns:
             row.state, row.started_at, row.until = CampaignState.RUNNING.value, now, now + campaign_of(row).pace.until
             row.wave, row.wave_since, row.updated_at = 1, now, now
             session.add(row)
-            details = {"stations": row.total, "waves": row.sizes, "at_any_hour": campaign_of(row).pace.at_any_hour}
+            details: Mapping[str, JSON] = {
+                "stations": row.total,
+                "waves": row.sizes,
+                "at_any_hour": campaign_of(row).pace.at_any_hour,
+            }
             self._record(session, FleetAct.CAMPAIGN_STARTED, row, by, now, row.name, details)
         return self.campaign(campaign)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
@@ -58,7 +59,7 @@ def rules_of(
 def preview(session: Session, selection: Selection, rules: Sequence[Rule], pace: Pace, kind: Kind) -> Preview:
     """Counts by reason; one query for the fleet, however large."""
     # Over a subquery: PostgreSQL takes no expression with parameters for the same one when rows are grouped by it.
-    told = sa.select(
+    told: Any = sa.select(
         reason(rules).label("why"), col(StationRow.online).label("online"), col(StationRow.site).label("site")
     )
     each = told.where(*chosen(selection)).subquery()

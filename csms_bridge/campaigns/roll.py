@@ -64,7 +64,7 @@ def cancel_waiting(session: Session, row: CampaignRow, now: datetime) -> None:
 def count(session: Session, row: CampaignRow) -> None:
     """How many it takes and leaves out, and what that makes of its waves."""
     query = sa.select(col(CampaignTargetRow.state), func.count()).where(col(CampaignTargetRow.campaign) == row.id)
-    counts: dict[str, int] = dict(session.execute(query.group_by(col(CampaignTargetRow.state))).all())  # type: ignore[arg-type]
+    counts: dict[str, int] = dict(session.execute(query.group_by(col(CampaignTargetRow.state))).all())
     row.total = counts.get(TargetState.PENDING.value, 0)
     row.excluded = counts.get(TargetState.EXCLUDED.value, 0)
     row.sizes = json.dumps(wave_sizes(row.total, campaign_of(row).pace))

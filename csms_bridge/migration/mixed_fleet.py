@@ -238,11 +238,11 @@ def _models(session: Session) -> tuple[ModelOn, ...]:
     kind = (col(row.vendor), col(row.model))
     known = (col(row.ocpp_version).is_not(None), col(row.vendor) != "")
     many = select(*kind).where(*known).group_by(*kind).order_by(func.count().desc(), *kind).limit(_MODELS)
-    with_versions = select(*kind, col(row.ocpp_version), func.count()).where(*known)  # type: ignore[call-overload]
-    found: dict[tuple[str, str], dict[str, int]] = {tuple(one): {} for one in session.exec(many)}
+    with_versions = select(*kind, col(row.ocpp_version), func.count()).where(*known)
+    found: dict[tuple[str, str], dict[str, int]] = {(vendor, model): {} for vendor, model in session.exec(many)}
     for vendor, model, version, number in session.exec(with_versions.group_by(*kind, col(row.ocpp_version))):
         if (vendor, model) in found:
-            found[vendor, model][version] = number
+            found[vendor, model][version or ""] = number
     return tuple(ModelOn(vendor, model, versions) for (vendor, model), versions in found.items())
 
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from sqlmodel import Session
 
 from csms_bridge.acts import FleetAct
-from csms_bridge.commands import Setting, WriteSettings
+from csms_bridge.commands import WriteSettings
 from csms_bridge.dialects import DIALECTS
 from csms_bridge.orders import Orders
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.quirks.quirks import Quirks
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import StationRow
-from csms_bridge.variables import configuration_key
+from csms_bridge.variables import Setting, configuration_key
 from pki.audit import AuditTrail
 
 _NO_SLOTS = "its old firmware has no connection slots: it dials the address that it dials now"

@@ -1,5 +1,6 @@
 """What a walk does on our side, in the transaction that stores its progress: who is let in, and with what."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import CursorResult, delete
@@ -11,7 +12,7 @@ from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import PasswordRow, StationRow
 from csms_bridge.walks.rows import WalkUnderWay
 from csms_bridge.walks.steps import Do
-from pki.audit import AuditTrail
+from pki.audit import JSON, AuditTrail
 
 
 class OurSide:
@@ -63,7 +64,7 @@ class OurSide:
 
     def _record(
         self, session: Session, act: FleetAct, walk: WalkUnderWay, now: datetime, *, by: str = "service",
-        reason: str = "", details: dict[str, object] | None = None,
+        reason: str = "", details: Mapping[str, JSON] | None = None,
     ) -> None:  # fmt: skip
         self._trail.record(
             session, act, by=by, kind="station", thing=walk.station, reason=reason, now=now,

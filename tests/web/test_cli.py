@@ -199,7 +199,9 @@ def test_firmware_is_signed_and_verified_without_a_service(
     assert bare(*verify, "--signature", str(signature), "--root", str(root)).code == 0
     base64 = tmp_path / "fw.b64"
     base64.write_text(signed["signature"] + "\n")
-    assert bare(*verify, "--signature", str(base64), "--json").json == {"genuine": True, "faults": []}
+    told = bare(*verify, "--signature", str(base64), "--json").json
+    assert (told["genuine"], told["faults"]) == (True, [])
+    assert "--root" in told["notes"][0]
     image.write_bytes(b"tampered")
     broken = bare(*verify, "--signature", str(signature))
     assert broken.code == 1
