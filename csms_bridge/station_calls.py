@@ -48,6 +48,15 @@ class Work:
     nudge: Callable[[], None]
 
 
+def is_serial(registered: str, told: str) -> bool:
+    """Whether a BootNotification tells this serial number: in any case, with blanks around it, or cut off at its end.
+
+    The certificate has proved the station already; one that spells its own number otherwise must not lose its line.
+    """
+    known, said = registered.strip().casefold(), told.strip().casefold()
+    return said == known or (len(told) == LONGEST_SERIAL and known.startswith(said))
+
+
 class StationCalls:
     """Answers what one station says on one line."""
 
@@ -185,9 +194,7 @@ class StationCalls:
         self._desk.posture.rounds.arrived(self._line.station)
 
     def _is_its_serial(self, told: str) -> bool:
-        """The field ends at 25 characters; a longer serial number comes cut off or not at all."""
-        registered = self._line.arrival.serial
-        return told == registered or (len(told) == LONGEST_SERIAL and registered.startswith(told))
+        return is_serial(self._line.arrival.serial, told)
 
     # --- certificates
 

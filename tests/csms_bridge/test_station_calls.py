@@ -10,6 +10,7 @@ from csms_bridge.fleet import Fleet
 from csms_bridge.service import Bridge
 from csms_bridge.standing import Standing
 from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.station_calls import is_serial
 from tests.csms_bridge.room import SigningRoom
 from tests.csms_bridge.talking import open_fleet, serve, until
 from tests.csms_bridge.test_service import PROVED
@@ -62,3 +63,16 @@ async def test_who_was_told_pending_in_a_lane_is_asked_to_boot_even_when_quiet(f
     line.hang_up()
     await serving
     assert line.asked == ["TriggerMessage"]
+
+
+@pytest.mark.parametrize(
+    ("registered", "told", "same"),
+    [
+        ("SN-1", "SN-1", True), ("SN-1", "sn-1", True), ("SN-1", " SN-1  ", True), ("SN-1 ", "SN-1", True),
+        ("SN-1", "SN-10", False), ("SN-10", "SN-1", False), ("SN-1", "", False),
+        ("S" * 30, "S" * 25, True), ("S" * 30, "S" * 24, False), ("S" * 24 + "TX", "S" * 24 + "U", False),
+    ],
+)  # fmt: skip
+def test_knows_a_serial_number_as_stations_spell_it(registered, told, same):
+    """B01.FR.12; the field holds 25 characters."""
+    assert is_serial(registered, told) is same
