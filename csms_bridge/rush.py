@@ -1,7 +1,7 @@
-"""Whether many stations are connecting just now, so that what can wait gives way to them.
+"""Whether many stations are at the door or ask for certificates just now, so that what can wait gives way to them.
 
 After a restart a whole fleet comes back; comparing postures, reading settings and linting again are the same a minute
-later. What gives way does so for a bounded time: nobody who keeps connecting stops it for good.
+later. What gives way does so for a bounded time: nobody who keeps coming stops it for good.
 """
 
 import threading
@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Callable
 
 MANY = 20
-"""Connections within a second."""
+"""Within a second."""
 PATIENCE = 120.0
 """Seconds that a piece of work gives way at most."""
 
 
 class Rush:
-    """Counts the stations that are taken in. Safe to use from several threads; `clock` tells seconds."""
+    """Counts the stations that come. Safe to use from several threads; `clock` tells seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -24,8 +24,8 @@ class Rush:
         self._since: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def taken_in(self) -> None:
-        """One more station has connected."""
+    def came(self) -> None:
+        """One more station has connected, or asks for a certificate."""
         with self._lock:
             self._last.append(self._clock())
 

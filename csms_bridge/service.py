@@ -173,7 +173,7 @@ class Bridge:
         session = Session(link, arrival, desk, replaced)
         self._sessions[station] = session
         desk.posture.rounds.arrived(station)
-        desk.rush.taken_in()
+        desk.rush.came()
         if replaced is not None:
             _let_go(replaced)
         log.info("station_connected", station=station, profile=int(admitted.profile), version=version)

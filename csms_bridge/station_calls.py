@@ -200,6 +200,7 @@ class StationCalls:
 
     async def _certificate_asked(self, asked: e.CertificateAsked) -> Reply:
         """Answered at once; signing begins when the answer is on its way (A02.FR.11/.12)."""
+        self._desk.rush.came()
         try:
             receipt = await self._take_request(asked)
         except SQLAlchemyError:

@@ -25,7 +25,7 @@ def rush(seconds: Seconds) -> Rush:
 
 def come(rush: Rush, count: int) -> None:
     for _ in range(count):
-        rush.taken_in()
+        rush.came()
 
 
 def test_a_few_put_nothing_off(rush):
@@ -41,7 +41,7 @@ def test_many_within_a_second_put_off_what_can_wait(rush):
 def test_many_over_a_longer_time_do_not(rush, seconds):
     for _ in range(5 * MANY):
         seconds.now += 0.1
-        rush.taken_in()
+        rush.came()
     assert not rush.puts_off("lint")
 
 

@@ -7,7 +7,7 @@ from web.housekeeping import in_peace
 def test_linting_again_gives_way_to_a_fleet_that_comes_back(service):
     waiting = service.authority.relinted().waiting
     for _ in range(MANY):
-        service.fleet.rush.taken_in()
+        service.fleet.rush.came()
     in_peace(service, "lint", service.authority.relint)
     assert service.authority.relinted().waiting == waiting > 0
 
