@@ -6,6 +6,7 @@ Kept in memory and written in bulk every second: unlike the audit trail it may l
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import col, select
 
@@ -14,10 +15,12 @@ from csms_bridge.redaction import redact
 from csms_bridge.station import JournalEntry
 from csms_bridge.tables import MessageRow
 from pki.clock import Clock
+from pki.many_rows import ManyRows
 from pki.store import Store
 
 IN, OUT = "in", "out"
 LONGEST_PAYLOAD = 20_000
+_MESSAGES = ManyRows(MessageRow, "station", "at", "direction", "kind", "action", "payload", "error")
 
 
 class Journal:
@@ -26,7 +29,7 @@ class Journal:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._pending: list[MessageRow] = []
+        self._pending: list[dict[str, Any]] = []
         self._heard: dict[str, datetime] = {}
 
     def note(self, station: str, direction: str, frame: Frame, action: str = "", *, remark: str = "") -> None:
@@ -47,7 +50,7 @@ class Journal:
         if not rows:
             return
         with self._store.writing() as session:
-            session.add_all(rows)
+            _MESSAGES.add(session, rows)
 
     def read(self, station: str, before: int | None, limit: int) -> list[JournalEntry]:
         """A station's messages, newest first."""
@@ -59,8 +62,8 @@ class Journal:
             return [entry_of(row) for row in rows]
 
 
-def row_of(station: str, direction: str, frame: Frame, action: str, now: datetime, remark: str = "") -> MessageRow:
-    """The row of a frame, without its secrets."""
+def row_of(station: str, direction: str, frame: Frame, action: str, now: datetime, remark: str = "") -> dict[str, Any]:
+    """The columns of a frame's row, without its secrets."""
     payload: object = None
     error = remark
     match frame:
@@ -80,10 +83,10 @@ def row_of(station: str, direction: str, frame: Frame, action: str, now: datetim
             )
         case Malformed():
             kind, error = "broken", frame.why
-    return MessageRow(
-        station=station, at=now, direction=direction, kind=kind, action=_storable(action[:50]),
-        payload=_payload_text(payload), error=_storable(error[:300]),
-    )  # fmt: skip
+    return {
+        "station": station, "at": now, "direction": direction, "kind": kind, "action": _storable(action[:50]),
+        "payload": _payload_text(payload), "error": _storable(error[:300]),
+    }  # fmt: skip
 
 
 def _payload_text(payload: object) -> str:

@@ -48,7 +48,7 @@ class PasswordErrand:
 
     async def restart(self, caller: Caller) -> None:
         """Restart a station whose new password waits for that, if this was allowed and nobody charges."""
-        if caller.station not in await asyncio.to_thread(self.rotations.restart_due) or await caller.is_charging():
+        if await caller.is_charging():
             return
         if await asyncio.to_thread(self.rotations.restarting, caller.station):
             quirks = await self._odd(caller.station)

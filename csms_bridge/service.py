@@ -184,9 +184,10 @@ class Bridge:
         await self._look_elsewhere()
         await self._drop_closed_lanes()
         await self._quarantine.let_go()
-        for station in await asyncio.to_thread(self._due):
+        due, restarts = await asyncio.to_thread(self._due)
+        for station in due:
             if session := self._sessions.get(station):
-                session.nudge()
+                session.nudge(restart=station in restarts)
             else:
                 await asyncio.to_thread(self._fleet.desk.let_time_pass, station)
         if await asyncio.to_thread(self._fleet.desk.orders.any_waiting):
@@ -201,10 +202,11 @@ class Bridge:
                     self._fleet.desk.orders.finish, order, None, "the station just left", Ending.UNSENT
                 )
 
-    def _due(self) -> set[str]:
+    def _due(self) -> tuple[set[str], set[str]]:
+        """Stations that there may be something to do for; and those among them that are to be restarted."""
         desk = self._fleet.desk
-        restarts = [one for one in desk.password_errand.rotations.restart_due() if one in self._sessions]
-        return {*desk.ledger.running_stations(), *desk.enrolment.waiting_stations(), *restarts}
+        restarts = {one for one in desk.password_errand.rotations.restart_due() if one in self._sessions}
+        return {*desk.ledger.running_stations(), *desk.enrolment.waiting_stations(), *restarts}, restarts
 
     async def _read_settings(self) -> None:
         desk = self._fleet.desk
