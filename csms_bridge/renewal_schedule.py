@@ -10,7 +10,6 @@ from hashlib import sha256
 DUE_AFTER = 2 / 3
 JITTER = 1 / 20
 """Of the lifetime, after it is due: certificates made in one night are not renewed in one."""
-LATE_AFTER = 5 / 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,6 @@ def due_at(serial: str, not_before: datetime, not_after: datetime) -> datetime:
     """When to ask for the next one: at two thirds of the lifetime and a little, always the same for one serial."""
     part = int.from_bytes(sha256(serial.encode()).digest()[:4]) / 2**32
     return not_before + (not_after - not_before) * (DUE_AFTER + JITTER * part)
-
-
-def late_at(not_before: datetime, not_after: datetime) -> datetime:
-    """From when on a certificate that is still in use is late: a person should look."""
-    return not_before + (not_after - not_before) * LATE_AFTER
 
 
 def room(pace: Pace, asked_in_last_minute: int, in_flight: int) -> int:

@@ -27,16 +27,11 @@ _COMPROMISED = (
 )
 
 
-def check_key_is_free(session: Session, plan: Plan) -> None:
-    """Raises CsrRejected with code `key-of-an-authority`, `key-blocked`, `key-compromised` or `key-used-elsewhere`."""
-    if (refusal := why_not_free(session, [plan])[0]) is not None:
-        raise refusal
-
-
 def why_not_free(session: Session, plans: Sequence[Plan]) -> list[CsrRejected | None]:
-    """For each plan the refusal, or None. Of two plans with one key in here, the first has it.
+    """For each plan the refusal, or None: a key of an authority, blocked, compromised, or used elsewhere.
 
-    A key seen at another station was copied: this is the alarm that finds cloned stations.
+    Of two plans with one key in here, the first has it. A key seen at another station was
+    copied: this is the alarm that finds cloned stations.
     """
     keys = sorted({plan.spki_sha256 for plan in plans})
     ours, blocked, compromised = (_keys(session, query, keys) for query in (_OURS, _BLOCKED, _COMPROMISED))
