@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import AfterValidator, Field, Strict, TypeAdapter, ValidationError
 
+from pki.keys import SignatureScheme
+
 
 class PasswordForm(StrEnum):
     """How a 1.6 station reads AuthorizationKey."""
@@ -87,6 +89,22 @@ def _template(value: str) -> str:
     return value
 
 
+class Protocol(StrEnum):
+    """By which kind of address a station fetches files."""
+
+    HTTP = "http"
+    HTTPS = "https"
+    FTP = "ftp"
+    FTPS = "ftps"
+    SFTP = "sftp"
+
+
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("name each once")
+    return values
+
+
 @dataclass(frozen=True, slots=True)
 class Says:
     """What a key means, for people."""
@@ -100,6 +118,10 @@ Text = Annotated[str, Strict()]
 PasswordLength = Annotated[Number, Field(ge=16, le=40)]
 ChainLength = Annotated[Number, Field(ge=500, le=10_000)]
 Room = Annotated[Number, Field(ge=1, le=100)]
+SignatureLength = Annotated[Number, Field(ge=90, le=800)]
+SigningCertificateLength = Annotated[Number, Field(ge=500, le=5_500)]
+Schemes = Annotated[tuple[SignatureScheme, ...], Field(min_length=1), AfterValidator(_each_once)]
+Protocols = Annotated[tuple[Protocol, ...], AfterValidator(_each_once)]
 Slots = Annotated[tuple[Annotated[Number, Field(ge=0, le=100)], ...], Field(max_length=20)]
 
 
@@ -159,6 +181,32 @@ class Quirks:
     walks_to: Annotated[
         Annotated[Number, Field(ge=0, le=3)], Says("the highest profile that it can be walked to over OCPP")
     ] = 3
+    firmware_schemes: Annotated[
+        Schemes,
+        Says("firmware: which signatures it can check, the one to sign with first; never told by the key alone"),
+    ] = tuple(SignatureScheme)
+    longest_signature: Annotated[
+        SignatureLength | None, Says("firmware: characters of a base64 signature that it takes; OCPP has room for 800")
+    ] = None
+    longest_signing_certificate: Annotated[
+        SigningCertificateLength | None,
+        Says("firmware: characters of a signing certificate that it takes; OCPP has room for 5,500"),
+    ] = None
+    signing_certificate_in_one_line: Annotated[
+        Flag, Says("firmware: it reads the PEM of the signing certificate only without line breaks")
+    ] = False
+    firmware_retries: Annotated[
+        Flag, Says("firmware: it takes `retries` and `retryInterval`; else it is left to choose them")
+    ] = True
+    firmware_waits: Annotated[
+        Flag, Says("firmware: it can begin later than it is asked (DownloadScheduled, InstallScheduled)")
+    ] = True
+    firmware_from: Annotated[
+        Protocols, Says("firmware: the kinds of address that it fetches an image from, where it does not tell them")
+    ] = ()
+    tells_installed: Annotated[
+        Flag, Says("firmware: its last word is Installed; else the version that it comes back with is the proof")
+    ] = True
 
     def odd(self) -> dict[str, Any]:
         """The keys that differ from what OCPP asks."""

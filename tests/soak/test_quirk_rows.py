@@ -57,6 +57,7 @@ NATURES = {
     "leaf-only": Nature((Fault.LEAF_ONLY,), stuck="deliver the certificate"),
     "leaf-last": Nature((Fault.LEAF_LAST,), stuck="deliver the certificate"),
     "fixed-slots": Nature((), "2.0.1"),
+    "sftp-firmware": Nature(),
 }
 ROWS = [row for row in shipped_rows() if not row.like]
 MATTERING = [row for row in ROWS if NATURES[row.name].stuck and row.name != "reset-soft"]

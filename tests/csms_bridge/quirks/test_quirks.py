@@ -4,9 +4,29 @@ import dataclasses
 
 import pytest
 
-from csms_bridge.quirks.quirks import DEFAULTS, MEANINGS, USUAL, Asks, Chain, Quirks, check_value, read_spelt, spell
+from csms_bridge.quirks.quirks import (
+    DEFAULTS,
+    MEANINGS,
+    USUAL,
+    Asks,
+    Chain,
+    Protocol,
+    Quirks,
+    check_value,
+    read_spelt,
+    spell,
+)
+from pki.keys import SignatureScheme
 
-ODD = Quirks(chain=Chain.ROOT, slots=(3, 7), asks=Asks.BY_ITSELF, url_key="ConnexionUrl", longest_chain=4000)
+ODD = Quirks(
+    chain=Chain.ROOT,
+    slots=(3, 7),
+    asks=Asks.BY_ITSELF,
+    url_key="ConnexionUrl",
+    longest_chain=4000,
+    firmware_schemes=(SignatureScheme.RSA_PKCS1V15_SHA256,),
+    firmware_from=(Protocol.SFTP,),
+)
 
 
 def test_without_a_row_nothing_is_odd():
@@ -58,6 +78,13 @@ def test_each_key_says_what_it_means_and_takes_its_default(key):
         ("url_value", "{url:>99999}", "only {url} and {id}"),
         ("url_value", "{url}/{", "write it like"),
         ("walks_to", 4, "3"),
+        ("firmware_schemes", ["rsa"], "'rsa-pss-sha256'"),
+        ("firmware_schemes", [], "at least 1"),
+        ("firmware_schemes", ["ecdsa-sha256", "ecdsa-sha256"], "each once"),
+        ("firmware_from", ["gopher"], "'sftp'"),
+        ("longest_signature", 801, "800"),
+        ("longest_signing_certificate", 5_501, "5500"),
+        ("firmware_retries", "no", "boolean"),
     ],
 )
 def test_refuses_a_wrong_value_in_words(key, value, words):
