@@ -134,11 +134,15 @@ class Enrolment:
         """Why each is not even taken in; empty when it is. What is decided here is decided again on signing."""
         found: dict[int, str | Exception] = {}
         orders: dict[int, tuple[Order, str]] = {}
+        quirks = self._quirks_of(list(registered))
         for number, one in enumerate(asks):
             try:
                 found[number] = out_of_the_question(one)
                 if not found[number]:
-                    orders[number] = self._order(registered[one.station], one.asked.csr), f"station:{one.station}"
+                    orders[number] = (
+                        self._order(registered[one.station], one.asked.csr, quirks[one.station]),
+                        f"station:{one.station}",
+                    )
             except CsrRejected as error:
                 found[number] = error.sentence
         for number, fault in zip(orders, self._authority.check_each(list(orders.values())), strict=True):
@@ -177,11 +181,12 @@ class Enrolment:
     def _made(self, waiting: Sequence[_Waiting]) -> list[Certificate | PkiError]:
         """For each the certificate of its key, the one it has already or a new one; or what stopped it."""
         registered = self._registered(one.station for one in waiting)
+        quirks = self._quirks_of(list({one.station for one in waiting}))
         wanted: list[tuple[str, str] | PkiError] = []
         orders: dict[tuple[str, str], Order] = {}  # one for each station and key, however often it was asked for
         for one in waiting:
             try:
-                order = self._order(registered.get(one.station), one.csr)
+                order = self._order(registered.get(one.station), one.csr, quirks[one.station])
             except PkiError as fault:
                 wanted.append(fault)
             else:
@@ -192,17 +197,18 @@ class Enrolment:
 
     def _certificates(self, orders: Mapping[tuple[str, str], Order]) -> dict[tuple[str, str], Certificate | PkiError]:
         certified = self._authority.certified_keys([key for _, key in orders]) if orders else set()
-        held = {which: self._held(*which) for which in orders if which[1] in certified}
+        held = {which: self._held(order) for which, order in orders.items() if which[1] in certified}
         found: dict[tuple[str, str], Certificate | PkiError] = {which: one for which, one in held.items() if one}
         new = [which for which in orders if which not in found]
         asked = [(orders[which], f"station:{which[0]}") for which in new]
         return found | dict(zip(new, self._authority.issue_for_each(asked) if asked else (), strict=True))
 
-    def _held(self, station: str, key: str) -> Certificate | None:
-        """The good certificate that a station has for a key (SHA-256, hex)."""
-        for known in self._authority.certificates(station=station, state=CertificateState.GOOD, limit=20):
+    def _held(self, order: Order) -> Certificate | None:
+        """The good certificate that a station has for the key of an order."""
+        for known in self._authority.certificates(station=order.station, state=CertificateState.GOOD, limit=20):
             # What a retiring authority issued is to be replaced, also by a station that keeps its key.
-            if known.spki_sha256 == key and self._authority.is_active(known.authority):
+            is_same = known.spki_sha256 == order.request.spki_sha256
+            if is_same and self._authority.would_issue_again(order, known):
                 return known
         return None
 
@@ -341,11 +347,17 @@ class Enrolment:
                 others = col(StationRow.id) == row.station, col(StationRow.takes_root).is_not(one.takes_root)
                 session.connection().execute(update(StationRow).where(*others).values(takes_root=one.takes_root))
 
-    def _order(self, station: StationRow | None, csr: str) -> Order:
+    def _order(self, station: StationRow | None, csr: str, quirks: Quirks) -> Order:
         if station is None:
             raise Refusal.UNKNOWN_STATION.because()
         request = self._authority.read_request(csr)
-        return Order(request=request, profile="station", common_name=station.serial, station=station.id)
+        return Order(
+            request=request,
+            profile="station",
+            common_name=station.serial,
+            station=station.id,
+            issuer_family=quirks.issuer_family,
+        )
 
     def _registered(self, stations: Iterable[str]) -> dict[str, StationRow]:
         with self._store.reading() as session:

@@ -136,7 +136,7 @@ class Fleet:
         self._registry = Registry(store, trail, passwords, clock)
         self._codes = EnrolmentCodes(store, trail)
         self._outside = OutsideEnrolment(
-            store, trail, authority, sightings, self._codes, clock, settings.failures_per_minute
+            store, trail, authority, sightings, self._codes, clock, settings.failures_per_minute, quirks_of
         )
         self._ledger = Ledger(store, trail, clock, self.lessons.from_walk)
         self._orders = Orders(store, trail, clock, PayloadSeal(order_key))

@@ -15,6 +15,7 @@ import structlog
 from csms_bridge.acts import FleetAct
 from csms_bridge.admission import PresentedCertificate, Registered, certificate_fault, presented_of
 from csms_bridge.errors import ProofRefused, TooManyRefusals
+from csms_bridge.quirks.quirks import QuirksOf, nothing_odd
 from csms_bridge.sightings import Sightings
 from csms_bridge.station import IDENTITY
 from csms_bridge.throttle import WINDOW, Throttle
@@ -64,7 +65,9 @@ class OutsideEnrolment:
         codes: EnrolmentCodes,
         clock: Clock,
         failures: int,
+        quirks_of: QuirksOf = nothing_odd,
     ) -> None:
+        self._quirks_of = quirks_of
         self._store = store
         self._trail = trail
         self._authority = authority
@@ -89,7 +92,7 @@ class OutsideEnrolment:
                 raise CodeRefused("unknown", "there is no such enrolment code for this station")
             self._check_beside_code(registered, asked.presented)
             request = self._read(asked)
-            certificate = self._redeem(code, _order(registered, request))
+            certificate = self._redeem(code, self._order(registered, request))
             self._note(station, certificate, "code", asked.address)
         return certificate
 
@@ -112,7 +115,7 @@ class OutsideEnrolment:
             request = self._read(asked)
             if renewing:
                 check_same_names(request.der, shown.der)
-            order = _order(registered, request)
+            order = self._order(registered, request)
             certificate = self._made_since(order, shown.made_at, shown.serial)
             certificate = certificate or self._authority.issue(order, _by(station))
             self._note(station, certificate, "certificate", asked.address)
@@ -145,9 +148,18 @@ class OutsideEnrolment:
         for known in self._authority.certificates_of_key(order.request.spki_sha256):
             theirs = known.station == order.station and known.state is CertificateState.GOOD
             is_fresh = known.made_at >= since and known.serial != but
-            if theirs and is_fresh and self._authority.is_active(known.authority):
+            if theirs and is_fresh and self._authority.would_issue_again(order, known):
                 return known
         return None
+
+    def _order(self, station: Registered, request: CertificateRequest) -> Order:
+        return Order(
+            request=request,
+            profile="station",
+            common_name=station.serial,
+            station=station.id,
+            issuer_family=self._quirks_of([station.id])[station.id].issuer_family,
+        )
 
     def _read(self, asked: Asked) -> CertificateRequest:
         request = self._authority.read_request(asked.csr)
@@ -220,10 +232,6 @@ class OutsideEnrolment:
                 session, FleetAct.ENROLMENT_REFUSED, by="service", kind="station", thing=station, reason=sentence,
                 details=details, now=self._clock(),
             )  # fmt: skip
-
-
-def _order(station: Registered, request: CertificateRequest) -> Order:
-    return Order(request=request, profile="station", common_name=station.serial, station=station.id)
 
 
 def _by(station: str) -> str:

@@ -257,6 +257,15 @@ class Authority:
         """Whether this authority issues what is new. Raises UnknownAuthority."""
         return self._hierarchy.info(name).status is AuthorityStatus.ACTIVE
 
+    def would_issue_again(self, order: Order, certificate: Certificate) -> bool:
+        """Whether an order would lead to the same issuer that a certificate has, or to one as good.
+
+        No longer so when that one retires, or when the order asks for another hierarchy. Raises UnknownAuthority.
+        """
+        info = self._hierarchy.info(certificate.authority)
+        family = order.issuer_family or info.algorithm.family
+        return info.status is AuthorityStatus.ACTIVE and info.algorithm.family is family
+
     def is_retired(self, name: str) -> bool:
         """Whether what this authority issued counts no more. Raises UnknownAuthority."""
         return self._hierarchy.info(name).status is AuthorityStatus.RETIRED

@@ -21,8 +21,8 @@ _ONE_SECOND = timedelta(seconds=1)
 class Order:
     """Somebody who may asks for a certificate. `common_name` is ours (the registered serial), not the request's.
 
-    `validity` counts from now; None means what the profile says. `authority` names the issuer where the key in the
-    request does not tell it: for a station that needs RSA above its EC key, say.
+    `validity` counts from now; None means what the profile says. The key in the request tells the hierarchy, unless
+    `issuer_family` does, for a station that needs RSA above its EC key, or `authority` names the issuer itself.
     """
 
     request: CertificateRequest
@@ -32,6 +32,7 @@ class Order:
     hostnames: tuple[str, ...] = ()
     validity: timedelta | None = None
     authority: str | None = None
+    issuer_family: KeyFamily | None = None
 
 
 ChainAbove: TypeAlias = Callable[[str, str | None], int | None]
@@ -88,7 +89,8 @@ class Decisions:
     def _issuer(self, order: Order, post: str) -> Issuer:
         if order.authority is not None:
             return self._issuers.issuer_named(order.authority, post)
-        return self._issuers.issuer_for(post, order.request.key_family, order.request.public_key)
+        family = order.issuer_family or order.request.key_family
+        return self._issuers.issuer_for(post, family, order.request.public_key)
 
     def observations(self, order: Order) -> dict[str, str]:
         """What the request claimed otherwise than our records, for the audit trail."""

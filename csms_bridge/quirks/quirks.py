@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import AfterValidator, Field, Strict, TypeAdapter, ValidationError
 
-from pki.keys import SignatureScheme
+from pki.keys import KeyFamily, SignatureScheme
 
 
 class PasswordForm(StrEnum):
@@ -143,7 +143,9 @@ class Quirks:
     longest_chain: Annotated[
         ChainLength | None, Says("characters of a chain that it takes, if that is less than it says itself")
     ] = None
-    roots: Annotated[Roots, Says("which of our two roots are of use to its TLS")] = Roots.BOTH
+    roots: Annotated[
+        Roots, Says("which of our two roots are of use to its TLS; its own certificates are issued under that one")
+    ] = Roots.BOTH
     room_for_roots: Annotated[Room | None, Says("how many CSMS roots it keeps; with room for 1 it gets one")] = None
     new_root: Annotated[
         NewRoot, Says("a new CSMS root comes beside those it has, `replaces` them, or must be `signed-by-old`")
@@ -207,6 +209,14 @@ class Quirks:
     tells_installed: Annotated[
         Flag, Says("firmware: its last word is Installed; else the version that it comes back with is the proof")
     ] = True
+
+    @property
+    def issuer_family(self) -> KeyFamily | None:
+        """The hierarchy that issues for such stations; None where the key in the request tells it.
+
+        A station checks the chain that it gets against its roots: one that knows RSA only could not, under the EC root.
+        """
+        return None if self.roots is Roots.BOTH else KeyFamily(self.roots.value)
 
     def odd(self) -> dict[str, Any]:
         """The keys that differ from what OCPP asks."""

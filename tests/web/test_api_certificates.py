@@ -4,8 +4,10 @@ import httpx
 import pytest
 from cryptography import x509
 
+from csms_bridge.tables import StationRow
 from pki.key_files import fingerprint_in
 from tests.web.requests import request_pem
+from web.service import Service
 
 CERTIFICATES = "/api/v1/certificates"
 
@@ -49,6 +51,17 @@ async def test_an_order_may_name_who_issues(station: httpx.AsyncClient) -> None:
     refused = await issue(station, authority="csms")
     assert (refused.status_code, refused.json()["field"]) == (422, "authority")
     assert (await issue(station, authority="nobody")).status_code == 404
+
+
+async def test_the_quirk_book_decides_who_issues_where_the_order_does_not(
+    station: httpx.AsyncClient, service: Service
+) -> None:
+    toml = '[[row]]\nname = "rsa-boxes"\nvendor = "Acme"\n[row.quirks]\nroots = "rsa"\n'
+    assert (await station.post("/api/v1/quirks", json={"toml": toml, "reason": "seen"})).status_code == 200
+    with service.store.writing() as session:
+        session.get_one(StationRow, "CS-1").vendor = "Acme"
+    assert (await issue(station)).json()["authority"] == "stations-rsa"
+    assert (await issue(station, authority="stations")).json()["authority"] == "stations"
 
 
 async def test_a_key_seen_at_another_station_is_refused(station: httpx.AsyncClient) -> None:

@@ -24,7 +24,9 @@ class OrderIn(In):
     profile: str = Field(description="station or server")
     station: str | None = None
     hostnames: tuple[str, ...] = Field(default=(), max_length=100)
-    authority: str | None = Field(default=None, description="who issues; null lets the key in the request decide")
+    authority: str | None = Field(
+        default=None, description="who issues; null lets the quirk book or else the key in the request decide"
+    )
 
 
 class CertificatesAsked(CertificateQuery):
@@ -139,7 +141,16 @@ def _order(doors: Service, body: OrderIn) -> Order:
     request = doors.authority.read_request(body.csr)
     if body.station is not None:
         serial = doors.fleet.station(body.station).serial
-        return Order(request, body.profile, serial, body.station, body.hostnames, authority=body.authority)
+        family = doors.fleet.quirks.of_station(body.station).issuer_family
+        return Order(
+            request,
+            body.profile,
+            serial,
+            body.station,
+            body.hostnames,
+            authority=body.authority,
+            issuer_family=family,
+        )
     if not body.hostnames:
         raise RequestRefused("station", "name the station, or the host names of a server, to certify")
     return Order(request, body.profile, body.hostnames[0], hostnames=body.hostnames, authority=body.authority)

@@ -45,7 +45,8 @@ def issue(
     station: Annotated[str | None, typer.Option("--station", metavar="ID", help="For which station.")] = None,
     hostname: Annotated[list[str] | None, typer.Option("--hostname", help="For a server; repeatable.")] = None,
     authority: Annotated[
-        str | None, typer.Option("--authority", metavar="NAME", help="Who issues; else the key in the request decides.")
+        str | None,
+        typer.Option("--authority", metavar="NAME", help="Who issues; else the quirk book, or the key in the request."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the chain (PEM) there.")] = None,
     data: Data = None,
