@@ -77,6 +77,7 @@ class FleetAct(StrEnum):
     CAMPAIGN_GAVE_UP = "campaign:gave-up"
     CAMPAIGN_ENDED = "campaign:ended"
     MIGRATION_EXPECTED = "station:version-expected"
+    MIGRATION_PREPARED = "station:prepared-for-version"
     MIGRATION_ARRIVED = "station:arrived-on-version"
     MIGRATION_ENDED = "station:migration-ended"
     WALK_STARTED = "walk:started"

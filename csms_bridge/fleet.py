@@ -164,7 +164,9 @@ class Fleet:
         intake = EventIntake(self.events)
         self.rotations = PasswordRotations(store, trail, self._orders, clock)
         preparing = Preparing(trail, self._orders, self.quirks, lambda: acts.url)
-        self.migrations = Migrations(store, trail, authority.alarms, self.rotations, preparing, clock)
+        self.migrations = Migrations(
+            store, trail, authority.alarms, self.rotations, preparing, self._orders, clock
+        )  # fmt: skip
         self.mixed = MixedFleets(store, clock)
         rotate = PasswordErrand(self.rotations, passwords, self._orders, self.quiet, quirks_of)
         kinds = every_kind(

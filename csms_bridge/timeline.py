@@ -19,6 +19,7 @@ _OF_CAMPAIGNS: Mapping[str, str] = {
     FleetAct.CAMPAIGN_GAVE_UP: "campaign gave this station up",
     FleetAct.CAMPAIGN_ENDED: "campaign ended",
     FleetAct.MIGRATION_EXPECTED: "expected to come back on another version of OCPP",
+    FleetAct.MIGRATION_PREPARED: "prepared for another version of OCPP",
     FleetAct.MIGRATION_ARRIVED: "came back on another version of OCPP",
     FleetAct.MIGRATION_ENDED: "the change of its OCPP version is over",
 }

@@ -11,7 +11,8 @@ from pki.store import UtcDateTime
 class MigrationRow(SQLModel, table=True):
     """One station's change of version. `serial`, `profile`, `firmware`: as they were; `criteria` is JSON.
 
-    `campaign` names what it is part of; empty: nothing. `prepared` says what was set at the station beforehand.
+    `campaign` names what it is part of; empty: nothing. `prepared` says what was set at the station beforehand;
+    `preparing` is how far that is, as JSON, and `command` the message that is under way for it.
     """
 
     __tablename__ = "migrations"
@@ -29,6 +30,8 @@ class MigrationRow(SQLModel, table=True):
     reason: str = Field(default="", sa_type=Text)
     criteria: str = Field(sa_type=Text)
     prepared: str = Field(default="", sa_type=Text)
+    preparing: str = Field(default="", sa_type=Text)
+    command: int | None = None
     profile: int | None = None
     firmware: str = ""
     until: datetime = Field(sa_type=UtcDateTime)

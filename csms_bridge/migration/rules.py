@@ -123,6 +123,7 @@ def _is_lower(now: SecurityProfile | None, before: SecurityProfile | None) -> bo
 class Tally:
     """How many of a campaign's migrations are how far."""
 
+    preparing: int = 0
     expected: int = 0
     arrived: int = 0
     well: int = 0

@@ -6,6 +6,8 @@ from enum import StrEnum
 class MigrationState(StrEnum):
     """How far it is."""
 
+    PREPARING = "preparing"
+    """Something is set at the station first: it must not get its new firmware before."""
     EXPECTED = "expected"
     ARRIVED = "arrived"
     """It is there on the new version, and not everything has been seen yet."""
@@ -14,7 +16,7 @@ class MigrationState(StrEnum):
     CANCELLED = "cancelled"
 
 
-OPEN = (MigrationState.EXPECTED, MigrationState.ARRIVED)
+OPEN = (MigrationState.PREPARING, MigrationState.EXPECTED, MigrationState.ARRIVED)
 
 
 class Blocker(StrEnum):

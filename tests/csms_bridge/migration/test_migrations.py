@@ -1,6 +1,7 @@
 """Migrations in the database: the station stays what it was, and what came of it is on record."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,9 @@ from csms_bridge.admission import Admitted, Peer, decide
 from csms_bridge.errors import MigrationRefused, UnknownMigration, UnknownStation
 from csms_bridge.migration.door import Migrations
 from csms_bridge.migration.preparing import Preparing
-from csms_bridge.migration.rules import Criteria, RollBack
+from csms_bridge.migration.rules import Criteria, RollBack, Tally
 from csms_bridge.migration.states import MigrationState
+from csms_bridge.orders import Ending
 from csms_bridge.password_rotations import PasswordRotations, RotationState
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.station import OcppVersion, SecurityProfile
@@ -34,11 +36,13 @@ class MigrationRoom:
         self.rotations = PasswordRotations(room.store, room.trail, room.orders, room.clock)
         quirks = StationQuirks(room.store, room.trail, room.clock)
         preparing = Preparing(room.trail, room.orders, quirks, lambda: "wss://csms.example:8887/ocpp")
-        self.door = Migrations(room.store, room.trail, self.alarms, self.rotations, preparing, room.clock)
+        self.door = Migrations(room.store, room.trail, self.alarms, self.rotations, preparing, room.orders, room.clock)
 
-    def station(self, name: str = "CS-1", profile: SecurityProfile = TLS, vendor: str = "Volt") -> None:
+    def station(
+        self, name: str = "CS-1", profile: SecurityProfile = TLS, vendor: str = "Volt", version: OcppVersion = V16
+    ) -> None:
         self.room.add(name, profile=profile)
-        self.room.connect(name, profile)
+        self.room.connect(name, profile, version=version)
         self.boots(name, "1.0", vendor=vendor)
         self.room.clock.advance(seconds=1)
 
@@ -54,12 +58,32 @@ class MigrationRoom:
         self.boots(name, firmware, serial)
         self.door.round()
 
-    def expect(self, *names: str, criteria: Criteria | None = None, campaign: str = "") -> list[int]:
+    def expect(
+        self, *names: str, criteria: Criteria | None = None, campaign: str = "", to: OcppVersion = V201
+    ) -> list[int]:
         made = self.door.expect(
-            names or ("CS-1",), V201, HOUR, BY, "a new firmware", campaign=campaign, criteria=criteria
+            names or ("CS-1",), to, HOUR, BY, "a new firmware", campaign=campaign, criteria=criteria
         )
         self.room.clock.advance(seconds=1)
         return [one.id for one in made]
+
+    def has_url_key(self, vendor: str) -> None:
+        row = {"name": "volt-url", "vendor": vendor, "source": "a test", "quirks": {"url_key": "VoltUrl"}}
+        StationQuirks(self.room.store, self.room.trail, self.room.clock).put([row], BY)
+
+    def answers(self, name: str, answer: object) -> tuple[str, Any]:
+        """The station answers to what waits for it (None: it refuses the message); what that was."""
+        (order,) = self.room.orders.claim({name})
+        if answer is None:
+            self.room.orders.finish(order, None, "NotSupported", Ending.REFUSED)
+        else:
+            self.room.orders.finish(order, answer)
+        self.door.round()
+        return order.action, order.payload
+
+    def unready(self, *names: str) -> list[str]:
+        with self.room.store.reading() as session:
+            return list(self.door.unready_in(session, names))
 
     def row(self, name: str = "CS-1") -> StationRow:
         with self.room.store.reading() as session:
@@ -166,15 +190,156 @@ def test_a_restart_of_ours_repeats_nothing(migrating: MigrationRoom) -> None:
 
 def test_a_vendors_key_for_the_address_is_written_before_the_jump(migrating: MigrationRoom) -> None:
     """A row of the quirk book; the new firmware makes its first connection slot out of it."""
-    rows = [{"name": "volt-url", "vendor": "Volt", "source": "a test", "quirks": {"url_key": "VoltUrl"}}]
-    StationQuirks(migrating.room.store, migrating.room.trail, migrating.room.clock).put(rows, BY)
+    migrating.has_url_key("Volt")
     migrating.station()
     migrating.station("CS-2", vendor="Other")
-    first, second = migrating.expect("CS-1", "CS-2")
-    assert migrating.door.find(first).prepared == "VoltUrl is set to wss://csms.example:8887/ocpp/CS-1"
+    first, second = migrating.expect("CS-1", "CS-2", campaign="firmware-7")
+    assert migrating.door.tally("firmware-7") == Tally(preparing=1, expected=1)
+    assert migrating.unready("CS-1", "CS-2") == ["CS-1"]
     assert "no connection slots" in migrating.door.find(second).prepared
-    (order,) = migrating.room.orders.claim({"CS-1", "CS-2"})
-    assert order.payload == {"key": "VoltUrl", "value": "wss://csms.example:8887/ocpp/CS-1"}
+    assert migrating.answers("CS-1", {"status": "RebootRequired"}) == (
+        "ChangeConfiguration", {"key": "VoltUrl", "value": "wss://csms.example:8887/ocpp/CS-1"},
+    )  # fmt: skip
+    found = migrating.door.find(first)
+    assert (found.state, found.prepared) == (
+        MigrationState.EXPECTED, "VoltUrl is set to wss://csms.example:8887/ocpp/CS-1",
+    )  # fmt: skip
+    assert migrating.unready("CS-1", "CS-2") == []
+    assert found.until == migrating.room.clock() + HOUR  # its time begins when it may get its firmware
+    assert migrating.room.acts().count("station:prepared-for-version") == 1
+
+
+def test_who_refuses_the_new_address_must_not_jump(migrating: MigrationRoom) -> None:
+    """Its new firmware would dial nobody."""
+    migrating.has_url_key("Volt")
+    migrating.station()
+    (migration,) = migrating.expect(campaign="firmware-7")
+    migrating.answers("CS-1", {"status": "Rejected"})
+    found = migrating.door.find(migration)
+    assert (found.state, found.reason) == (MigrationState.FAILED, "it did not take VoltUrl: Rejected")
+    assert migrating.door.why_stop("firmware-7", RollBack())
+    assert migrating.row().expected_version is None
+
+
+def test_what_was_not_there_to_be_prepared_fails_and_is_sent_nothing_any_more(migrating: MigrationRoom) -> None:
+    migrating.has_url_key("Volt")
+    migrating.station()
+    migrating.room.sightings.disconnected("CS-1", migrating.room.clock())
+    (migration,) = migrating.expect()
+    migrating.room.clock.advance(hours=2)
+    migrating.door.round()
+    assert migrating.door.find(migration).reason == "it was not there to be prepared in time"
+    migrating.room.orders.wake("CS-1")
+    assert migrating.room.orders.claim({"CS-1"}) == []
+
+
+def test_a_slot_to_fall_back_on_is_written_before_2_1(migrating: MigrationRoom) -> None:
+    """2.0.1 B09.FR.06: the one in use is never written, and stays the first."""
+    migrating.station(version=V201)
+    (migration,) = migrating.expect(to=V21)
+    action, _ = migrating.answers("CS-1", network("1", "1"))
+    assert action == "GetVariables"
+    action, payload = migrating.answers("CS-1", {"status": "Accepted"})
+    connection = payload["connectionData"]
+    assert (action, payload["configurationSlot"]) == ("SetNetworkProfile", 2)
+    assert (connection["ocppCsmsUrl"], connection["securityProfile"]) == ("wss://csms.example:8887/ocpp", 2)
+    again = MigrationRoom(migrating.room)  # a restart of ours in between
+    action, payload = again.answers("CS-1", written())
+    assert (action, payload["setVariableData"][0]["attributeValue"]) == ("SetVariables", "1,2")
+    found = migrating.door.find(migration)
+    assert (found.state, found.prepared) == (
+        MigrationState.EXPECTED, "slot 2 is written, to fall back on: slots 1,2",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"getVariableResult": []}, "it has no slot to fall back on: without its NetworkConfigurationPriority"),
+        (None, "it has no slot to fall back on: NotSupported"),
+    ],
+)
+def test_without_a_slot_to_fall_back_on_it_jumps_all_the_same(
+    migrating: MigrationRoom, answer: dict[str, object] | None, words: str
+) -> None:
+    """It goes on with the slot in use, as it would without us."""
+    migrating.station(version=V201)
+    (migration,) = migrating.expect(to=V21)
+    migrating.answers("CS-1", answer)
+    found = migrating.door.find(migration)
+    assert (found.state, found.prepared) == (MigrationState.EXPECTED, words)
+
+
+def test_who_has_another_slot_keeps_it(migrating: MigrationRoom) -> None:
+    """What it holds is told by no 2.0.1 station."""
+    migrating.station(version=V201)
+    (migration,) = migrating.expect(to=V21)
+    migrating.answers("CS-1", network("2,1", "2"))
+    assert migrating.door.find(migration).prepared == "it has a slot to fall back on: slots 2,1"
+    assert migrating.room.orders.claim({"CS-1"}) == []
+
+
+def network(priority: str, active: str) -> dict[str, object]:
+    """The answer to GetVariables about slots."""
+    told = {"NetworkConfigurationPriority": priority, "ActiveNetworkProfile": active}
+    return {
+        "getVariableResult": [
+            {
+                "attributeStatus": "Accepted", "attributeValue": value, "component": {"name": "OCPPCommCtrlr"},
+                "variable": {"name": name},
+            }
+            for name, value in told.items()
+        ]
+    }  # fmt: skip
+
+
+def written() -> dict[str, object]:
+    """The answer to SetVariables."""
+    variable = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "NetworkConfigurationPriority"}}
+    return {"setVariableResult": [{"attributeStatus": "Accepted", **variable}]}
+
+
+# --- what a campaign does with it
+
+
+def test_a_campaign_begins_a_station_in_its_own_transaction(migrating: MigrationRoom) -> None:
+    """Both are there, or neither: what raises leaves no migration behind."""
+    migrating.has_url_key("Volt")
+    for name in ("CS-1", "CS-2"):
+        migrating.station(name)
+    store, door = migrating.room.store, migrating.door
+    with pytest.raises(UnknownStation), store.writing() as session:
+        _ = [door.expect_in(session, name, V201, HOUR, BY) for name in ("CS-1", "CS-nobody")]
+    assert door.search() == []
+    with store.writing() as session:
+        made = [door.expect_in(session, name, V201, HOUR, BY, campaign="firmware-7") for name in ("CS-1", "CS-2")]
+    door.committed(["CS-1", "CS-2"])
+    migrating.answers("CS-1", {"status": "Accepted"})
+    with store.writing() as session:
+        assert {one.state for one in door.stands_in(session, [one.id for one in made]).values()} == {
+            MigrationState.EXPECTED, MigrationState.PREPARING,
+        }  # fmt: skip
+        assert door.cancel_in(session, made[1].id, "given up", BY)
+        assert not door.cancel_in(session, made[1].id, "given up", BY)
+        assert door.tally_in(session, "firmware-7") == Tally(expected=1, cancelled=1)
+    assert migrating.room.orders.claim({"CS-2"}) == []
+
+
+def test_a_share_of_failures_stops_a_campaign(migrating: MigrationRoom) -> None:
+    """Criteria of a roll-back: so many in all, or so many per cent once some have ended."""
+    names = [f"CS-{number}" for number in range(4)]
+    for name in names:
+        migrating.station(name)
+    migrating.expect(*names, criteria=NO_PASSWORD, campaign="firmware-7")
+    for name in names[:3]:
+        migrating.comes_back(name)
+    migrating.room.clock.advance(hours=2)
+    migrating.door.round()
+    assert migrating.door.tally("firmware-7") == Tally(well=3, failed=1)
+    assert "more than 20 per cent" in migrating.door.why_stop("firmware-7", RollBack(None, 20, least=4))
+    assert migrating.door.why_stop("firmware-7", RollBack(None, 25, least=4)) == ""
+    assert migrating.door.why_stop("firmware-7", RollBack(None, 20, least=5)) == ""
+    assert migrating.door.why_stop("another", RollBack()) == ""
 
 
 def test_what_cannot_be_expected_is_refused_for_all(migrating: MigrationRoom) -> None:

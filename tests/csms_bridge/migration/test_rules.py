@@ -13,7 +13,7 @@ from tests.csms_bridge.room import NOON
 
 V16, V201, V21 = OcppVersion
 BASIC, TLS, MUTUAL = SecurityProfile.BASIC, SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS
-EXPECTED, ARRIVED, WELL, FAILED, _ = MigrationState
+_, EXPECTED, ARRIVED, WELL, FAILED, _ = MigrationState
 HOUR = timedelta(hours=1)
 ANNOUNCED = Expected(V16, V201, "SN-1", TLS, "1.0", NOON + HOUR)
 BEFORE = Seen(V16, came=False, booted=False, accepted=True, profile=TLS, firmware="1.0")
