@@ -27,6 +27,7 @@ class AlarmKind(StrEnum):
 
     KEY_USED_ELSEWHERE = "key-used-elsewhere"
     BLOCKED_KEY = "blocked-key"
+    WEAK_KEY = "weak-key"
     LINT_FINDING = "lint-finding"
     ENROLMENT_REFUSED = "enrolment-refused"
     SIGNER_UNAVAILABLE = "signer-unavailable"

@@ -55,6 +55,7 @@ from pki.issuance import Issued, Warrant
 from pki.issuing_desk import IssuingDesk
 from pki.key_places import KeyPlace, key_places
 from pki.key_proofs import KeyProof, prove_keys
+from pki.key_review import KeyReview
 from pki.key_rights import why_not_free
 from pki.keys import KeyAlgorithm, KeyFamily, SignatureScheme, spki_of
 from pki.keystore import KeyStore
@@ -140,6 +141,7 @@ class Authority:
         self._clock = clock
         self._shapes = ShapeBook(store, trail)
         self._relint = Relint(store, self.alarms)
+        self.key_review = KeyReview(store, self.alarms, self._blocked_keys, clock)
         self._desk = IssuingDesk(store, self._keys, trail, self._shapes, self.alarms)
         self._hierarchy = Hierarchy(store)
         self.chains = ChainChoices(store, trail, self._hierarchy, settings, clock)

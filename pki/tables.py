@@ -306,6 +306,17 @@ class MarkRow(SQLModel, table=True):
     position: int = Field(sa_type=BigInteger)
 
 
+class RsaProductRow(SQLModel, table=True):
+    """The product of the moduli of up to 64 certified RSA keys, to find primes that a new key shares with them."""
+
+    __tablename__ = "rsa_products"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
+    count: int
+    serials: str = Field(sa_type=Text)  # of the certificates, with blanks between
+    product: bytes = Field(sa_type=LargeBinary)  # big-endian
+
+
 class AlarmRow(SQLModel, table=True):
     """Something that a person should look at. One open alarm per kind and thing."""
 

@@ -16,7 +16,9 @@ def console_path(kind: str, thing: str) -> str:
         return "/events?" + urlencode({"type": event, "station": station} if station else {"type": event})
     if kind == AlarmKind.UNKNOWN_ROOT:  # its thing begins with the station, which may hold blanks
         return "/stations?" + urlencode({"search": thing.split(" ")[0]})
-    if kind == AlarmKind.MIGRATION_FAILED:  # its thing is the station
+    if kind == AlarmKind.WEAK_KEY and thing.startswith("the certificate "):
+        return f"/certificates/{quote(thing.removeprefix('the certificate '), safe='')}"
+    if kind in (AlarmKind.MIGRATION_FAILED, AlarmKind.WEAK_KEY):  # its thing is the station
         return f"/stations/{quote(thing, safe='')}"
     if kind == AlarmKind.ROLLOVER_HINDERED:  # its thing is the plan
         return f"/trust/plans/{quote(thing, safe='')}"

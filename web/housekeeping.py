@@ -14,6 +14,7 @@ _LOG = structlog.get_logger(__name__)
 _SIGNER_ROUND = 2.0  # seconds
 _CRL_ROUND = 10.0  # seconds; a revocation must be in its list within 60
 _LINT_ROUND = 10.0  # seconds; each takes the linter half a second at most
+_KEYS_ROUND = 10.0  # seconds; each takes half a second at most
 _FIRMWARE_ROUND = 10.0  # seconds
 _CHECKPOINT_ROUND = 60.0  # seconds; when one is due is a setting
 _SWEEP_ROUND = 600.0  # seconds
@@ -37,6 +38,7 @@ async def keep_house(service: Service) -> None:
     await asyncio.gather(
         _every(_CRL_ROUND, service.authority.refresh_crls),
         _every(_LINT_ROUND, lambda: in_peace(service, "lint", service.authority.relint)),
+        _every(_KEYS_ROUND, lambda: in_peace(service, "keys", service.authority.key_review.round)),
         _every(_FIRMWARE_ROUND, service.authority.keep_firmware),
         _every(_CHECKPOINT_ROUND, service.authority.keep_checkpoints),
         _every(_SWEEP_ROUND, lambda: sweep(service)),

@@ -12,6 +12,7 @@ from pki.alarms import AlarmKind
 from pki.audit import PkiAct
 from pki.errors import LintFailed
 from pki.keys import KeyAlgorithm, generate_key
+from pki.marks import move_mark
 from pki.orders import Decisions
 from pki.plans import Addresses, Plan
 from pki.shapes import ShapeBook, shape_of
@@ -143,6 +144,7 @@ def test_a_slow_process_does_not_take_the_mark_back(room: Room) -> None:
     with room.store.writing() as session:
         mark = session.get_one(MarkRow, "relint")
         behind, mark.position = mark.position, mark.position + 5
-    room.authority._relint._move_mark(behind, behind + 1)
+    with room.store.writing() as session:
+        assert not move_mark(session, "relint", behind, behind + 1)
     with room.store.reading() as session:
         assert session.get_one(MarkRow, "relint").position == behind + 5

@@ -23,11 +23,15 @@ class ShapeOut(Out):
 
 
 class LintOut(Out):
-    """The shapes, and how many certificates were read a second time after they were issued, or wait for it."""
+    """The shapes, how many certificates were read a second time after they were issued or wait for it, and of how many
+    the keys were compared with all others.
+    """
 
     shapes: tuple[ShapeOut, ...]
     relinted: int
     waiting: int
+    keys_reviewed: int
+    keys_waiting: int
 
 
 class FindingsOut(Out):
@@ -42,7 +46,14 @@ def lint_report(doors: Doors, _caller: Principal = Depends(Needs(Permission.CERT
     """The shapes that passed, the newest first, and how far the second reading is."""
     progress = doors.authority.relinted()
     shapes = tuple(ShapeOut.model_validate(one, from_attributes=True) for one in doors.authority.linted_shapes())
-    return LintOut(shapes=shapes, relinted=progress.done, waiting=progress.waiting)
+    keys = doors.authority.key_review.progress()
+    return LintOut(
+        shapes=shapes,
+        relinted=progress.done,
+        waiting=progress.waiting,
+        keys_reviewed=keys.done,
+        keys_waiting=keys.waiting,
+    )
 
 
 @router.get("/{serial}")

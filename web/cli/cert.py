@@ -153,6 +153,7 @@ def lint(
         shapes = ([plain(one[name]) for name in _SHAPE] for one in found["shapes"])
         show_table(_SHAPE, shapes)
         say(f"read again after issuing: {found['relinted']}; waiting for it: {found['waiting']}")
+        say(f"keys compared with all others: {found['keys_reviewed']}; waiting for it: {found['keys_waiting']}")
     if serial and found["findings"]:
         raise typer.Exit(1)
 

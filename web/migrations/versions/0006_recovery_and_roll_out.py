@@ -14,10 +14,12 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     """To this revision."""
     _add_preparing()
+    _add_key_review()
 
 
 def downgrade() -> None:
     """Back to the revision before."""
+    op.drop_table("rsa_products")
     _drop_preparing()
 
 
@@ -32,3 +34,15 @@ def _drop_preparing() -> None:
     with op.batch_alter_table("migrations") as batch:
         batch.drop_column("command")
         batch.drop_column("preparing")
+
+
+def _add_key_review() -> None:
+    """Products of the moduli of certified RSA keys."""
+    op.create_table(
+        "rsa_products",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("serials", sa.Text(), nullable=False),
+        sa.Column("product", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
