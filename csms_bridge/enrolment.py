@@ -10,7 +10,7 @@ transaction for all, and for each what became of it.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -33,10 +33,13 @@ from csms_bridge.certificate_asks import (
     row_of,
     rows_of,
 )
-from csms_bridge.certificate_watch import CertificateWatch, Recent
+from csms_bridge.certificate_watch import CertificateWatch, OpenAsks
 from csms_bridge.errors import ChainTooLong
 from csms_bridge.events import CertificateAsked
 from csms_bridge.quirks.quirks import Quirks, QuirksOf, nothing_odd
+from csms_bridge.renewal.accounts import Accounts
+from csms_bridge.renewal.allowance import Limits
+from csms_bridge.renewal.allowances import Allowances
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow, StationRow
 from csms_bridge.turns import Turns
@@ -70,12 +73,13 @@ class Enrolment:
         clock: Clock,
         *,
         watch: CertificateWatch | None = None,
-        per_hour: int = 20,
+        allowances: Allowances | None = None,
         quirks_of: QuirksOf = nothing_odd,
     ) -> None:
         self._quirks_of = quirks_of
         self._watch = watch or CertificateWatch(authority.alarms)
-        self._per_hour = per_hour
+        usual = Limits(per_hour=20, quiet=timedelta(hours=1))
+        self._allowances = allowances or Allowances(store, trail, authority.alarms, clock, usual)
         self._store = store
         self._trail = trail
         self._authority = authority
@@ -96,42 +100,69 @@ class Enrolment:
 
         Refused at once when the authority would refuse it, when it is for a V2G certificate, when the connection
         proves nothing (on profile 0 anybody could ask in the station's name), or when the station asks too often. The
-        same request once more, while it waits, is one request: it gets one answer.
+        same request once more, while it waits, is one request: it gets one answer. Of a station that is paused
+        nothing is read.
         """
         registered = self._registered(one.station for one in asks)
-        known = [one for one in asks if one.station in registered]
-        refusals, now = self._refusals(known, registered), self._clock()
+        paused = self._allowances.paused(registered)
+        known = [one for one in asks if one.station in registered and one.station not in paused]
+        words = iter(self._taken_in(known, registered) if known else ())
+        found: list[Receipt | Exception] = []
+        for one in asks:
+            if one.station in paused:
+                found.append(Receipt(False, "its certificate requests are paused: it asked too often"))
+            elif one.station in registered:
+                word = next(words)
+                found.append(word if isinstance(word, Exception) else Receipt(not word, word))
+            else:
+                found.append(Receipt(False, "the station is not registered any more"))
+        return found
+
+    def _taken_in(self, asks: Sequence[Ask], registered: Mapping[str, StationRow]) -> Sequence[str | Exception]:
+        """Write them down; for each why it is refused, empty when it is not."""
+        refusals, keys = self._refusals(asks, registered)
+        now = self._clock()
         with self._store.writing() as session:
-            rows, refusals, paused = self._rows(session, known, refusals, now)
+            accounts = self._allowances.of_these(session, {one.station for one in asks})
+            rows, refusals = self._rows(session, asks, refusals, keys, accounts, now)
             session.add_all(rows)
             session.flush()
-            self._trail.record_all(
-                session, [entry_of(act_of(row), row, by_station(row), row.reason) for row in rows], now
-            )
-        self._watch.too_many(paused, self._per_hour)
-        receipts = iter(words if isinstance(words, Exception) else Receipt(not words, words) for words in refusals)
-        unknown = Receipt(False, "the station is not registered any more")
-        return [next(receipts) if one.station in registered else unknown for one in asks]
+            entries = [entry_of(act_of(row), row, by_station(row), row.reason) for row in rows]
+            self._trail.record_all(session, [*entries, *accounts.entries], now)
+        self._allowances.tell(accounts.news)
+        return refusals
 
     def _rows(
-        self, session: Session, asks: Sequence[Ask], refusals: Sequence[str | Exception], now: datetime
-    ) -> tuple[list[CertificateAskRow], list[str | Exception], set[str]]:
-        """The rows to write, the refusals with those of stations that ask too often, and who these are."""
-        recent = Recent.of(session, [one.station for one in asks], now, self._per_hour)
+        self,
+        session: Session,
+        asks: Sequence[Ask],
+        refusals: Sequence[str | Exception],
+        keys: Mapping[int, str],
+        accounts: Accounts,
+        now: datetime,
+    ) -> tuple[list[CertificateAskRow], list[str | Exception]]:
+        """The rows to write, and the refusals with those of stations that ask too often."""
+        waiting = OpenAsks.of(session, [one.station for one in asks])
         rows, decided = [], list(refusals)
         for number, (one, words) in enumerate(zip(asks, refusals, strict=True)):
-            if isinstance(words, Exception) or (not words and recent.waits(one)):
+            if isinstance(words, Exception) or (not words and waiting.waits(one)):
                 continue
-            if recent.one_too_many(one.station, refused=bool(words)):
-                decided[number] = words or f"more than {self._per_hour} certificate requests within an hour"
-                continue
-            rows.append(row_of(one, words, now))
-            if not words:
-                recent.replaced_by(one, now)
-        return rows, decided, recent.paused
+            if words:
+                rows += [row_of(one, words, now)] if accounts.refuse(one.station) else []
+            elif accounts.ask(one.station, keys[number]):
+                waiting.replaced_by(one, now)
+                rows.append(row_of(one, "", now))
+            else:
+                decided[number] = "too many certificate requests: ask again later"
+        return rows, decided
 
-    def _refusals(self, asks: Sequence[Ask], registered: Mapping[str, StationRow]) -> list[str | Exception]:
-        """Why each is not even taken in; empty when it is. What is decided here is decided again on signing."""
+    def _refusals(
+        self, asks: Sequence[Ask], registered: Mapping[str, StationRow]
+    ) -> tuple[list[str | Exception], dict[int, str]]:
+        """Why each is not even taken in, empty when it is, and the keys (SHA-256) of those that can be read.
+
+        What is decided here is decided again on signing.
+        """
         found: dict[int, str | Exception] = {}
         orders: dict[int, tuple[Order, str]] = {}
         quirks = self._quirks_of(list(registered))
@@ -147,7 +178,8 @@ class Enrolment:
                 found[number] = error.sentence
         for number, fault in zip(orders, self._authority.check_each(list(orders.values())), strict=True):
             found[number] = fault.sentence if isinstance(fault, CsrRejected | OrderRefused) else fault or ""
-        return [found[number] for number in range(len(asks))]
+        keys = {number: order.request.spki_sha256 for number, (order, _) in orders.items()}
+        return [found[number] for number in range(len(asks))], keys
 
     # --- it is signed
 
@@ -324,11 +356,13 @@ class Enrolment:
 
     def settle_each(self, settled: Sequence[Settled]) -> list[None]:
         """Write down what became of requests, in one transaction."""
+        taken = [one.ask for one in settled if one.state is AskState.TAKEN]
         with self._store.writing() as session:
-            self._settle_in(session, settled)
-            taken = [one.ask for one in settled if one.state is AskState.TAKEN]
             stations = {row.station for row in rows_of(session, taken)} if taken else set()
+            news = self._allowances.took(session, stations) if stations else set()
+            self._settle_in(session, settled)
         if stations:
+            self._allowances.tell(news)
             self._watch.all_is_well(stations)
         return [None] * len(settled)
 

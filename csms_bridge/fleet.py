@@ -43,6 +43,8 @@ from csms_bridge.quiet import QuietMode
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.quirks.learned import LearnedQuirks
 from csms_bridge.registry import Place, Registry, StationFilter
+from csms_bridge.renewal.allowance import Limits
+from csms_bridge.renewal.allowances import Allowances
 from csms_bridge.renewal_rounds import RenewalRounds
 from csms_bridge.renewal_schedule import Pace as RenewalPace
 from csms_bridge.renewals import Renewal, Renewals
@@ -129,8 +131,11 @@ class Fleet:
         sightings = Sightings(store, trail, passwords, clock, node, settings.heartbeat * 2, quirks_of)
         model = DeviceModel(store, clock, settings.variables_per_station, settings.variable_octets_per_station)
         watch = CertificateWatch(authority.alarms, lambda stations: _chain_limits(model, stations))
-        per_hour = settings.certificate_requests_per_hour
-        enrolment = Enrolment(store, trail, authority, clock, watch=watch, per_hour=per_hour, quirks_of=quirks_of)
+        limits = Limits(settings.certificate_requests_per_hour, settings.certificate_requests_quiet)
+        self.allowances = Allowances(store, trail, authority.alarms, clock, limits)
+        enrolment = Enrolment(
+            store, trail, authority, clock, watch=watch, allowances=self.allowances, quirks_of=quirks_of
+        )
         address = Address(organisation, settings.country, self._public_url(settings.ocpp_port, settings.ocpp_tls_port))
         acts = Acts(authority, enrolment, passwords, address)
         self._registry = Registry(store, trail, passwords, clock)
@@ -142,7 +147,7 @@ class Fleet:
         self._orders = Orders(store, trail, clock, PayloadSeal(order_key))
         self.roots = StationRoots(store, trail, authority, self._orders, settings, clock, node, self.quirks.in_session)
         self._pruning = Pruning(store, settings, clock)
-        self._renewals = Renewals(store, trail, self._orders, clock, self.quirks.in_session)
+        self._renewals = Renewals(store, trail, self._orders, clock, self.quirks.in_session, self.allowances)
         self.trust = Trust(store, trail, authority, self.roots, self._renewals, clock, node, settings.handshake_timeout)
         pace = RenewalPace(settings.renewals_per_minute, settings.renewals_in_flight)
         self.renewal_rounds = RenewalRounds(store, trail, authority, self._orders, self._renewals, pace, clock)
@@ -458,6 +463,7 @@ class Fleet:
 
     def renew_due(self) -> int:
         """To be called every few seconds: asks stations whose certificates are due; how many."""
+        self.allowances.round()
         return self.renewal_rounds.round() if self._settings.renew_unasked else 0
 
     def prune(self) -> int:

@@ -20,6 +20,7 @@ from csms_bridge.dialects import DIALECTS
 from csms_bridge.orders import AT_ONCE, Orders
 from csms_bridge.quirks.lookup import QuirksIn, usual
 from csms_bridge.quirks.quirks import Asks
+from csms_bridge.renewal.allowances import Allowances, is_paused_in, release_in
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import CertificateAskRow, CommandRow, RenewalAskRow, StationRow, WalkRow
 from pki.audit import AuditTrail, Entry
@@ -68,8 +69,17 @@ class Renewal:
 class Renewals:
     """Renewals in the database."""
 
-    def __init__(self, store: Store, trail: AuditTrail, orders: Orders, clock: Clock, odd: QuirksIn = usual) -> None:
+    def __init__(
+        self,
+        store: Store,
+        trail: AuditTrail,
+        orders: Orders,
+        clock: Clock,
+        odd: QuirksIn = usual,
+        allowances: Allowances | None = None,
+    ) -> None:
         self._odd = odd
+        self._allowances = allowances
         self._store = store
         self._trail = trail
         self._orders = orders
@@ -132,6 +142,10 @@ class Renewals:
         if station is None or station.ocpp_version is None:
             raise AssertionError("_objection has refused it")
         now = self._clock()
+        if is_paused_in(session, name) and not _is_person(by):
+            return Renewal(name, RenewalState.UNABLE, "its certificate requests are paused: it asked too often")
+        if self._allowances is not None:
+            release_in(session, name, self._allowances.limits, by, "asked to renew", entries, now)
         request = DIALECTS[OcppVersion(station.ocpp_version)].request(TriggerCertificateRequest())
         row = self._orders.enlist(session, station, request.action, request.payload, by, now)
         asked = session.merge(RenewalAskRow(station=name, command=row.id or 0, asked_by=by, asked_at=now))
@@ -148,6 +162,11 @@ class Renewals:
         if state is RenewalState.QUEUED:
             return True
         return state in UNDER_WAY and self._clock() - ask.asked_at < _PATIENCE
+
+
+def _is_person(by: str) -> bool:
+    """Whether somebody wants this one station to renew, and not a round or a campaign."""
+    return by not in (_SERVICE, "renewal") and not by.startswith("campaign:")
 
 
 _UNASKED = {

@@ -60,7 +60,9 @@ class BridgeSettings(EndpointSettings):
     """Questions to responders that one station may cause."""
 
     certificate_requests_per_hour: int = Field(default=20, ge=1)
-    """SignCertificates of one station that are taken in, until it has taken a certificate."""
+    """SignCertificates of one station that are taken in; one that goes on asking beyond that is paused."""
+    certificate_requests_quiet: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
+    """How long a paused station must not ask before it is listened to again."""
 
     log_upload_url: str = Field(default="", max_length=400)
     """Where stations upload their logs, without the path; empty means the public URL."""

@@ -35,6 +35,11 @@ _OF_TRUST: Mapping[str, str] = {
     FleetAct.ROOT_PLAN_EXCLUDED: "left out of the roll-over of a root",
     FleetAct.ROOT_PLAN_INCLUDED: "counts for the roll-over of a root again",
 }
+_OF_RENEWALS: Mapping[str, str] = {
+    FleetAct.REQUESTS_SLOWED: "its certificate requests are slowed",
+    FleetAct.REQUESTS_PAUSED: "its certificate requests are paused",
+    FleetAct.REQUESTS_RELEASED: "its certificate requests are taken in again",
+}
 _OF_QUIRKS: Mapping[str, str] = {
     FleetAct.QUIRK_PUT: "row of the quirk book written",
     FleetAct.QUIRK_REMOVED: "row of the quirk book removed",
@@ -102,6 +107,7 @@ _PLAIN: Mapping[str, str] = {
     **_OF_CAMPAIGNS,
     **_OF_TRUST,
     **_OF_QUIRKS,
+    **_OF_RENEWALS,
 }
 
 

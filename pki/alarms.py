@@ -45,6 +45,7 @@ class AlarmKind(StrEnum):
     CERTIFICATES_WAITING = "certificates-waiting"
     CERTIFICATE_TURNED_DOWN = "certificate-turned-down"
     CERTIFICATE_REQUESTS = "certificate-requests"
+    CERTIFICATE_KEYS = "certificate-keys"
     UNKNOWN_ROOT = "unknown-root"
     MIGRATION_FAILED = "migration-failed"
     ROLLOVER_HINDERED = "rollover-hindered"

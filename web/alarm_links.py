@@ -4,6 +4,11 @@ from urllib.parse import quote, urlencode
 
 from pki.alarms import AlarmKind
 
+_OF_A_STATION = (
+    AlarmKind.MIGRATION_FAILED, AlarmKind.CERTIFICATE_TURNED_DOWN, AlarmKind.CERTIFICATE_REQUESTS,
+    AlarmKind.CERTIFICATE_KEYS, AlarmKind.WEAK_KEY,
+)  # fmt: skip
+
 
 def console_path(kind: str, thing: str) -> str:
     """The path of a page."""
@@ -18,7 +23,7 @@ def console_path(kind: str, thing: str) -> str:
         return "/stations?" + urlencode({"search": thing.split(" ")[0]})
     if kind == AlarmKind.WEAK_KEY and thing.startswith("the certificate "):
         return f"/certificates/{quote(thing.removeprefix('the certificate '), safe='')}"
-    if kind in (AlarmKind.MIGRATION_FAILED, AlarmKind.WEAK_KEY):  # its thing is the station
+    if kind in _OF_A_STATION:  # its thing is the station
         return f"/stations/{quote(thing, safe='')}"
     if kind == AlarmKind.ROLLOVER_HINDERED:  # its thing is the plan
         return f"/trust/plans/{quote(thing, safe='')}"

@@ -19,6 +19,7 @@ from web.api import (
     backup,
     campaigns,
     ceremonies,
+    certificate_requests,
     certificates,
     chains,
     crls,
@@ -62,7 +63,7 @@ from web.service import Service
 
 API_MODULES = (
     overview, reports, will_it_connect, migrations,
-    unknown, stations, postures, station_roots, passwords, logs, lanes, walks,
+    unknown, stations, postures, station_roots, passwords, logs, lanes, certificate_requests, walks,
     campaigns, sites, quirks, renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,

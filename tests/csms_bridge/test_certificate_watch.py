@@ -174,48 +174,6 @@ def test_a_station_that_turns_its_certificate_down_is_looked_at_until_it_takes_o
     assert alarms(room, AlarmKind.CERTIFICATE_TURNED_DOWN) == []
 
 
-def hammer(room, enrolment, times):
-    return [ask(enrolment, request()).accepted for _ in range(times)]
-
-
-@pytest.fixture
-def strict(room):
-    return Enrolment(room.store, room.trail, room.authority, room.clock, per_hour=3)
-
-
-def test_a_station_that_hammers_is_told_to_wait_and_a_person_knows(room, strict):
-    assert hammer(room, strict, 6) == [True] * 3 + [False] * 3
-    assert states(room) == ["asked"] * 3
-    (alarm,) = room.authority.alarms.open_of(AlarmKind.CERTIFICATE_REQUESTS)
-    assert (alarm.thing, alarm.times) == ("CS-1", 1)
-    room.clock.advance(minutes=61)
-    assert hammer(room, strict, 1) == [True]
-
-
-def test_a_certificate_that_was_taken_ends_the_pause(room, strict):
-    hammer(room, strict, 4)
-    delivery = strict.sign_waiting("CS-1")[0]
-    room.clock.advance(seconds=1)
-    strict.taken(delivery)
-    room.clock.advance(seconds=1)
-    assert hammer(room, strict, 1) == [True]
-
-
-def test_somebody_who_asks_for_a_renewal_ends_the_pause(room, strict):
-    hammer(room, strict, 4)
-    room.clock.advance(seconds=1)
-    on_profile_3(room)
-    Renewals(room.store, room.trail, room.orders, room.clock).ask(["CS-1"], "user:anna")
-    assert hammer(room, strict, 1) == [True]
-
-
-def test_refused_requests_leave_so_many_rows_and_keep_no_good_one_out(room, strict):
-    for number in range(50):
-        assert not ask(strict, f"rubbish {number}").accepted
-    assert states(room) == ["refused"] * 3
-    assert hammer(room, strict, 1) == [True]
-
-
 # --- DiscardedRenewedClientCertificate
 
 

@@ -1,10 +1,14 @@
 """Bad certificate requests through SignCertificate: Rejected with a reason, on record, and never signed (A02.FR.12)."""
 
+from datetime import timedelta
+
 import pytest
 from sqlmodel import select
 
 from csms_bridge.enrolment import Enrolment
 from csms_bridge.events import CertificateAsked
+from csms_bridge.renewal.allowance import Limits
+from csms_bridge.renewal.allowances import Allowances
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import CertificateAskRow
 from tests.csms_bridge.room import SigningRoom
@@ -17,9 +21,10 @@ TLS = SecurityProfile.TLS_BASIC
 @pytest.fixture
 def room(signing_room: SigningRoom) -> SigningRoom:
     signing_room.add("CS-1", "SN-1", TLS)
-    # How often a station may ask is another rule's business (test_certificate_watch).
-    parts = (signing_room.store, signing_room.trail, signing_room.authority, signing_room.clock)
-    signing_room.enrolment = Enrolment(*parts, per_hour=1000)
+    # How often a station may ask is another rule's business (renewal/test_allowances).
+    store, trail, authority, clock = signing_room.store, signing_room.trail, signing_room.authority, signing_room.clock
+    allowances = Allowances(store, trail, authority.alarms, clock, Limits(per_hour=1000, quiet=timedelta(hours=1)))
+    signing_room.enrolment = Enrolment(store, trail, authority, clock, allowances=allowances)
     return signing_room
 
 

@@ -151,6 +151,8 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         moving=Moving.of(walk) if walk else None,
         certificates=certificates,
         renewal=renewal_of(doors, station_id),
+        allowance=doors.fleet.allowances.of(station_id),
+        allowed=doors.fleet.allowances.limits.per_hour,
         rotation=next(iter(doors.fleet.rotations.progress([station_id])), None),
         chain=doors.authority.chains.of(station_id),
         ways=doors.authority.chains.ways(station_id),
@@ -190,6 +192,18 @@ def renew(
     (renewal,) = doors.fleet.ask_for_renewal([doors.fleet.station(station_id).id], visitor.name)
     if renewal.state is RenewalState.UNABLE:
         raise RequestRefused("station", f"it cannot be asked: {renewal.reason}", "Nothing was changed.")
+    return RedirectResponse(_address(station_id), status_code=303)
+
+
+@router.post("/{station_id}/certificate-requests/release")
+def release_requests(
+    doors: Doors,
+    station_id: str,
+    reason: Reason,
+    visitor: Visitor = Depends(Submitted(Permission.CERTIFICATES_RENEW)),
+) -> Response:
+    """Take its certificate requests in again."""
+    doors.fleet.allowances.release(station_id, visitor.name, reason)
     return RedirectResponse(_address(station_id), status_code=303)
 
 

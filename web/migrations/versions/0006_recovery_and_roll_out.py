@@ -15,11 +15,13 @@ def upgrade() -> None:
     """To this revision."""
     _add_preparing()
     _add_key_review()
+    _add_renewal()
 
 
 def downgrade() -> None:
     """Back to the revision before."""
     op.drop_table("rsa_products")
+    _drop_renewal()
     _drop_preparing()
 
 
@@ -46,3 +48,28 @@ def _add_key_review() -> None:
         sa.Column("product", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _add_renewal() -> None:
+    """Certificates renewed by themselves, and stations that ask too often."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "certificate_allowances",
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("tokens", sa.Float(), nullable=False),
+        sa.Column("refusals", sa.Float(), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.Column("standing", sa.String(length=16), nullable=False),
+        sa.Column("since", moment, nullable=False),
+        sa.Column("strikes", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("keys", sa.Integer(), nullable=False),
+        sa.Column("alarmed", sa.Boolean(), nullable=False),
+        sa.Column("keys_alarmed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("station"),
+    )
+    op.create_index("ix_certificate_allowances_standing", "certificate_allowances", ["standing", "station"])
+
+
+def _drop_renewal() -> None:
+    op.drop_table("certificate_allowances")
