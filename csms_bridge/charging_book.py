@@ -5,7 +5,7 @@ the answer that it got, and is not kept twice.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -105,6 +105,11 @@ class ChargingBook:
         """Whether somebody is charging."""
         with self._store.reading() as session:
             return is_busy(session, station)
+
+    def busy_among(self, stations: Collection[str]) -> set[str]:
+        """Those of these stations where somebody is charging."""
+        with self._store.reading() as session:
+            return set(session.exec(select(StationRow.id).where(col(StationRow.id).in_(stations), busy())))
 
     def transactions(
         self, *, station: str | None = None, only_open: bool = False, before: int | None = None, limit: int = 100

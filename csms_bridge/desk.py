@@ -1,6 +1,6 @@
 """Everything that the stations' sessions work with: one desk for all stations of a process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,11 +24,9 @@ from csms_bridge.rush import Rush
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
 from csms_bridge.station_roots.door import StationRoots
-from csms_bridge.walks import machine
+from csms_bridge.walk_moves import WalkMoves
 from csms_bridge.walks.acts import Acts
-from csms_bridge.walks.ledger import Change, Ledger
-from csms_bridge.walks.rows import WalkUnderWay
-from csms_bridge.walks.steps import Do, Pace, Progress, Seen, Tick, WeWereAway
+from csms_bridge.walks.ledger import Ledger
 from pki.clock import Clock
 
 
@@ -40,7 +38,7 @@ class Desk:
     passwords: PasswordBook
     enrolment: Enrolment
     counter: EnrolmentCounter
-    walking: Lots[str, bool]
+    moves: WalkMoves
     rush: Rush
     arriving: Lots[Incoming, Arrived]
     leaving: Lots[tuple[str, datetime], bool]
@@ -60,28 +58,3 @@ class Desk:
     renewals: Renewals
     settings: BridgeSettings
     clock: Clock
-
-    @property
-    def pace(self) -> Pace:
-        """The walks' patience, from the settings."""
-        settings = self.settings
-        return Pace(
-            settings.walk_settle, settings.walk_grace, silence=settings.call_timeout * 3, asleep=settings.walk_asleep
-        )
-
-    def tell_walks_we_were_away(self) -> None:
-        """At start: stations may have knocked in vain since the last process ended."""
-        for station in self.ledger.running_stations():
-            self.ledger.apply(station, self.advancing(WeWereAway()))
-
-    def let_time_pass(self, station: str) -> None:
-        """A tick for the walk of a station that is not connected: it may be late."""
-        self.ledger.apply(station, self.advancing(Tick(ready=False)))
-
-    def advancing(self, seen: Seen) -> Change:
-        """What `seen` does to a walk, for the ledger."""
-
-        def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
-            return machine.advance(under_way.walk, under_way.at, seen, now, self.pace)
-
-        return change

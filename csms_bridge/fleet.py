@@ -73,6 +73,7 @@ from csms_bridge.strangers import Bounds, Strangers
 from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
 from csms_bridge.trust.door import Trust
+from csms_bridge.walk_moves import WalkMoves, pace_of
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger
 from csms_bridge.walks.rows import WalkView
@@ -197,7 +198,7 @@ class Fleet:
             passwords=passwords,
             enrolment=enrolment,
             counter=EnrolmentCounter(enrolment),
-            walking=Lots(self._ledger.walking),
+            moves=WalkMoves(self._ledger, self.charging, pace_of(settings), clock),
             rush=self.rush,
             arriving=Lots(sightings.arrivals.note_each),
             leaving=Lots(sightings.disconnected_each),

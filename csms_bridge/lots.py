@@ -15,14 +15,15 @@ MOST = 256  # in one lot: some ten milliseconds of the database
 
 
 class Lots(Generic[Asked, Answer]):
-    """`carry` answers a lot, in its order; it is called in a thread, one lot after the other.
+    """`carry` answers a lot of `most` at most, in its order; it is called in a thread, one lot after the other.
 
     An answer that is an exception is raised to who asked. When `carry` itself fails, each of the lot is tried alone, so
     that one that cannot be done stops nobody else: it must leave nothing half done, or find again what it left.
     """
 
-    def __init__(self, carry: Callable[[Sequence[Asked]], Sequence[Answer | Exception]]) -> None:
+    def __init__(self, carry: Callable[[Sequence[Asked]], Sequence[Answer | Exception]], most: int = MOST) -> None:
         self._carry = carry
+        self._most = most
         self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
         self._work: asyncio.Task[None] | None = None
 
@@ -36,7 +37,7 @@ class Lots(Generic[Asked, Answer]):
 
     async def _carry_all(self) -> None:
         while self._waiting:
-            lot, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            lot, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             answers = await asyncio.to_thread(self._answers, [asked for asked, _ in lot])
             for (_, future), answer in zip(lot, answers, strict=True):
                 if future.done():  # who asked has gone

@@ -81,7 +81,7 @@ class Bridge:
         """Take up service. Raises OSError when a port is taken."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "doors"))
         await asyncio.to_thread(self._fleet.desk.sightings.forget_connections)
-        await asyncio.to_thread(self._fleet.desk.tell_walks_we_were_away)
+        await asyncio.to_thread(self._fleet.desk.moves.tell_we_were_away)
         await asyncio.to_thread(self._fleet.trust.sightings.began)
         await self._renew_server_certificates()
         await self._listener.start()
@@ -184,12 +184,7 @@ class Bridge:
         await self._look_elsewhere()
         await self._drop_closed_lanes()
         await self._quarantine.let_go()
-        due, restarts = await asyncio.to_thread(self._due)
-        for station in due:
-            if session := self._sessions.get(station):
-                session.nudge(restart=station in restarts)
-            else:
-                await asyncio.to_thread(self._fleet.desk.let_time_pass, station)
+        await self._nudge_who_is_due()
         if await asyncio.to_thread(self._fleet.desk.orders.any_waiting):
             await self._send_orders()
 
@@ -202,11 +197,19 @@ class Bridge:
                     self._fleet.desk.orders.finish, order, None, "the station just left", Ending.UNSENT
                 )
 
-    def _due(self) -> tuple[set[str], set[str]]:
-        """Stations that there may be something to do for; and those among them that are to be restarted."""
+    async def _nudge_who_is_due(self) -> None:
+        moves = self._fleet.desk.moves
+        (walking, away), signing, restarts = await asyncio.to_thread(self._due, set(self._sessions))
+        for station in {*walking, *signing, *restarts}:
+            if session := self._sessions.get(station):
+                session.nudge(sign=station in signing, restart=station in restarts)
+        await asyncio.to_thread(moves.let_time_pass, away)
+
+    def _due(self, connected: set[str]) -> tuple[tuple[list[str], list[str]], set[str], set[str]]:
+        """Whose walk time may move, here and elsewhere; who waits for a certificate; who is to be restarted."""
         desk = self._fleet.desk
-        restarts = {one for one in desk.password_errand.rotations.restart_due() if one in self._sessions}
-        return {*desk.ledger.running_stations(), *desk.enrolment.waiting_stations(), *restarts}, restarts
+        restarts = connected.intersection(desk.password_errand.rotations.restart_due())
+        return desk.moves.due(connected), set(desk.enrolment.waiting_stations()), restarts
 
     async def _read_settings(self) -> None:
         desk = self._fleet.desk

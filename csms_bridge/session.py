@@ -61,14 +61,14 @@ class Session:
         finally:
             await self._wind_up()
 
-    def nudge(self, *, restart: bool = False) -> None:
+    def nudge(self, *, sign: bool = True, restart: bool = False) -> None:
         """There may be something to do: move the walk, sign what waits. One round at a time.
 
-        `restart`: the station's new password waits for one; looked up for all at once, not by each.
+        `sign`, and `restart`, when the station's new password waits for one: looked up for all at once, not by each.
         """
         if not self._nudged:
             self._nudged = True
-            self.line.spawn(self._round(restart=restart))
+            self.line.spawn(self._round(sign=sign, restart=restart))
 
     def carry_out(self, order: CommandOrder) -> None:
         """Send a command that somebody ordered."""
@@ -78,9 +78,9 @@ class Session:
         """Ask the station for its settings, beside whatever else goes on."""
         self.line.spawn(self._read_settings(due))
 
-    async def _round(self, *, restart: bool) -> None:
+    async def _round(self, *, sign: bool, restart: bool) -> None:
         try:
-            await self._delivering.sign_waiting()
+            await (self._delivering.sign_waiting() if sign else self.walk.move())
             if restart and self.line.is_accepted:
                 await self._desk.password_errand.restart(self.line)
         finally:

@@ -22,42 +22,32 @@ class WalkLine:
 
     async def move(self) -> None:
         """One tick: lets time pass for the walk, and asks the next thing when the station is ready for it."""
-        if not self.is_acting and await self.is_walking():
-            await self.feed(Tick(ready=await self._is_ready()))
-
-    async def is_walking(self) -> bool:
-        """Whether there is a walk at all: most stations have none, and are asked about together."""
-        return await self._desk.walking.ask(self._line.station)
+        if not self.is_acting:
+            await self.feed(self._tick())
 
     async def takes_certificate(self) -> bool:
         """Whether a certificate that was issued is brought by a step of the walk."""
-        return await self.is_walking() and await asyncio.to_thread(self._step_takes)
+        moved = await self._desk.moves.ask(self._line.station)
+        return moved is not None and machine.takes_certificate(moved[0].walk, moved[0].at)
 
-    async def feed(self, seen: Seen) -> None:
+    async def feed(self, *seen: Seen) -> None:
         """Tell the walk; store its progress; then do what it asks. In a lane nothing moves it but time."""
-        if self._line.lane is not None and not isinstance(seen, Tick):
+        if self._line.lane is not None:
+            seen = tuple(one for one in seen if isinstance(one, Tick))
+        moved = await self._desk.moves.ask(self._line.station, *seen) if seen else None
+        if moved is None:
             return
-        if not await self.is_walking():
-            return
-        result = await asyncio.to_thread(self._desk.ledger.apply, self._line.station, self._desk.advancing(seen))
-        if result is None:
-            return
-        under_way, acts = result
+        under_way, acts = moved
         for act in acts:
             self.is_acting = True
             self._line.spawn(self._perform(under_way, act))
 
-    async def _is_ready(self) -> bool:
+    def _tick(self) -> Tick:
+        """As far as the line tells: whether somebody is charging is looked up for many stations at once."""
         if not self._line.is_accepted or not self._line.booted:
-            return False
+            return Tick(ready=False)
         # A station that restarted speaks first: give it the time before anything is asked of it.
-        if self._desk.clock() - self._line.arrival.at < self._line.first_words:
-            return False
-        return not await self._line.is_charging()
-
-    def _step_takes(self) -> bool:
-        under_way = self._desk.ledger.under_way(self._line.station)
-        return under_way is not None and machine.takes_certificate(under_way.walk, under_way.at)
+        return Tick(ready=self._desk.clock() - self._line.arrival.at >= self._line.first_words)
 
     async def _perform(self, under_way: WalkUnderWay, act: Do) -> None:
         index, asked = under_way.at.index, under_way.at.moved
@@ -65,8 +55,8 @@ class WalkLine:
             answer = await self._send_act(under_way, act)
         finally:
             self.is_acting = False
-        await self.feed(Unanswered(index, asked) if answer is None else Answered(index, answer, asked))
-        await self.move()
+        # What comes next is stored with the answer, and then asked at once.
+        await self.feed(Unanswered(index, asked) if answer is None else Answered(index, answer, asked), self._tick())
 
     async def _send_act(self, under_way: WalkUnderWay, act: Do) -> Answer | None:
         try:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import lru_cache
 from string import Formatter
 from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
@@ -256,6 +257,7 @@ def spell(values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), sort_keys=True, separators=(",", ":"))
 
 
+@lru_cache(maxsize=256)
 def read_spelt(text: str) -> Quirks:
     """The inverse, for what was stored: a key that this program does not know any more is passed over."""
     stored = json.loads(text) if text else {}

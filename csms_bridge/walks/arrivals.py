@@ -100,11 +100,12 @@ def _jump(at: Progress, index: int, seen: Connected, now: datetime) -> Progress:
     return next_step(at, StepState.DONE, now, f"seen on profile {seen.profile:d}{with_what}")
 
 
-def fell_back(at: Progress, now: datetime, pace: Pace) -> bool:
-    """Back where it was for longer than the grace, or again and again in ever new connections."""
+def falls_back_at(at: Progress, pace: Pace) -> datetime | None:
+    """When it has been back where it was for longer than the grace; at once if again and again in new connections."""
+    if int(at.facts.get("returns", "0")) >= MANY_RETURNS:
+        return at.moved
     back = at.facts.get("back")
-    stays = back is not None and now - max(datetime.fromisoformat(back), at.moved) >= pace.grace
-    return stays or int(at.facts.get("returns", "0")) >= MANY_RETURNS
+    return max(datetime.fromisoformat(back), at.moved) + pace.grace if back is not None else None
 
 
 def came_on_hold(walk: Walk, at: Progress, seen: Connected, now: datetime) -> Progress:

@@ -2,9 +2,10 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlmodel import Session, col, select
 
@@ -30,7 +31,8 @@ ACTIVE = (WalkState.RUNNING, WalkState.HELD)
 
 
 Change = Callable[[WalkUnderWay, datetime], tuple[Progress, Sequence[Do]]]
-
+Moved: TypeAlias = tuple[WalkUnderWay, Sequence[Do]] | None
+"""A walk as it stands now, and what is to be asked of its station; None when the station has no active walk."""
 
 Taught = Callable[[Session, str, Walk, Progress, Progress, datetime], None]
 """Takes in what a move of a station's walk teaches: the walk, where it was, where it is."""
@@ -87,42 +89,53 @@ class Ledger:
         )  # fmt: skip
         return view_of(walk_row)
 
-    def apply(self, station: str, change: Change, by: str = "service") -> tuple[WalkUnderWay, Sequence[Do]] | None:
+    def apply(self, station: str, change: Change, by: str = "service") -> Moved:
         """Let `change` move the station's active walk, and store what came out before anything is sent.
 
         None when the station has no active walk. The floor is raised in the same transaction.
         """
-        now, looked = self._clock(), self.under_way(station)
-        if looked is None:
-            return None
-        after, acts = change(looked, now)
-        if after == looked.at and not acts:
-            return looked, ()  # nearly every second of a walk nothing moves: that costs no write
+        return self.apply_each([(station, change)], by)[0]
+
+    def apply_each(self, moves: Sequence[tuple[str, Change]], by: str = "service") -> list[Moved]:
+        """The same for many stations in one transaction; what is told of one station is taken in in this order."""
+        now = self._clock()
+        with self._store.reading() as session:
+            looked = {row.station: under_way_of(row) for row in _active(session, {station for station, _ in moves})}
+        still = {station for station, _ in moves} - _moving(looked, moves, now)
+        ours = [(station, change) for station, change in moves if station not in still]
+        moved = iter(self._move_each(ours, now, by) if ours else ())
+        # Nearly every second of a walk nothing moves: that costs no write.
+        at_rest = {station: (looked[station], ()) for station in still if station in looked}
+        return [at_rest.get(station) if station in still else next(moved) for station, _ in moves]
+
+    def _move_each(self, moves: Sequence[tuple[str, Change]], now: datetime, by: str) -> list[Moved]:
         with self._store.writing() as session:
-            row = self._active(session, station)
-            if row is None:
-                return None
-            before = under_way_of(row)
-            after, acts = change(before, now)
-            moved = replace(before, at=after)
-            if after != before.at:
-                self._store_progress(session, row, before, after, now, by)
-            for act in acts:
-                self._our_side.do(session, act, before, now)
-            return moved, [act for act in acts if act not in ON_OUR_SIDE]
+            rows = {row.station: row for row in _active(session, {station for station, _ in moves}, lock=True)}
+            at = {station: under_way_of(row) for station, row in rows.items()}
+            moved: list[Moved] = []
+            for station, change in moves:
+                if station not in at or at[station].at.outcome not in ACTIVE:
+                    moved.append(None)
+                    continue
+                at[station], acts = self._move(session, rows[station], at[station], change, now, by)
+                moved.append((at[station], acts))
+            return moved
+
+    def _move(
+        self, session: Session, row: WalkRow, before: WalkUnderWay, change: Change, now: datetime, by: str
+    ) -> tuple[WalkUnderWay, Sequence[Do]]:
+        after, acts = change(before, now)
+        if after != before.at:
+            self._store_progress(session, row, before, after, now, by)
+        for act in acts:
+            self._our_side.do(session, act, before, now)
+        return replace(before, at=after, stored_at=row.updated_at), [act for act in acts if act not in ON_OUR_SIDE]
 
     def under_way(self, station: str) -> WalkUnderWay | None:
         """The station's active walk."""
         with self._store.reading() as session:
             row = self._active(session, station)
             return None if row is None else under_way_of(row)
-
-    def walking(self, stations: Sequence[str]) -> list[bool]:
-        """For each of these stations whether it has an active walk."""
-        query = select(WalkRow.station).where(col(WalkRow.station).in_(stations), col(WalkRow.outcome).in_(ACTIVE))
-        with self._store.reading() as session:
-            found = set(session.exec(query))
-        return [station in found for station in stations]
 
     def learn(self, station: str, **facts: str) -> None:
         """Note facts of the active walk (see Progress), quietly."""
@@ -217,10 +230,11 @@ class Ledger:
         with self._store.reading() as session:
             return [view_of(row) for row in session.exec(query)]
 
-    def running_stations(self) -> list[str]:
-        """Stations with a running walk."""
+    def running(self) -> dict[str, datetime]:
+        """Stations with a running walk, and when it was stored last."""
+        query = select(WalkRow.station, WalkRow.updated_at).where(WalkRow.outcome == WalkState.RUNNING)
         with self._store.reading() as session:
-            return list(session.exec(select(WalkRow.station).where(WalkRow.outcome == WalkState.RUNNING)))
+            return dict(session.exec(query).all())
 
     def current(self, station: str) -> WalkView | None:
         """The station's active walk, else its last one."""
@@ -255,7 +269,7 @@ class Ledger:
             setattr(row, name, value)
         row.updated_at = now
         session.add(row)
-        self._sync_station(session, row, now)
+        self._sync_station(session, row, before.at.outcome, now)
         self._taught(session, row.station, before.walk, before.at, after, now)
         for act, details in told(before.at, after, verb):
             self._trail.record(
@@ -263,8 +277,9 @@ class Ledger:
                 details={"walk": row.id, **details},
             )  # fmt: skip
 
-    def _sync_station(self, session: Session, row: WalkRow, now: datetime) -> None:
-        station = session.get(StationRow, row.station)
+    def _sync_station(self, session: Session, row: WalkRow, before: WalkState, now: datetime) -> None:
+        """A hold shows on the station, and a walk that is given up is wanted no more."""
+        station = session.get(StationRow, row.station) if row.outcome != before else None
         if station is None:
             return
         station.hold = row.reason if row.outcome == WalkState.HELD else None
@@ -274,8 +289,7 @@ class Ledger:
         session.add(station)
 
     def _active(self, session: Session, station: str) -> WalkRow | None:
-        query = select(WalkRow).where(WalkRow.station == station, col(WalkRow.outcome).in_(ACTIVE))
-        return session.exec(query).first()
+        return next(iter(_active(session, [station])), None)
 
     def _check_free(self, session: Session, station: str) -> None:
         if row := self._active(session, station):
@@ -286,6 +300,25 @@ class Ledger:
 
 
 _PARTICIPLE = {"hold": "held", "resume": "resumed", "cancel": "cancelled", "retry": "retried", "skip": "changed"}
+
+
+def _active(session: Session, stations: Collection[str], *, lock: bool = False) -> Sequence[WalkRow]:
+    """Their active walks, locked in one order: two transactions with some of the same cannot wait for each other."""
+    query = select(WalkRow).where(col(WalkRow.station).in_(stations), col(WalkRow.outcome).in_(ACTIVE))
+    query = query.order_by(col(WalkRow.station)).with_for_update() if lock else query
+    return session.exec(query).all()
+
+
+def _moving(looked: Mapping[str, WalkUnderWay], moves: Sequence[tuple[str, Change]], now: datetime) -> set[str]:
+    """The stations of whose walks something would change."""
+    at, found = dict(looked), set[str]()
+    for station, change in moves:
+        if station in at:
+            after, acts = change(at[station], now)
+            if acts or after != at[station].at:
+                found.add(station)
+            at[station] = replace(at[station], at=after)
+    return found
 
 
 def _planned(version: str | None, start: SecurityProfile, to: int, quirks: Quirks) -> Walk:

@@ -6,10 +6,10 @@ answer means is in `answers`, what a connection means in `arrivals`, what an ope
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from csms_bridge.walks.answers import answered, issued, unanswered
-from csms_bridge.walks.arrivals import booted, came_on_hold, connected, fell_back
+from csms_bridge.walks.arrivals import booted, came_on_hold, connected, falls_back_at
 from csms_bridge.walks.causes import Cause
 from csms_bridge.walks.marking import (
     OF_THE_LAST_MESSAGE,
@@ -58,6 +58,7 @@ LATE_FOR = {
     Until.BACK: Cause.NO_WAY_BACK,
     Until.A_PASSWORD_SEEN: Cause.NO_WAY_BACK,
 }
+NEVER = datetime.max.replace(tzinfo=UTC)
 CERTIFICATE_ACTS = (Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 
 
@@ -81,6 +82,23 @@ def advance(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) -> 
         # It knocked on a closed door, or a message went down with us: before anybody is asked, the leg is tried again.
         taken = walk_again(walk, running(taken), now)
     return _go_on(walk, taken, seen, now)
+
+
+def quiet_until(walk: Walk, at: Progress, pace: Pace, *, ready: bool) -> datetime:
+    """The moment before which a Tick with this `ready` moves nothing."""
+    if at.outcome is not WalkState.RUNNING:
+        return NEVER
+    step, is_paused = walk.steps[at.index], "paused" in at.facts
+    if at.state is StepState.PENDING and (ready or not _needs_the_station(step, at)):
+        return at.moved
+    ends = [at.moved + pace.asleep] if is_paused or at.state is StepState.PENDING else []
+    if at.state is StepState.SENT:
+        ends.append(at.moved + pace.silence)
+    if at.state is StepState.WAITING and not is_paused:
+        is_settling = step.settles and step.until is Until.ACCEPTED
+        ends.append(at.moved + (pace.settle * step.settles if is_settling else step.within))
+        ends += [moment for moment in [falls_back_at(at, pace)] if moment is not None]
+    return min(ends, default=at.moved)
 
 
 def takes_certificate(walk: Walk, at: Progress) -> bool:
@@ -146,6 +164,12 @@ def _go_on(walk: Walk, at: Progress, seen: Seen, now: datetime) -> tuple[Progres
     return at, acts
 
 
+def _needs_the_station(step: Step, at: Progress) -> bool:
+    """Whether a message is to be sent for it, and not left out."""
+    is_sent = step.until is not Until.RECORDED and step.do is not Do.WAIT
+    return is_sent and str(at.index) not in numbers_of(at, "skips") and _is_needed(step, at)
+
+
 def _recorded(step: Step, at: Progress) -> Progress:
     """What happens on our side ends a leg, but for the leave to go down, which has to be taken back yet."""
     return touch(at, step) if step.do is Do.PERMIT_LOWER else forget(at, OF_THE_LEG)
@@ -176,7 +200,8 @@ def _time_went_by(step: Step, at: Progress, now: datetime, pace: Pace) -> Progre
     if step.settles and step.until is Until.ACCEPTED:
         over = waited >= pace.settle * step.settles
         return next_step(at, StepState.DONE, now, at.views[at.index].note) if over else at
-    if step.until is Until.SEEN and fell_back(at, now, pace):
+    back = falls_back_at(at, pace)
+    if step.until is Until.SEEN and back is not None and now >= back:
         words = f"it fell back: seen again on profile {at.facts['back_on']} when {step.leg:d} was expected"
         return hold(at, words, now, Cause.FELL_BACK)
     if waited < step.within:

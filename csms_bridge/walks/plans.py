@@ -7,6 +7,7 @@ in their place.
 """
 
 from datetime import timedelta
+from functools import lru_cache
 
 from csms_bridge.commands import Outcome
 from csms_bridge.quirks.quirks import USUAL, Asks, NewRoot, Quirks, RestartRule, Roots
@@ -249,6 +250,7 @@ def _leg(version: OcppVersion, leg: SecurityProfile, quirks: Quirks) -> tuple[St
     return (*first, *certificate(quirks), *there)
 
 
+@lru_cache(maxsize=256)  # a fleet has few models; a walk's table is asked for with each move of it
 def plan(version: OcppVersion, start: SecurityProfile, goal: SecurityProfile, quirks: Quirks = USUAL) -> Walk:
     """The walk from `start` up to `goal`, or from 3 down to 2. Raises ValueError when there is none.
 

@@ -1,7 +1,7 @@
 """One walk, three shapes: a row, what people see of it, and what the runner works with."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -33,12 +33,13 @@ class WalkView:
 
 @dataclass(frozen=True, slots=True)
 class WalkUnderWay:
-    """A walk as the runner sees it: the table and how far it came."""
+    """A walk as the runner sees it: the table and how far it came, as it was stored last at `stored_at`."""
 
     id: str
     station: str
     walk: Walk
     at: Progress
+    stored_at: datetime
 
 
 def view_of(row: WalkRow) -> WalkView:
@@ -70,7 +71,7 @@ def under_way_of(row: WalkRow) -> WalkUnderWay:
         reason=row.reason,
         facts=facts,
     )
-    return WalkUnderWay(row.id, row.station, _table_of(row, progress), progress)
+    return WalkUnderWay(row.id, row.station, _table_of(row, progress), progress, row.updated_at)
 
 
 def _table_of(row: WalkRow, at: Progress) -> Walk:
@@ -82,7 +83,9 @@ def _table_of(row: WalkRow, at: Progress) -> Walk:
 
 def fields_of(at: Progress) -> dict[str, Any]:
     """Progress as columns; beside `under_way_of`, its inverse."""
-    views = [{**asdict(view), "at": view.at.isoformat() if view.at else None} for view in at.views]
+    views = [
+        {"name": v.name, "state": v.state, "at": v.at.isoformat() if v.at else None, "note": v.note} for v in at.views
+    ]
     return {
         "views": json.dumps(views),
         "moved": at.moved,

@@ -63,7 +63,7 @@ async def test_who_is_in_a_lane_is_not_restarted_for_a_new_password(fleet, signi
     bridge = Bridge(fleet, signing_room.authority)
     line, serving = serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
     await until(lambda: "CS-1" in bridge._sessions)
-    await bridge._sessions["CS-1"]._round(restart=True)
+    await bridge._sessions["CS-1"]._round(sign=True, restart=True)
     assert fleet.rotations.restart_due() == ["CS-1"]
     line.hang_up()
     await serving

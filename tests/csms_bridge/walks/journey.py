@@ -13,7 +13,7 @@ from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import WalkRow
 from csms_bridge.walks.causes import Cause
 from csms_bridge.walks.ledger import ACTIVE
-from csms_bridge.walks.machine import advance, begin
+from csms_bridge.walks.machine import advance, begin, quiet_until
 from csms_bridge.walks.marking import hold
 from csms_bridge.walks.operating import cancel, resume, retry, skip
 from csms_bridge.walks.plans import plan
@@ -75,6 +75,8 @@ class Witness:
     def saw(self, before: Progress, seen: Seen, after: Progress, acts: Sequence[Do], now: datetime) -> None:
         """One move."""
         self.told.append(seen)
+        if isinstance(seen, Tick) and now < quiet_until(self.walk, before, PACE, ready=seen.ready):
+            assert (after, list(acts)) == (before, []), "time moves nothing before it is said to"
         if len(after.views) > len(before.views) or after.outcome is WalkState.CANCELLED:
             pass
         elif "away" in before.facts and "away" not in after.facts and after.index <= before.index:

@@ -28,7 +28,7 @@ def room(signing_room):
 def prepared(room, act: Do, leg: SecurityProfile = TLS, version: OcppVersion = OcppVersion.V21, **facts: str):
     """`act` at the first step of a walk's leg."""
     walk = plan(version, SecurityProfile(leg - 1), leg)
-    return room.walk_acts.prepare(WalkUnderWay("w1", "CS-1", walk, begin(walk, NOON, facts)), act)
+    return room.walk_acts.prepare(WalkUnderWay("w1", "CS-1", walk, begin(walk, NOON, facts), NOON), act)
 
 
 def issued(room, algorithm: KeyAlgorithm = KeyAlgorithm.EC_P256, request_id: int | None = None) -> str:
