@@ -12,10 +12,12 @@ from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col
 
 from csms_bridge.certificate_asks import AskState
 from csms_bridge.settings import BridgeSettings
+from csms_bridge.station_roots.entries import REFUSALS, SAID
 from csms_bridge.station_roots.rows import RootActRow
 from csms_bridge.tables import AdmissionRow, CertificateAskRow, CommandRow, MessageRow, SecurityEventRow, TransactionRow
 from pki.clock import Clock
@@ -54,9 +56,19 @@ def rules_of(settings: BridgeSettings) -> Sequence[_Rule]:
 
 
 def _came_to_nothing() -> ColumnElement[bool]:
-    """Of what was done about stations' roots, that which left nothing there; the rest says what they hold."""
-    settled = col(RootActRow.settled_at).is_not(None)
-    return and_(settled, or_(col(RootActRow.deed) == "list", col(RootActRow.state) != "done"))
+    """Of what was done about stations' roots, that which says nothing of what they hold.
+
+    What a station took says it, and so does what it refused until it says something else of the same root: a root
+    that it would not take must not be thought of as one that nobody has tried.
+    """
+    row, later = RootActRow, aliased(RootActRow)
+    same = and_(later.station == row.station, later.name == row.name, later.kinds == row.kinds, later.deed == row.deed)
+    said_since = select(later.id).where(same, col(later.id) > col(row.id), col(later.state).in_(SAID)).exists()
+    refused = col(row.state).in_(REFUSALS)
+    return and_(
+        col(row.settled_at).is_not(None),
+        or_(col(row.deed) == "list", and_(col(row.state) != "done", or_(~refused, said_since))),
+    )
 
 
 class Pruning:

@@ -107,6 +107,9 @@ class ActState(StrEnum):
 
 
 OPEN = (ActState.QUEUED, ActState.SENT)
+REFUSALS = (ActState.REJECTED, ActState.FAILED, ActState.NOT_FOUND, ActState.REFUSED)
+SAID = (ActState.DONE, *REFUSALS)
+"""The station has said what it did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,13 @@ from sqlalchemy import ColumnElement, Subquery, and_, case, func, literal, or_, 
 from sqlmodel import Session, col, select
 
 from csms_bridge.station_certificates import CertificateKind
-from csms_bridge.station_roots.entries import ActState, Deed, KnownAs
+from csms_bridge.station_roots.entries import REFUSALS, ActState, Deed, KnownAs
 from csms_bridge.station_roots.rows import RootActRow, RootListingRow, StationRootRow
 from csms_bridge.tables import StationRow
 from csms_bridge.trust.facts import ROOT_SHIFTS, Fact, Facts, RootFact, facts_of
 from csms_bridge.trust.rows import PlanExclusionRow, RootSightingRow
 from pki.tables import CertificateRow
 
-_REFUSALS = (ActState.REJECTED.value, ActState.FAILED.value, ActState.REFUSED.value)
 _OURS = (KnownAs.AUTHORITY.value, KnownAs.CROSS.value)
 _MUTUAL = 3
 
@@ -194,7 +193,7 @@ def _acts(root: RootAsked) -> Subquery:
         newest(taken, col(row.id)).label("accepted"),
         newest(taken, col(row.settled_at)).label("accepted_at"),
         newest(and_(taken, col(row.signed_by) != ""), col(row.id)).label("across"),
-        newest(and_(installs, col(row.state).in_(_REFUSALS)), col(row.id)).label("refused"),
+        newest(and_(installs, col(row.state).in_(REFUSALS)), col(row.id)).label("refused"),
         newest(deletes, col(row.id)).label("deleted"),
         newest(deletes, col(row.settled_at)).label("deleted_at"),
     )  # type: ignore[call-overload]

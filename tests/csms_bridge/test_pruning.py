@@ -15,6 +15,7 @@ from csms_bridge.orders import QUEUED_FOR
 from csms_bridge.pruning import Pruning
 from csms_bridge.security_events import SecurityEvents
 from csms_bridge.settings import BridgeSettings
+from csms_bridge.station_roots.rows import RootActRow
 from csms_bridge.tables import (
     AdmissionRow,
     CertificateAskRow,
@@ -98,6 +99,37 @@ def test_only_what_has_come_to_an_end_is_an_outcome(room: Room, prune: Pruning) 
         assert set(session.exec(select(CommandRow.state))) == {"queued", "waiting", "sent", "answered"}
         assert set(session.exec(select(CertificateAskRow.state))) == {"asked", "issued", "sent"}
         assert set(session.exec(select(TransactionRow.name))) == {"2", "3"}
+
+
+def act(at: datetime, deed: str, state: str, name: str = "root-2", station: str = "CS-1") -> RootActRow:
+    settled = None if state in ("queued", "sent") else at
+    return RootActRow(
+        station=station, deed=deed, kinds="csms", name=name, state=state, by="x", at=at, settled_at=settled
+    )
+
+
+def test_what_a_station_refused_stays_until_it_says_something_else_of_it(room: Room, prune: Pruning) -> None:
+    """The trust map knows by it who would not follow a root's roll-over."""
+    for name in ("CS-1", "CS-2"):
+        room.add(name)
+    old = room.clock.now - timedelta(days=91)
+    put(
+        room,
+        act(old, "install", "rejected"),
+        act(old, "install", "failed"),
+        act(old, "install", "rejected", "root-3"),
+        act(old, "install", "rejected", station="CS-2"),
+        act(old, "install", "done", station="CS-2"),
+        act(old, "install", "unsent", "root-4"),
+        act(old, "list", "done", ""),
+        act(old, "delete", "not-found"),
+        act(old, "install", "sent"),
+        act(room.clock.now, "list", "done", ""),
+    )
+    assert prune.round() == 4
+    with room.store.reading() as session:
+        left = session.exec(select(RootActRow.id)).all()
+    assert set(left) == {2, 3, 5, 8, 9, 10}
 
 
 def test_a_number_is_never_given_again(room: Room, prune: Pruning) -> None:
