@@ -22,7 +22,7 @@ CHAIN_LIMITS = (
     configuration_key("CertificateSignedMaxChainSize"),
     configuration_key("CertificateSignedMaxSize"),  # as the white paper's field description calls it
 )
-_NONSENSE = 500  # no chain is shorter; a smaller limit was never meant
+NONSENSE = 500  # no chain is shorter; a smaller limit was never meant
 _EVERYBODY = "stations"
 
 Told = Mapping[Variable, str | None]
@@ -31,7 +31,7 @@ Told = Mapping[Variable, str | None]
 def chain_limit(told: Told) -> int:
     """The longest chain that a station takes, in characters, by what it told of itself."""
     numbers = [int(value) for value in told.values() if value and value.isascii() and value.isdigit()]
-    return min([LONGEST_CHAIN, *(number for number in numbers if number >= _NONSENSE)])
+    return min([LONGEST_CHAIN, *(number for number in numbers if number >= NONSENSE)])
 
 
 @dataclass(slots=True)

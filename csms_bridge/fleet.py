@@ -149,7 +149,9 @@ class Fleet:
         self.roots = StationRoots(store, trail, authority, self._orders, settings, clock, node, self.quirks.in_session)
         self._pruning = Pruning(store, settings, clock)
         self._renewals = Renewals(store, trail, self._orders, clock, self.quirks.in_session, self.allowances)
-        self.trust = Trust(store, trail, authority, self.roots, self._renewals, clock, node, settings.handshake_timeout)
+        self.trust = Trust(
+            store, trail, authority, self.roots, self._renewals, clock, node, settings.handshake_timeout, self.quirks.of
+        )  # fmt: skip
         pace = RenewalPace(settings.renewals_per_minute, settings.renewals_in_flight)
         self.renewal_rounds = RenewalRounds(store, trail, authority, self._orders, self._renewals, pace, clock)
         self._authority = authority

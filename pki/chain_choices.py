@@ -173,6 +173,19 @@ class ChainChoices:
                 return longer
         return plain
 
+    @property
+    def post(self) -> str:
+        """The job of the authorities that issue for stations."""
+        return self._post
+
+    def usual_length(self, authority: str) -> int:
+        """About how many characters a station's plain chain has below the root, if this authority issues it.
+
+        Raises UnknownAuthority.
+        """
+        leaf = _leaf_length(self._hierarchy.info(authority).algorithm)
+        return leaf + len(self._hierarchy.above(authority).chain_pem)
+
     def ways(self, station: str) -> list[ChainWay]:
         """For each authority that issues for stations now, what the station would get."""
         wish = self.of(station)

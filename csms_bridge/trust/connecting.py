@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from csms_bridge.trust.facts import Fact, Facts, RootFact
+from csms_bridge.trust.facts import Fact, Facts, RootFact, shown_rsa_certificate
 from csms_bridge.trust.states import HOLDS, LACKS, TrustState, state_of
 
 
@@ -29,7 +29,7 @@ class ChangeKind(StrEnum):
     SERVER_CHAIN = "server-chain"
     """Our server's chain ends in another root alone."""
     ISSUER_CHANGED = "issuer-changed"
-    """Another authority issues stations' certificates; what the old one issued still counts."""
+    """Another authority issues stations' certificates; what the old one issued still counts until it ends."""
     TLS_HARDENED = "tls-hardened"
     """Suites without forward secrecy are offered no more."""
     RSA_SERVER_DROPPED = "rsa-server-dropped"
@@ -48,7 +48,9 @@ class Change:
 
     `first_root` and `second_root`: the roots in which the chains of our ECDSA and of our RSA certificate end after
     it; None where they stay as they are, empty where there would be none. `leaving` names authorities whose
-    certificates are refused from then on, `floor` the lowest profile that is let in.
+    certificates are refused from then on, `floor` the lowest profile that is let in. `issuer` is the authority that
+    issues stations' certificates from then on instead of the `replaced` ones, in chains of about `chain` characters
+    that end in `issuer_root`, which the first root's facts are about then.
     """
 
     kind: ChangeKind
@@ -59,6 +61,10 @@ class Change:
     floor: int = 0
     hardened: bool = False
     ecdsa_only: bool = False
+    issuer: str = ""
+    issuer_root: str = ""
+    replaced: tuple[str, ...] = ()
+    chain: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +94,8 @@ def verdict(change: Change, facts: Facts) -> Verdict:
 
 
 def server_root(change: Change, facts: Facts) -> Verdict | None:
-    """It must trust the root above the certificate that it is shown (2.0.1 A00.FR.313; 1.6 ed. 3 A00.FR.310).
-
-    With TLS 1.3 that is the ECDSA one: every client can verify it (RFC 8446 §9.1), and our server prefers it.
-    """
-    is_rsa = Fact.RSA_SERVER in facts.station
+    """It must trust the root above the certificate that it is shown (2.0.1 A00.FR.313; 1.6 ed. 3 A00.FR.310)."""
+    is_rsa = shown_rsa_certificate(facts.station)
     root, held = (change.second_root, facts.second) if is_rsa else (change.first_root, facts.first)
     if root is None or Fact.TLS not in facts.station:
         return None
@@ -111,10 +114,55 @@ def _by_state(root: str, held: RootFact) -> Verdict | None:
     if state is TrustState.REFUSED:
         return Verdict(Outcome.LOSES, f"it refused the root {root}")
     if state in LACKS:
-        return Verdict(Outcome.LOSES, f"the root {root} is not among those that it lists")
+        return Verdict(Outcome.LOSES, f"the root {root} is not among those that it lists{_hindered(held)}")
     if state is TrustState.BELIEVED:
         return Verdict(Outcome.UNSURE, f"it is believed to hold the root {root}, and has not shown it")
-    return Verdict(Outcome.UNSURE, f"whether it holds the root {root} is not known")
+    return Verdict(Outcome.UNSURE, f"whether it holds the root {root} is not known{_hindered(held)}")
+
+
+# Why a station would not take a root that it does not hold yet. The first one counts.
+_HINDRANCES: tuple[tuple[RootFact, str], ...] = (
+    (RootFact.UNSIGNED, "it takes a further root only when one that it holds has signed it"),
+    (RootFact.NO_ROOM, "its store is full"),
+    (RootFact.REPLACES, "a new root takes the place of the one that it needs until then"),
+    (RootFact.OTHER_KEY, "by the quirk book its TLS has no use for such a key"),
+)
+
+
+def _hindered(held: RootFact) -> str:
+    return next((f"; it would not take it: {why}" for bit, why in _HINDRANCES if bit in held), "")
+
+
+def next_certificate(change: Change, facts: Facts) -> Verdict | None:
+    """A station refuses a new certificate whose chain it cannot verify or that is too long (A02.FR.16, §A02).
+
+    It judges it by the CSMS roots that it holds (station-everest), and shows its old one until that ends. Whoever has
+    no certificate of the authorities that would issue no more gets no other one by the change.
+    """
+    if not change.issuer or not {Fact.MUTUAL, Fact.ISSUED_BY_LEAVING} <= set(facts.station):
+        return None
+    if Fact.EDGE in facts.station:
+        return Verdict(
+            Outcome.UNSURE, f"an edge ends its TLS: whether it trusts what {change.issuer} issues is its own"
+        )
+    why, is_sure = _refuses_next(change, facts)
+    if not why:
+        return None
+    if is_sure and Fact.ENDS_BEFORE in facts.station:
+        return Verdict(Outcome.LOSES, f"its certificate ends before then, and it would refuse the next one: {why}")
+    return Verdict(Outcome.UNSURE, f"it may refuse its next certificate: {why}")
+
+
+def _refuses_next(change: Change, facts: Facts) -> tuple[str, bool]:
+    """Why it would refuse its next certificate, and whether that is known; empty when it would not."""
+    if Fact.NEXT_TOO_LONG in facts.station:
+        return "the chain would be longer than it takes", True
+    found = _by_state(change.issuer_root, facts.first)
+    if found is not None:
+        return found.why, found.outcome is Outcome.LOSES
+    if RootFact.OTHER_KEY in facts.first:
+        return "by the quirk book its TLS has no use for such a key", False
+    return "", False
 
 
 def own_certificate(change: Change, facts: Facts) -> Verdict | None:
@@ -135,9 +183,14 @@ def lifetime(change: Change, facts: Facts) -> Verdict | None:
 
 def profile_floor(change: Change, facts: Facts) -> Verdict | None:
     """Never below the profile that is asked for (A00)."""
-    if change.floor and Fact.BELOW_FLOOR in facts.station:
-        return Verdict(Outcome.LOSES, f"it is below profile {change.floor}")
-    return None
+    if not change.floor or Fact.BELOW_FLOOR not in facts.station:
+        return None
+    why = ""
+    if Fact.WALKS_NO_HIGHER in facts.station:
+        why = ", and by the quirk book it cannot be walked so high"
+    elif Fact.TAKES_NO_ROOT in facts.station:
+        why = ", and by the quirk book somebody must install the root there on site"
+    return Verdict(Outcome.LOSES, f"it is below profile {change.floor}{why}")
 
 
 def suites(change: Change, facts: Facts) -> Verdict | None:
@@ -153,6 +206,8 @@ def server_key(change: Change, facts: Facts) -> Verdict | None:
     """Our server prefers ECDSA, so that who was shown the RSA certificate could not take the other one."""
     if change.ecdsa_only and Fact.RSA_SERVER in facts.station:
         return _edge(facts) or Verdict(Outcome.LOSES, "it can verify our RSA server certificate only")
+    if change.ecdsa_only and {Fact.RSA_TLS, Fact.TLS} <= set(facts.station):
+        return _edge(facts) or Verdict(Outcome.UNSURE, "by the quirk book its TLS can do RSA only")
     return None
 
 
@@ -162,4 +217,6 @@ def _edge(facts: Facts) -> Verdict | None:
     return None
 
 
-RULES: tuple[_Rule, ...] = (server_root, own_certificate, lifetime, profile_floor, suites, server_key)
+RULES: tuple[_Rule, ...] = (
+    server_root, own_certificate, next_certificate, lifetime, profile_floor, suites, server_key,
+)  # fmt: skip

@@ -6,6 +6,7 @@ from datetime import timedelta
 from csms_bridge.renewals import Renewals
 from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.trust.forecast import WillItConnect
+from csms_bridge.trust.odd_kinds import QuirksOfKind, usual_kind
 from csms_bridge.trust.plan_rounds import PlanRounds
 from csms_bridge.trust.plans import RootPlans
 from csms_bridge.trust.sightings import TrustSightings
@@ -22,11 +23,11 @@ class Trust:
 
     def __init__(
         self, store: Store, trail: AuditTrail, authority: Authority, roots: StationRoots, renewals: Renewals,
-        clock: Clock, node: str, handshake: timedelta,
+        clock: Clock, node: str, handshake: timedelta, quirks_of: QuirksOfKind = usual_kind,
     ) -> None:  # fmt: skip
         self._authority = authority
         self.map = TrustMap(store, authority)
-        self.connecting = WillItConnect(store, authority, self.map, clock)
+        self.connecting = WillItConnect(store, authority, self.map, clock, quirks_of)
         self.plans = RootPlans(store, trail, authority, self.connecting, clock)
         # TLS and the upgrade have this long each.
         self.sightings = TrustSightings(store, clock, node, 2 * handshake)

@@ -28,10 +28,18 @@ class Fact(IntFlag):
     ENDS_BEFORE = 128
     """The certificate that it uses ends before the day that is looked at."""
     ISSUED_BY_LEAVING = 256
-    """The certificate that it uses was issued by an authority that would be trusted no more."""
+    """The certificate that it uses was issued by an authority that would be trusted no more, or issue no more."""
     ONLINE = 512
     EXCLUDED = 1024
     """An operator has taken it out of the veto."""
+    NEXT_TOO_LONG = 2048
+    """The chain of its next certificate would be longer than it takes."""
+    RSA_TLS = 4096
+    """By the quirk book its TLS can do RSA only, and no suite of an older TLS has told what it was shown."""
+    TAKES_NO_ROOT = 8192
+    """By the quirk book it takes no root over OCPP on the profile that it is on."""
+    WALKS_NO_HIGHER = 16384
+    """By the quirk book it cannot be walked as high as the profile that would be asked for."""
 
 
 class RootFact(IntFlag):
@@ -53,11 +61,19 @@ class RootFact(IntFlag):
     """It connected while the chain that it was shown ended here, or elsewhere."""
     PRESET = 128
     """Its maker puts it in at the factory."""
+    UNSIGNED = 256
+    """It takes a further root only when one that it holds has signed it, and none that it lists has signed this one."""
+    NO_ROOM = 512
+    """Its store is full."""
+    OTHER_KEY = 1024
+    """By the quirk book its TLS has no use for a root with such a key."""
+    REPLACES = 2048
+    """By the quirk book a new root takes the place of those that it holds."""
 
 
-ROOT_SHIFTS = (12, 20)
+ROOT_SHIFTS = (16, 32)
 """Where the bits of the first and of the second root begin."""
-_ROOT_MASK = 0xFF
+_ROOT_MASK = 0xFFFF
 _NOTHING = RootFact(0)
 
 
@@ -71,7 +87,7 @@ class Facts:
 
     @property
     def mask(self) -> int:
-        """All of them in one number below 2³¹, as the database counts them."""
+        """All of them in one number below 2⁴⁸, as the database counts them."""
         return int(self.station) | int(self.first) << ROOT_SHIFTS[0] | int(self.second) << ROOT_SHIFTS[1]
 
 
@@ -82,3 +98,12 @@ def facts_of(mask: int) -> Facts:
         RootFact(mask >> ROOT_SHIFTS[0] & _ROOT_MASK),
         RootFact(mask >> ROOT_SHIFTS[1] & _ROOT_MASK),
     )
+
+
+def shown_rsa_certificate(station: Fact) -> bool:
+    """Whether our server shows it the RSA certificate.
+
+    With TLS 1.3 that is the ECDSA one: every client can verify it (RFC 8446 §9.1), and our server prefers it; but for
+    clients of which the quirk book says that they cannot.
+    """
+    return bool(station & (Fact.RSA_SERVER | Fact.RSA_TLS))

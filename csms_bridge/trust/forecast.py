@@ -7,12 +7,13 @@ from datetime import datetime
 from csms_bridge.errors import ChangeRefused
 from csms_bridge.trust.connecting import Change, ChangeKind, Outcome, Verdict, verdict
 from csms_bridge.trust.facts import Fact, Facts
+from csms_bridge.trust.odd_kinds import QuirksOfKind, odd_kinds, usual_kind
 from csms_bridge.trust.query import Asked, Marked, count, page
 from csms_bridge.trust.trust_map import TrustMap
 from pki.authority import Authority
 from pki.clock import Clock
 from pki.errors import PkiError
-from pki.hierarchy import AuthorityInfo, AuthorityKind, HierarchyName
+from pki.hierarchy import AuthorityInfo, AuthorityKind, AuthorityStatus, HierarchyName
 from pki.keys import KeyFamily
 from pki.store import Store
 
@@ -57,7 +58,10 @@ class Judged:
 class WillItConnect:
     """Reads only."""
 
-    def __init__(self, store: Store, authority: Authority, trust: TrustMap, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, authority: Authority, trust: TrustMap, clock: Clock, quirks_of: QuirksOfKind = usual_kind
+    ) -> None:
+        self._quirks_of = quirks_of
         self._store = store
         self._authority = authority
         self._trust = trust
@@ -97,12 +101,17 @@ class WillItConnect:
 
     def asked(self, change: Change, plan: str = "") -> Asked:
         """What the database is asked about a change. Raises UnknownRoot."""
+        roots = (change.first_root or change.issuer_root, change.second_root)
+        with self._store.reading() as session:
+            odd = odd_kinds(session, self._quirks_of)
         return Asked(
-            roots=tuple(self._trust.asked(root) if root else None for root in (change.first_root, change.second_root)),
+            roots=tuple(self._trust.asked(root) if root else None for root in roots),
             floor=change.floor,
             ends_before=change.at,
-            leaving=change.leaving,
+            leaving=change.leaving or change.replaced,
             plan=plan,
+            chain=change.chain,
+            odd=odd,
         )
 
     # --- from a question to the effects of the change
@@ -126,8 +135,7 @@ class WillItConnect:
             case ChangeKind.CLIENT_CA_RETIRED:
                 return Change(kind, at, leaving=with_those_below(self._authority, self._issuer(question).name))
             case ChangeKind.ISSUER_CHANGED:
-                self._issuer(question)
-                return Change(kind, at)
+                return self._issued_by(self._issuer(question), at)
             case ChangeKind.PROFILE_FLOOR:
                 if not 1 <= question.profile <= 3:
                     raise ChangeRefused("profile", "say which profile would be the lowest: 1, 2 or 3")
@@ -144,6 +152,23 @@ class WillItConnect:
             return Change(ChangeKind.ROOT_GONE, at)
         first, second = (self._left(family, root.name) for family in (KeyFamily.EC, KeyFamily.RSA))
         return Change(ChangeKind.ROOT_GONE, at, first, second, leaving=with_those_below(self._authority, root.name))
+
+    def _issued_by(self, issuer: AuthorityInfo, at: datetime) -> Change:
+        """Another authority issues: stations have to trust what is above it, and to take a chain that is so long."""
+        same = [info for info in self._authority.authorities() if (info.kind, info.post) == (issuer.kind, issuer.post)]
+        if issuer.kind is not AuthorityKind.ISSUING or issuer.post != self._authority.chains.post:
+            raise ChangeRefused("authority", f"{issuer.name!r} issues no certificates for stations")
+        if issuer.status is AuthorityStatus.RETIRED:
+            raise ChangeRefused("authority", f"{issuer.name!r} is retired: what it issues is refused")
+        if at >= issuer.not_after:
+            raise ChangeRefused("authority", f"{issuer.name!r} itself ends on {issuer.not_after:%Y-%m-%d}")
+        others = [info.name for info in same if info.algorithm.family is issuer.algorithm.family]
+        return Change(
+            ChangeKind.ISSUER_CHANGED, at, issuer=issuer.name,
+            issuer_root=self._authority.chains.above(issuer.name).root,
+            replaced=tuple(name for name in others if name != issuer.name),
+            chain=self._authority.chains.usual_length(issuer.name),
+        )  # fmt: skip
 
     def _left(self, family: KeyFamily, root: str) -> str | None:
         """In which other root the chain of this family ends: none (empty), or None when it never ended in `root`."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from csms_bridge.trust.connecting import Change, ChangeKind, Outcome, Verdict, verdict
-from csms_bridge.trust.facts import Fact, Facts, RootFact
+from csms_bridge.trust.facts import Fact, Facts, RootFact, shown_rsa_certificate
 from csms_bridge.trust.states import HOLDS, state_of
 from pki.keys import KeyFamily
 
@@ -185,6 +185,6 @@ def _held(change: Change, facts: Facts) -> RootFact | None:
     """What is known of the station and the new root; None for one that is not shown the certificate under it."""
     if Fact.TLS not in facts.station:
         return None
-    if Fact.RSA_SERVER in facts.station:
+    if shown_rsa_certificate(facts.station):
         return facts.second if change.second_root else None
     return facts.first if change.first_root else None

@@ -5,6 +5,7 @@ in the next round: every act here may be done twice.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -43,14 +44,13 @@ from csms_bridge.trust.plan_steps import (
     standing,
     would_drop,
 )
-from csms_bridge.trust.query import Asked, RootAsked, count, page
+from csms_bridge.trust.query import Asked, count, page
 from csms_bridge.trust.rows import PlanExclusionRow, RootPlanRow
 from pki.audit import AuditTrail
 from pki.authority import Authority
 from pki.clock import Clock
 from pki.errors import PkiError
 from pki.hierarchy import AuthorityKind, HierarchyName
-from pki.keys import KeyFamily
 from pki.store import Store
 
 _OPEN = (PlanState.RUNNING.value, PlanState.PAUSED.value)
@@ -313,10 +313,7 @@ class RootPlans:
 
     def _asked(self, row: RootPlanRow) -> Asked:
         """Certificates that end are no business of a plan."""
-        change, root = self._change(row), RootAsked(row.new)
-        is_first = self._authority.authority(row.new).algorithm.family is KeyFamily.EC
-        roots = (root, None) if is_first else (None, root)
-        return Asked(roots=roots, leaving=change.leaving, plan=row.id)
+        return replace(self._connecting.asked(self._change(row), row.id), ends_before=None)
 
     def _does(self, row: RootPlanRow) -> str:
         step = following(PlanStep(row.step))

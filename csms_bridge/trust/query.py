@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, literal, or_, true
+from sqlalchemy import BigInteger, ColumnElement, Subquery, and_, case, func, literal, or_, true
 from sqlmodel import Session, col, select
 
 from csms_bridge.station_certificates import CertificateKind
@@ -13,7 +13,10 @@ from csms_bridge.station_roots.entries import REFUSALS, ActState, Deed, KnownAs
 from csms_bridge.station_roots.rows import RootActRow, RootListingRow, StationRootRow
 from csms_bridge.tables import StationRow
 from csms_bridge.trust.facts import ROOT_SHIFTS, Fact, Facts, RootFact, facts_of
+from csms_bridge.trust.hindrances import of_root, of_station
+from csms_bridge.trust.odd_kinds import OddKinds
 from csms_bridge.trust.rows import PlanExclusionRow, RootSightingRow
+from pki.keys import KeyFamily
 from pki.tables import CertificateRow
 
 _OURS = (KnownAs.AUTHORITY.value, KnownAs.CROSS.value)
@@ -24,24 +27,32 @@ _MUTUAL = 3
 class RootAsked:
     """A root as the database knows it: by our name for it, whose it is, and for which use stations keep it.
 
-    `vendor`: whose stations leave the factory with it; empty: nobody's.
+    `vendor`: whose stations leave the factory with it; empty: nobody's. `signed_by`: who has certified it across.
     """
 
     name: str
     kind: CertificateKind = CertificateKind.CSMS
     known_as: tuple[str, ...] = _OURS
     vendor: str = ""
+    family: KeyFamily = KeyFamily.EC
+    signed_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the bits are about. None of a root's bits is set where it is not asked for."""
+    """What the bits are about. None of a root's bits is set where it is not asked for.
+
+    `chain`: how many characters the chain of a station's next certificate will have. Without `odd` nothing is asked
+    about what might hinder a station.
+    """
 
     roots: tuple[RootAsked | None, ...] = ()
     floor: int = 0
     ends_before: datetime | None = None
     leaving: tuple[str, ...] = ()
     plan: str = ""
+    chain: int = 0
+    odd: OddKinds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +117,10 @@ def _marked(asked: Asked, after: str = "", only: str = "") -> Subquery:
         if root is not None:
             joins, more = _root_bits(root, shift)
             sources += joins
-            bits += more
-    mask: ColumnElement[int] = literal(0)
+            bits += more + _hindrances(root, shift, asked.odd)
+    mask: ColumnElement[int] = literal(0, BigInteger)
     for condition, bit in bits:
-        mask = mask + case((condition, bit), else_=0)
+        mask = mask + case((condition, literal(int(bit), BigInteger)), else_=literal(0, BigInteger))
     source: Any = select(col(StationRow.id), mask.label("mask"))
     source = source.outerjoin(CertificateRow, col(CertificateRow.serial) == col(StationRow.certificate_serial))
     for joined, on in sources:
@@ -143,7 +154,12 @@ def _station_bits(asked: Asked) -> _Bits:
     if asked.plan:
         out = select(PlanExclusionRow.station).where(PlanExclusionRow.plan == asked.plan)
         bits.append((col(row.id).in_(out), Fact.EXCLUDED))
-    return bits
+    return bits + list(of_station(asked.chain, asked.floor, asked.odd) if asked.odd is not None else ())
+
+
+def _hindrances(root: RootAsked, shift: int, odd: OddKinds | None) -> _Bits:
+    found = of_root(root.name, root.family, root.signed_by, odd) if odd is not None else []
+    return [(condition, int(bit) << shift) for condition, bit in found]
 
 
 def _root_bits(root: RootAsked, shift: int) -> tuple[list[tuple[Any, Any]], _Bits]:

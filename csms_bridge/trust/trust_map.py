@@ -1,7 +1,7 @@
 """The trust map: every root against every state, counted; and the stations of a field, by page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from csms_bridge.errors import UnknownRoot, UnknownStation
@@ -12,6 +12,7 @@ from csms_bridge.trust.query import Asked, Marked, RootAsked, count, one, page
 from csms_bridge.trust.states import TrustState, none_of_each, state_of, why
 from pki.anchor_use import AnchorUse
 from pki.authority import Authority
+from pki.certificates import CertificateState
 from pki.hierarchy import AuthorityKind, AuthorityStatus, HierarchyName
 from pki.store import Store
 
@@ -92,8 +93,10 @@ class TrustMap:
         return found
 
     def asked(self, root: str) -> RootAsked:
-        """The root as the database knows it. Raises UnknownRoot."""
-        return self._find(root).asked
+        """The root as the database knows it, with who has certified it across. Raises UnknownRoot."""
+        crosses = self._authority.cross_certificates()
+        signers = {one.issuer for one in crosses if one.authority == root and one.state is CertificateState.GOOD}
+        return replace(self._find(root).asked, signed_by=tuple(sorted(signers)))
 
     def _find(self, root: str) -> _Known:
         for known in self._known():
@@ -104,7 +107,11 @@ class TrustMap:
     def _known(self) -> list[_Known]:
         roots = [info for info in self._authority.authorities() if info.kind is AuthorityKind.ROOT]
         ours = [
-            _Known(RootAsked(info.name, _kind(info.hierarchy)), info.hierarchy.value, info.not_after)
+            _Known(
+                RootAsked(info.name, _kind(info.hierarchy), family=info.algorithm.family),
+                info.hierarchy.value,
+                info.not_after,
+            )
             for info in sorted(roots, key=lambda info: info.hierarchy is not HierarchyName.OPERATOR)
             if info.status not in _GONE
         ]

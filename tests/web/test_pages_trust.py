@@ -1,5 +1,8 @@
 """The trust map, a plan with its veto, "will it still connect?" and the versions of the fleet, as pages."""
 
+import html
+import re
+
 import httpx
 import pytest
 
@@ -65,6 +68,21 @@ async def test_a_change_is_foreseen_and_an_incomplete_one_is_asked_for(page: htt
     assert "2 are safe" in empty.text
     dated = await page.get("/trust/check", params={"change": "nothing", "date": "2099-01-01T00:00"})
     assert "2 are safe" in dated.text
+
+
+async def test_the_page_hands_the_whole_fleet_out_as_csv(page: httpx.AsyncClient, made: NewFolder) -> None:
+    """For who is signed in; the form's own question, and what cannot be asked is said before the first line."""
+    shown = (await page.get("/trust/check", params={"change": "profile-floor", "profile": "3"})).text
+    address = re.search(r'href="(/trust/check\.csv[^"]+)"', shown)
+    assert address is not None
+    answer = await page.get(html.unescape(address[1]))
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert [line.split(",")[:2] for line in answer.text.splitlines()] == [
+        ["station", "outcome"], ["CS-1", "loses"], ["CS-2", "loses"],
+    ]  # fmt: skip
+    assert (await page.get("/trust/check.csv", params={"change": "root-gone"})).status_code == 422
+    page.cookies.clear()
+    assert (await page.get("/trust/check.csv")).status_code != 200
 
 
 async def test_the_versions_of_the_fleet(page: httpx.AsyncClient, service: Service) -> None:

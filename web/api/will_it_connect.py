@@ -117,6 +117,11 @@ def will_it_connect_csv(
     doors: Doors, asked: Asked, _caller: Principal = Depends(Needs(Permission.STATIONS_READ))
 ) -> StreamingResponse:
     """The same for every station, as CSV (RFC 4180)."""
+    return as_csv(doors, asked)
+
+
+def as_csv(doors: Doors, asked: Question) -> StreamingResponse:
+    """The whole fleet, line by line; the page offers it too."""
     doors.fleet.trust.connecting.foresee(asked)  # what cannot be asked is refused before the first line
     headers = {"Content-Disposition": f'attachment; filename="will-it-connect-{asked.kind.value}.csv"'}
     return StreamingResponse(csv_lines(COLUMNS, _rows(doors, asked)), media_type=MEDIA_TYPE, headers=headers)

@@ -4,7 +4,7 @@ from typing import Annotated
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Form
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from csms_bridge.errors import BridgeError
 from csms_bridge.migration.mixed_fleet import WORDS
@@ -16,7 +16,7 @@ from csms_bridge.trust.plan_steps import DOES, Gates, PlanStep
 from csms_bridge.trust.states import TrustState
 from pki.errors import PkiError
 from web.api.asked import Doors
-from web.api.will_it_connect import Asked
+from web.api.will_it_connect import Asked, as_csv
 from web.errors import RequestRefused
 from web.pages.rendering import render
 from web.pages.visitor import Seen, Submitted, Visitor
@@ -101,6 +101,14 @@ def check(
         roots=[info.name for info in authorities if info.kind == "root"],
         authorities=[info.name for info in authorities if info.kind == "issuing"],
     )
+
+
+@router.get("/trust/check.csv")
+def check_csv(
+    doors: Doors, asked: Asked, _visitor: Visitor = Depends(Seen(Permission.STATIONS_READ))
+) -> StreamingResponse:
+    """The same for every station, as CSV."""
+    return as_csv(doors, asked)
 
 
 @router.post("/trust/plans")

@@ -1,9 +1,5 @@
 """Planned roll-overs in the database: vetoes by name, a way back, and every step whole after a crash."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import event
 
@@ -18,33 +14,19 @@ from pki.alarms import AlarmKind
 from pki.errors import RolloverRefused
 from pki.hierarchy import AuthorityStatus
 from pki.keys import KeyFamily
-from tests.csms_bridge.room import SetClock, SigningRoom
+from tests.csms_bridge.room import SigningRoom
 from tests.csms_bridge.station_roots.holder import BY, Holder
 from tests.csms_bridge.station_roots.issued import own_certificate
-from tests.csms_bridge.trust.trusting import RSA_LINE, holder, installs, names, shows, successor, trust_of
+from tests.csms_bridge.trust.trusting import RSA_LINE, holder, installs, names, shows, trust_of
 
 PLANNED, INSTALL, CONFIRM, SWITCH, CONNECT, REMOVE = PlanStep
 ALL = (INSTALL, CONFIRM, SWITCH, CONNECT, REMOVE)
 
 
-@pytest.fixture(scope="module")
-def prepared(established: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A successor of the root, made once: its authorities and their first lists take a second."""
-    folder = tmp_path_factory.mktemp("prepared") / "data"
-    shutil.copytree(established, folder)
-    room = SigningRoom(folder, SetClock())
-    successor(room)
-    room.store.close()
-    return folder
-
-
 @pytest.fixture
-def signing_room(prepared: Path, tmp_path: Path, clock: SetClock) -> Iterator[SigningRoom]:
-    folder = tmp_path / "data"
-    shutil.copytree(prepared, folder)
-    room = SigningRoom(folder, clock)
-    yield room
-    room.store.close()
+def signing_room(prepared_room: SigningRoom) -> SigningRoom:
+    """A successor of the root is there already, as after a ceremony."""
+    return prepared_room
 
 
 class PowerCut(BaseException):

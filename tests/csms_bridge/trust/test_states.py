@@ -50,7 +50,7 @@ def test_every_state_has_its_sentence() -> None:
 
 
 def test_bits_survive_the_number_that_the_database_counts() -> None:
-    every = Facts(Fact(2**11 - 1), RootFact(0xFF), RootFact(0xFF))
+    every = Facts(Fact(2**15 - 1), RootFact(2**12 - 1), RootFact(2**12 - 1))
     assert facts_of(every.mask) == every
-    assert every.mask < 2**31  # INTEGER of PostgreSQL
+    assert every.mask < 2**63  # BIGINT of PostgreSQL
     assert facts_of(Facts(Fact.SEEN, F.LISTED, F.PRESET).mask) == Facts(Fact.SEEN, F.LISTED, F.PRESET)

@@ -7,6 +7,7 @@ from csms_bridge.arrivals import Line
 from csms_bridge.renewals import Renewals
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.trust.door import Trust
+from csms_bridge.trust.odd_kinds import QuirksOfKind, usual_kind
 from pki.keys import KeyFamily
 from pki.rollover_steps import StepName
 from tests.csms_bridge.room import SigningRoom
@@ -18,10 +19,12 @@ ECDSA_LINE = Line("192.0.2.9", "TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")
 EDGE_LINE = Line("192.0.2.8", "TLSv1.3", "TLS_AES_128_GCM_SHA256", edge="edge-1")
 
 
-def trust_of(room: SigningRoom) -> Trust:
+def trust_of(room: SigningRoom, quirks_of: QuirksOfKind = usual_kind) -> Trust:
     """The door over a room."""
     renewals = Renewals(room.store, room.trail, room.orders, room.clock)
-    return Trust(room.store, room.trail, room.authority, room.roots, renewals, room.clock, "this-node", MARGIN)
+    return Trust(
+        room.store, room.trail, room.authority, room.roots, renewals, room.clock, "this-node", MARGIN, quirks_of
+    )
 
 
 def shows(room: SigningRoom, trust: Trust, *roots: str, family: KeyFamily = KeyFamily.EC) -> None:
