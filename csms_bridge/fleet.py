@@ -42,6 +42,7 @@ from csms_bridge.questions import Questions
 from csms_bridge.quiet import QuietMode
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.quirks.learned import LearnedQuirks
+from csms_bridge.readiness.door import Readiness
 from csms_bridge.registry import Place, Registry, StationFilter
 from csms_bridge.renewal.allowance import Limits
 from csms_bridge.renewal.allowances import Allowances
@@ -190,6 +191,9 @@ class Fleet:
         self.campaigns = Campaigns(store, trail, authority.alarms, kinds, clock, self._that_cannot)
         posture = open_desk(store, trail, authority, settings, clock, node=node, organisation=organisation)
         self.postures = posture.postures
+        self.readiness = Readiness(
+            store, authority, posture, self.roots, self.quirks, settings, clock, organisation=organisation
+        )
         self.logs = LogFetches(
             store, trail, self._orders, LogStore(log_folder, settings.log_upload_limit), clock,
             address=settings.log_upload_url or public_url, node=node, good_for=settings.log_upload_within,

@@ -15,6 +15,7 @@ from csms_bridge.errors import StationExists, StationRefused, UnknownStation
 from csms_bridge.migration.rows import MigrationRow
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.posture.rows import POSTURE_ROWS
+from csms_bridge.readiness.rows import ReadinessRow
 from csms_bridge.renewal.rows import CertificateAllowanceRow
 from csms_bridge.standing import Lane
 from csms_bridge.station import (
@@ -76,7 +77,7 @@ class Place:
 _ABOUT_ONE = (
     PasswordRow, WalkRow, CertificateAskRow, TransactionRow, ConnectorRow, RenewalAskRow, PasswordRotationRow,
     StationLogRow, StationRootRow, RootListingRow, RootActRow, RootSightingRow, PlanExclusionRow, CampaignTargetRow,
-    MigrationRow, CertificateAllowanceRow,
+    MigrationRow, CertificateAllowanceRow, ReadinessRow,
     *POSTURE_ROWS,
 )  # fmt: skip
 

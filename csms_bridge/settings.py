@@ -107,6 +107,8 @@ class BridgeSettings(EndpointSettings):
     """How much is kept of what one station tells of itself; the rest is dropped, and its page says so."""
     clock_tolerance: timedelta = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1))
     """How far a station's clock may be off before it counts as a difference."""
+    readiness_age: timedelta = Field(default=timedelta(hours=6), ge=timedelta(minutes=1))
+    """How old a stored assessment of readiness may get, although nothing is known to have changed."""
 
     keep_messages: timedelta = Field(default=timedelta(days=30), ge=timedelta(hours=1))
     keep_admissions: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))

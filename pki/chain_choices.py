@@ -232,7 +232,7 @@ class ChainChoices:
         fault: NoChain | None = None
         for info in self._issuing():
             try:
-                length = len(self.ending_in(info.name, root).chain_pem) + _leaf_length(info.algorithm)
+                length = len(self.ending_in(info.name, root).chain_pem) + leaf_length(info.algorithm)
             except NoChain as none:
                 fault = fault or none
                 continue
@@ -302,7 +302,7 @@ def _link(subject: str, issuer: str, der: bytes, *, is_cross: bool, is_revoked: 
     )
 
 
-def _leaf_length(issuer: KeyAlgorithm) -> int:
+def leaf_length(issuer: KeyAlgorithm) -> int:
     """About how many characters of PEM a station's own certificate has."""
     signature = _SIGNATURE.get(issuer) or int(issuer.value.removeprefix("rsa-")) // 8
     octets = _REST + _STATION_KEY[issuer.family] + signature

@@ -13,6 +13,7 @@ depends_on: str | Sequence[str] | None = None
 
 def upgrade() -> None:
     """To this revision."""
+    _add_readiness()
     _add_preparing()
     _add_key_review()
     _add_renewal()
@@ -22,6 +23,7 @@ def downgrade() -> None:
     """Back to the revision before."""
     op.drop_table("rsa_products")
     _drop_renewal()
+    op.drop_table("station_readiness")
     _drop_preparing()
 
 
@@ -73,3 +75,22 @@ def _add_renewal() -> None:
 
 def _drop_renewal() -> None:
     op.drop_table("certificate_allowances")
+
+
+def _add_readiness() -> None:
+    """How ready stations are to be walked, as it was found last."""
+    op.create_table(
+        "station_readiness",
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("goal", sa.Integer(), nullable=False),
+        sa.Column("verdict", sa.String(length=16), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=False),
+        sa.Column("reasons", sa.BigInteger(), nullable=False),
+        sa.Column("edition", sa.String(length=8), nullable=False),
+        sa.Column("assessed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("station", "goal"),
+    )
+    with op.batch_alter_table("station_readiness", schema=None) as batch_op:
+        batch_op.create_index("ix_station_readiness_goal_verdict", ["goal", "verdict", "station"], unique=False)
+        batch_op.create_index("ix_station_readiness_goal_score", ["goal", "score", "station"], unique=False)
+        batch_op.create_index(batch_op.f("ix_station_readiness_assessed_at"), ["assessed_at"], unique=False)
