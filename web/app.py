@@ -39,6 +39,7 @@ from web.api import (
     passwords,
     postures,
     quirks,
+    readiness,
     renewals,
     reports,
     rollovers,
@@ -63,7 +64,7 @@ from web.service import Service
 
 API_MODULES = (
     overview, reports, will_it_connect, migrations,
-    unknown, stations, postures, station_roots, passwords, logs, lanes, certificate_requests, walks,
+    unknown, stations, postures, readiness, station_roots, passwords, logs, lanes, certificate_requests, walks,
     campaigns, sites, quirks, renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,

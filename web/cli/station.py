@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from web.cli import enrolment_code, lanes, log_fetch, password_rotation, placing, posture, station_roots, unknown
+from web.cli import (
+    enrolment_code,
+    lanes,
+    log_fetch,
+    password_rotation,
+    placing,
+    posture,
+    readiness,
+    station_roots,
+    unknown,
+)
 from web.cli.client import Data, segment, service
 from web.cli.failures import WrongUse
 from web.cli.output import Json, say, show_fields, show_json, show_list, show_table, wants_json
@@ -24,6 +34,7 @@ app.command("roots")(station_roots.roots)
 app.command("install-root")(station_roots.install)
 app.command("delete-root")(station_roots.delete)
 app.command("posture")(posture.show)
+app.command("readiness")(readiness.show)
 app.command("variables")(posture.variables)
 app.command("differences")(posture.differences)
 app.command("recover")(lanes.recover)
