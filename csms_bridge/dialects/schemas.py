@@ -16,6 +16,7 @@ from jsonschema import Draft4Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from ocpp.messages import get_validator
 
+from csms_bridge.dialects.quick_check import Check, quick_check
 from csms_bridge.frames import CALL, CALL_RESULT, Json
 from csms_bridge.station import OcppVersion
 
@@ -66,21 +67,31 @@ def faults(kind: int, action: str, version: OcppVersion, payload: Json, *, ours:
 
     `ours` is what we are about to send: nothing is tolerated, and dates are looked at as well.
     """
-    validator = _validator(kind, action, version, ours)
-    if validator is None:
+    schema = _schema(kind, action, version, ours)
+    if schema is None:
         raise LookupError(action)
-    for error in validator.iter_errors(payload):
+    if schema.certainly_fits(payload):
+        return
+    for error in schema.validator.iter_errors(payload):
         if ours or not _is_tolerated(kind, action, error):
             yield error
 
 
 def knows(kind: int, action: str, version: OcppVersion) -> bool:
     """Whether this version has such a message."""
-    return _validator(kind, action, version, False) is not None
+    return _schema(kind, action, version, False) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """`certainly_fits` is asked first; the validator tells what is wrong with what may not fit."""
+
+    certainly_fits: Check
+    validator: Draft4Validator
 
 
 @lru_cache(maxsize=2048)  # bounded, since made-up actions come in here too
-def _validator(kind: int, action: str, version: OcppVersion, strict: bool) -> Draft4Validator | None:
+def _schema(kind: int, action: str, version: OcppVersion, strict: bool) -> _Schema | None:
     # The action comes from outside and names a file: anything but letters and digits is no action.
     if not action.isascii() or not action.isalnum() or len(action) > 50:
         return None
@@ -88,10 +99,11 @@ def _validator(kind: int, action: str, version: OcppVersion, strict: bool) -> Dr
     if action.endswith(("Request", "Response")):
         return None
     try:
-        schema = get_validator(kind, action, str(version)).schema
+        schema = _mended(get_validator(kind, action, str(version)).schema, kind, action, version)
     except (OSError, json.JSONDecodeError):
         return None
-    return Draft4Validator(_mended(schema, kind, action, version), format_checker=_DATES if strict else None)
+    validator = Draft4Validator(schema, format_checker=_DATES if strict else None)
+    return _Schema(quick_check(schema, _is_date if strict else None), validator)
 
 
 def _mended(schema: Json, kind: int, action: str, version: OcppVersion) -> Json:

@@ -10,8 +10,10 @@ import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
+from jsonschema import Draft4Validator
 from ocpp import v16, v21, v201
 from ocpp.charge_point import ChargePoint as BaseChargePoint
 from ocpp.exceptions import OCPPError
@@ -26,6 +28,7 @@ from ocpp.messages import (
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from csms_bridge.dialects.quick_check import Check, quick_check
 from csms_bridge.simulator.config import OcppVersion
 from csms_bridge.simulator.dial import QUIET
 
@@ -181,13 +184,22 @@ class Link(BaseChargePoint):  # type: ignore[misc]
         """Hold a payload against its schema. Raises CommandRefused with the version's own error code."""
         codes = _CODES_16 if self._ocpp_version == "1.6" else _CODES_2X
         try:
-            schema = get_validator(kind, action if str(action).isalnum() else "unknown", self._ocpp_version)
+            schema, certainly_fits = _schema(kind, action if str(action).isalnum() else "unknown", self._ocpp_version)
         except OSError as error:
             raise CommandRefused("NotImplemented", "unknown action") from error
+        if certainly_fits(payload):
+            return
         problem = next(schema.iter_errors(payload), None)
         if problem is not None:
             code = codes.get(problem.validator, "PropertyConstraintViolation")
             raise CommandRefused(code, "/".join(str(part) for part in problem.absolute_path))
+
+
+@lru_cache(maxsize=1024)
+def _schema(kind: int, action: str, version: str) -> tuple[Draft4Validator, Check]:
+    """Raises OSError when the version has no such message."""
+    validator: Draft4Validator = get_validator(kind, action, version)
+    return validator, quick_check(validator.schema)
 
 
 class Link16(Link, v16.ChargePoint):  # type: ignore[misc]
