@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -40,8 +41,25 @@ HELD = {
     Fault.STORE_FULL: r"the station does not hold our root|install the CSMS root: the station answered",
     Fault.NO_SETTINGS: r"read the connection slots: the station answered NotSupported",
     Fault.ACCEPT_AND_IDLE: r"it fell back: seen again on profile 1",
+    # What is odd about these stands in the quirk book; but they tell nobody's name, and are walked as any station is.
+    Fault.URL_KEY: r"it fell back: seen again on profile 1",
+    Fault.NEEDS_RESTART: r"it fell back: seen again on profile 1",
+    Fault.SHORT_PASSWORD: r"change the password: the station answered",
+    Fault.LONG_PASSWORD: r"change the password: the station answered",
+    Fault.ONE_ROOT: r"the station does not hold our root",
+    Fault.ROOTS_FROM_TLS: r"the station does not hold our root",
+    Fault.LEAF_ONLY: r"deliver the certificate: the station answered Rejected",
+    Fault.LEAF_LAST: r"deliver the certificate: the station answered Rejected",
+    Fault.ASKS_AT_BOOT: r"ask for a certificate request: the station answered Not(Implemented|Supported)",
+    Fault.ASKS_BY_ITSELF: r"ask for a certificate request: the station answered Not(Implemented|Supported)",
 }
 """Those that cannot arrive, and what must be said of them; any other fault is walked around."""
+MAY_ARRIVE = (Fault.ASKS_AT_BOOT, Fault.ASKS_BY_ITSELF)
+"""It asks for its certificate when it connects or restarts, which a kill may have it do in time."""
+ONLY_THERE: dict[Fault, Version] = {
+    Fault.NO_SETTINGS: "2.1",  # 1.6 is walked without reading anything
+    Fault.LONG_PASSWORD: "1.6",  # 2.x gets a longer one anyway
+}
 
 
 @pytest.fixture
@@ -57,17 +75,17 @@ def service(template: Path, tmp_path: Path) -> Iterator[RunningService]:
 
 def fleet() -> list[tuple[str, Version, Fault | None]]:
     """Every fault once, in a version that knows it, spread among good stations of all versions."""
-    chosen: list[tuple[Version, Fault | None]] = [(_version(fault, n), fault) for n, fault in enumerate(Fault)]
+    chosen: list[tuple[Version, Fault | None]] = [(_version(fault), fault) for fault in Fault]
     chosen += [(VERSIONS[number % 3], None) for number in range(STATIONS - len(chosen))]
     random.Random(SEED).shuffle(chosen)  # noqa: S311 -- an order, no secret
     return [(f"SOAK-{number:03}", version, fault) for number, (version, fault) in enumerate(chosen)]
 
 
-def _version(fault: Fault, number: int) -> Version:
-    if fault is Fault.NO_SETTINGS:  # 1.6 is walked without reading anything
-        return "2.1"
-    told = fault.rule.partition(":")[0]
-    return {"1.6": "1.6", "2.x": VERSIONS[1 + number % 2], "2.1": "2.1"}.get(told, VERSIONS[number % 3])  # type: ignore[return-value]
+def _version(fault: Fault) -> Version:
+    """One in which the fault makes a difference; the same in every run, whatever other faults there are."""
+    number, told = zlib.crc32(fault.value.encode()), fault.rule.partition(":")[0]
+    known: dict[str, Version] = {"1.6": "1.6", "2.x": VERSIONS[1 + number % 2], "2.1": "2.1"}
+    return ONLY_THERE.get(fault) or known.get(told) or VERSIONS[number % 3]
 
 
 async def test_every_station_ends_on_its_goal_or_on_hold_for_the_right_reason(service: RunningService) -> None:
@@ -137,6 +155,14 @@ async def _check(service: RunningService, campaign: str, faults: dict[str, Fault
         expected = HELD.get(fault) if fault is not None else None
         arrived = target["state"] == "done" and profile[name] == 3
         rightly_held = expected is not None and target["state"] == "held" and re.search(expected, target["reason"])
-        if profile[name] < 1 or not (rightly_held or (arrived and expected is None)):
+        may_arrive = expected is None or fault in MAY_ARRIVE
+        if profile[name] < 1 or not (rightly_held or (arrived and may_arrive)):
             wrong.append((name, fault, target["state"], profile[name], target["reason"]))
+            print(name, *await asyncio.to_thread(_story, service, name), sep="\n  ")  # noqa: T201 -- shown when the run has failed
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def _story(service: RunningService, station: str) -> list[str]:
+    """What was said on its lines last, the oldest first: for whoever reads why a run has failed."""
+    messages = service.get(f"stations/{station}/messages", limit=60)["items"]
+    return [f"{m['at']} {m['direction']} {m['kind']} {m['action']} {str(m['payload'])[:100]}" for m in messages[::-1]]
