@@ -183,7 +183,7 @@ class ChainChoices:
 
         Raises UnknownAuthority.
         """
-        leaf = _leaf_length(self._hierarchy.info(authority).algorithm)
+        leaf = leaf_length(self._hierarchy.info(authority).algorithm)
         return leaf + len(self._hierarchy.above(authority).chain_pem)
 
     def ways(self, station: str) -> list[ChainWay]:
