@@ -39,6 +39,8 @@ class Behaviour16(Behaviour):
         self.firmware = FirmwareDesk(body, "SignedFirmwareStatusNotification")
         self.logs = LogDesk(body)
         secured = not body.config.has(Fault.NO_SECURITY_EXTENSION)
+        if not secured:
+            self.firmware = FirmwareDesk(body, "FirmwareStatusNotification")
         self._keys: dict[str, Key] = {**PLAIN_KEYS, **(SECURITY_KEYS if secured else {})}
         if body.config.has(Fault.REVEALS_PASSWORD):
             self._keys["AuthorizationKey"] = Key("")
@@ -49,7 +51,9 @@ class Behaviour16(Behaviour):
             "TriggerMessage": self._trigger,
             "DataTransfer": lambda _: Answer({"status": "UnknownVendorId"}),
         }
-        if secured:
+        if not secured:
+            self._handlers["UpdateFirmware"] = self.firmware.plain_update
+        else:
             self._handlers |= {
                 "ExtendedTriggerMessage": self._trigger,
                 "CertificateSigned": self.certificates.certificate_signed,
@@ -71,7 +75,7 @@ class Behaviour16(Behaviour):
         return {
             "chargePointVendor": config.vendor,
             "chargePointModel": config.model,
-            "firmwareVersion": config.firmware,
+            "firmwareVersion": self.body.memory.firmware,
             **self.named_serial("chargePointSerialNumber"),
         }
 

@@ -63,7 +63,7 @@ class Behaviour2x(Behaviour):
         station = {
             "model": config.model,
             "vendorName": config.vendor,
-            "firmwareVersion": config.firmware,
+            "firmwareVersion": self.body.memory.firmware,
             **self.named_serial("serialNumber"),
         }
         return {"reason": reason, "chargingStation": station}

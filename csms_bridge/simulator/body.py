@@ -41,6 +41,9 @@ class Body(Protocol):
     async def call(self, action: str, payload: JsonObject) -> JsonObject:
         """Send a CALL. Raises CallFailed or ConnectionLost."""
 
+    def take_firmware(self, version: str, ocpp: str | None) -> None:
+        """Run this firmware from the next start on; `ocpp`: it speaks this version, None: as before."""
+
     def run_soon(self, work: Coroutine[Any, Any, None]) -> None:
         """Run beside the connection; cancelled when the connection ends."""
 

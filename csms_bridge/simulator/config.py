@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 OcppVersion = Literal["1.6", "2.0.1", "2.1"]
+VERSIONS: tuple[OcppVersion, ...] = ("1.6", "2.0.1", "2.1")
 KeyKind = Literal["ec", "rsa"]
 
 LONGEST_NAME = {"serial": 64, "vendor": 20, "model": 20}
@@ -260,6 +261,58 @@ class Fault(StrEnum):
     SLOW_CLOCK = (
         "slow-clock",
         "Its clock is three hours behind.",
+    )
+    FIRMWARE_REFUSED = (
+        "firmware-refused",
+        "Answers Rejected to every firmware update.",
+    )
+    FIRMWARE_REVOKED = (
+        "firmware-revoked",
+        "Answers RevokedCertificate to every firmware update.",
+    )
+    FIRMWARE_ONE_AT_A_TIME = (
+        "firmware-one-at-a-time",
+        "Answers Rejected to a firmware update while another one is under way (TC_L_11).",
+    )
+    FIRMWARE_DOWNLOAD_FAILS = (
+        "firmware-download-fails",
+        "Downloads no firmware: DownloadFailed after as many tries as were asked for.",
+    )
+    FIRMWARE_BAD_SIGNATURE = (
+        "firmware-bad-signature",
+        "Takes every firmware signature for wrong: InvalidSignature.",
+    )
+    FIRMWARE_PSS = (
+        "firmware-pss",
+        "Verifies RSA signatures of firmware by RSA-PSS, as OCPP recommends, and not by PKCS#1 v1.5.",
+    )
+    FIRMWARE_VERIFICATION_FAILS = (
+        "firmware-verification-fails",
+        "Finds fault with every image when it installs it: InstallVerificationFailed.",
+    )
+    FIRMWARE_INSTALLATION_FAILS = (
+        "firmware-installation-fails",
+        "Comes back with the old firmware after it restarted to install: InstallationFailed (TC_L_09).",
+    )
+    FIRMWARE_NEVER_RETURNS = (
+        "firmware-never-returns",
+        "Restarts to install firmware and is never seen again.",
+    )
+    FIRMWARE_WRONG_VERSION = (
+        "firmware-wrong-version",
+        "Says Installed, and goes on with the firmware that it had.",
+    )
+    FIRMWARE_FALLS_BACK = (
+        "firmware-falls-back",
+        "Says Installed, comes back with the new firmware, and restarts with the old one a moment later.",
+    )
+    FIRMWARE_NO_END = (
+        "firmware-no-end",
+        "Installs, comes back with the new firmware, and never says Installed (open-ocpp).",
+    )
+    FIRMWARE_REPEATS = (
+        "firmware-repeats",
+        "Sends every firmware status twice.",
     )
 
 

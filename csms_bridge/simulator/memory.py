@@ -48,6 +48,10 @@ class Memory:
     active_slot: int = 1
     last_good: NetworkProfile = field(default_factory=NetworkProfile)
     """2.x: the slot content the station was last connected with."""
+    firmware: str = ""
+    """The version it runs."""
+    ocpp: str | None = None
+    """The OCPP version that its firmware speaks; None: that of its configuration."""
     file: Path | None = None
 
     @property
@@ -89,9 +93,11 @@ def open_memory(config: StationConfig) -> Memory:
     if file is None or not file.exists():
         return _factory(config, file)
     try:
-        return _from_json(json.loads(file.read_text()), file)
+        memory = _from_json(json.loads(file.read_text()), file)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} is not a station's memory") from error
+    memory.firmware = memory.firmware or config.firmware
+    return memory
 
 
 def _factory(config: StationConfig, file: Path | None) -> Memory:
@@ -102,7 +108,7 @@ def _factory(config: StationConfig, file: Path | None) -> Memory:
         for pem in config.roots
         for certificate in x509.load_pem_x509_certificates(pem.encode())
     )
-    memory = Memory(profile=config.profile, password=config.password, roots=roots, file=file)
+    memory = Memory(profile=config.profile, password=config.password, roots=roots, file=file, firmware=config.firmware)
     memory.slots, memory.priority, memory.active_slot, memory.last_good = (
         {number: slot},
         (number,),
@@ -131,6 +137,8 @@ def _to_json(memory: Memory) -> dict[str, Any]:
         "priority": list(memory.priority),
         "active_slot": memory.active_slot,
         "last_good": dict(memory.last_good.values),
+        "firmware": memory.firmware,
+        "ocpp": memory.ocpp,
     }
 
 
@@ -151,5 +159,7 @@ def _from_json(found: dict[str, Any], file: Path) -> Memory:
         priority=tuple(found["priority"]),
         active_slot=int(found["active_slot"]),
         last_good=NetworkProfile(found["last_good"]),
+        firmware=found.get("firmware", ""),
+        ocpp=found.get("ocpp"),
         file=file,
     )

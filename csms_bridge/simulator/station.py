@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -13,11 +14,12 @@ import structlog
 from csms_bridge.simulator.behaviour import Behaviour, timestamp
 from csms_bridge.simulator.behaviour_2x import Behaviour2x
 from csms_bridge.simulator.behaviour_16 import Behaviour16
-from csms_bridge.simulator.config import Fault, StationConfig
+from csms_bridge.simulator.config import VERSIONS, Fault, StationConfig
 from csms_bridge.simulator.dial import close, hang_up
 from csms_bridge.simulator.dialler import Arrival, Dialler
 from csms_bridge.simulator.events import Answered, Disconnected, StationEvent
 from csms_bridge.simulator.memory import open_memory
+from csms_bridge.simulator.slots import factory_slot
 from csms_bridge.simulator.wire import (
     LINKS,
     Answer,
@@ -65,6 +67,7 @@ class SimulatedStation:
         self.history: deque[StationEvent] = deque(maxlen=KEPT_EVENTS)
         self._behaviour: Behaviour = Behaviour16(self) if config.version == "1.6" else Behaviour2x(self)
         self._dialler = Dialler(config, self.memory, self.emit, self.report)
+        self._speak()
         self._link: Link | None = None
         self._pause: float | None = None
         self._withheld: set[str] = set()
@@ -194,9 +197,15 @@ class SimulatedStation:
         if self._link:
             await close(self.config, self._link.socket)
 
+    def take_firmware(self, version: str, ocpp: str | None) -> None:
+        """Run this firmware from the next start on; `ocpp`: it speaks this version, None: as before."""
+        self.memory.firmware, self.memory.ocpp = version, ocpp or self.memory.ocpp
+        self.memory.remember()
+
     async def reboot(self, reason: str, pause: float | None = None) -> None:
         """Close, start again after `pause` seconds and greet with BootNotification(reason)."""
         self.boot_reason = reason
+        self._speak()
         self._behaviour.registration = "Unknown"
         await self.redial(pause)
 
@@ -212,6 +221,18 @@ class SimulatedStation:
             raise CommandRefused("InternalError") from fault
         self.emit(Answered(self.config.identity, action, _status_of(answer.payload)))
         return self._withhold(action, answer)
+
+    def _speak(self) -> None:
+        """Speak the OCPP version of the firmware that starts now; identity, secrets and roots are those it had."""
+        spoken = self.memory.ocpp
+        if spoken not in VERSIONS or spoken == self.config.version:
+            return
+        self.config = replace(self.config, version=spoken)
+        slot = factory_slot(self.config.url, self.memory.profile)
+        self.memory.slots, self.memory.last_good = {self.memory.active_slot: slot}, slot
+        self.memory.priority = (self.memory.active_slot,)
+        self._behaviour = Behaviour16(self) if spoken == "1.6" else Behaviour2x(self)
+        self._dialler = Dialler(self.config, self.memory, self.emit, self.report)
 
     # The connection
 
