@@ -47,6 +47,9 @@ class FleetAct(StrEnum):
     ID_TOKEN_REMOVED = "id-token:removed"  # noqa: S105 -- the name of an act
     LOG_RECEIVED = "station:log-received"
     LOG_READ = "station:log-read"
+    FIRMWARE_ORDERED = "station:firmware-ordered"
+    FIRMWARE_MOVED = "station:firmware-moved"
+    FIRMWARE_ENDED = "station:firmware-ended"
     COMMAND_ORDERED = "command:ordered"
     COMMAND_ANSWERED = "command:answered"
     ROOTS_LISTED = "station:roots-listed"

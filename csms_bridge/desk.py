@@ -10,6 +10,7 @@ from csms_bridge.enrolment import Enrolment
 from csms_bridge.enrolment_counter import EnrolmentCounter
 from csms_bridge.errands import ErrandRunner
 from csms_bridge.event_intake import EventIntake
+from csms_bridge.firmware.updates import FirmwareUpdates
 from csms_bridge.id_tokens import IdTokens
 from csms_bridge.log_fetches import LogFetches
 from csms_bridge.lots import Lots
@@ -55,6 +56,7 @@ class Desk:
     roots: StationRoots
     posture: PostureDesk
     logs: LogFetches
+    firmware: FirmwareUpdates
     renewals: Renewals
     settings: BridgeSettings
     clock: Clock

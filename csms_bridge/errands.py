@@ -16,6 +16,8 @@ class Errand(StrEnum):
 
     ROTATE_PASSWORD = "rotate-password"  # noqa: S105 -- the name of an errand
     FETCH_LOG = "fetch-log"
+    UPDATE_FIRMWARE = "update-firmware"
+    CANCEL_UPDATE = "cancel-update"
 
 
 class Caller(Protocol):

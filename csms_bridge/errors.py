@@ -20,6 +20,7 @@ BridgeError
 ├── UnknownPlan, PlanRefused                      a root's roll-over that is not planned, or must not go on now
 ├── UploadOver, UploadDiffers, UploadTooLarge, UploadTooSlow   a log's upload that is not taken
 ├── LogElsewhere, LogNotThere                     a log whose file is not here
+├── UnknownUpdate, FirmwareNotNow                 a firmware update that is not there, or must not begin
 ├── ChainTooLong                                  a certificate that the station could not take
 └── StationSilent                                 the station gave no answer: unknown, not failed
     └── NotSent                                   nothing went out, so nothing can have happened
@@ -278,6 +279,22 @@ class RootRefused(BridgeError):
         super().__init__(sentence, hint)
         self.code = code
         self.may_force = may_force
+
+
+class UnknownUpdate(BridgeError):
+    """The station has no firmware update of this number."""
+
+    def __init__(self, update: int) -> None:
+        super().__init__(f"there is no firmware update {update}", "list them with: voltward firmware updates")
+        self.update = update
+
+
+class FirmwareNotNow(BridgeError):
+    """A station is not asked to install an image: `code` is stable and says which rule stands against it."""
+
+    def __init__(self, code: str, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence, hint)
+        self.code = code
 
 
 class ChangeRefused(BridgeError):

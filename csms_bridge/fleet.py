@@ -21,6 +21,7 @@ from csms_bridge.enrolment_counter import EnrolmentCounter
 from csms_bridge.errands import Errand
 from csms_bridge.errors import CommandRefused, StationRefused
 from csms_bridge.event_intake import EventIntake
+from csms_bridge.firmware.desk import open_firmware
 from csms_bridge.id_tokens import IdTokens
 from csms_bridge.journal import Journal
 from csms_bridge.log_errand import LogErrand
@@ -188,6 +189,11 @@ class Fleet:
             trail,
             clock,
         )
+        firmware = open_firmware(
+            store, trail, authority, self._orders, self.roots, self.quirks, PayloadSeal(order_key), settings, clock,
+            public_url=public_url,
+        )  # fmt: skip
+        self.firmware = firmware.updates
         self.campaigns = Campaigns(store, trail, authority.alarms, kinds, clock, self._that_cannot)
         posture = open_desk(store, trail, authority, settings, clock, node=node, organisation=organisation)
         self.postures = posture.postures
@@ -218,7 +224,12 @@ class Fleet:
             questions=questions,
             roots=self.roots,
             password_errand=rotate,
-            errands={Errand.ROTATE_PASSWORD: rotate, Errand.FETCH_LOG: LogErrand(self.logs, self._orders)},
+            errands={
+                Errand.ROTATE_PASSWORD: rotate,
+                Errand.FETCH_LOG: LogErrand(self.logs, self._orders),
+                **firmware.errands,
+            },
+            firmware=self.firmware,
             logs=self.logs,
             renewals=self._renewals,
             posture=posture,

@@ -94,6 +94,7 @@ class Bridge:
         self._every(timedelta(seconds=1), self._read_settings)
         self._every(settings.renewal_check, self._renew_server_certificates)
         self._every(_TRUST_CHECK, self._renew_trust)
+        self._every(settings.tick, self._look_after_firmware)
         self._every(_ROOTS_ROUND, self._look_after_roots)
 
     async def stop(self) -> None:
@@ -229,6 +230,9 @@ class Bridge:
         await asyncio.to_thread(self._fleet.roots.round, barred)
         await asyncio.to_thread(self._fleet.trust.round, barred)
         await asyncio.to_thread(self._fleet.migrations.round)
+
+    async def _look_after_firmware(self) -> None:
+        await asyncio.to_thread(self._fleet.firmware.round)
 
     async def _look_elsewhere(self) -> None:
         """What other processes did, another node or a command on the data folder: revocations, stations taken in."""

@@ -73,6 +73,19 @@ class BridgeSettings(EndpointSettings):
     log_upload_limit: int = Field(default=64 * 1024 * 1024, ge=1024)
     """Octets of one log."""
 
+    firmware_signed_only: bool = True
+    """Refuse updates without a signature (L02)."""
+    firmware_steady: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1), le=timedelta(days=7))
+    """How long a station must stay connected with the new version before its update counts as done."""
+    firmware_silence: timedelta = Field(default=timedelta(minutes=10), ge=timedelta(seconds=1))
+    """Without news in the middle of an update before the station is asked how far it is."""
+    firmware_version_within: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1))
+    """From Installed until the station has reported the version."""
+    firmware_return_within: timedelta = Field(default=timedelta(hours=2), ge=timedelta(seconds=1))
+    """How long a station may be away in the middle of an update."""
+    firmware_end_within: timedelta = Field(default=timedelta(hours=6), ge=timedelta(seconds=1))
+    """How long a connected station may stay in one state of an update."""
+
     renew_unasked: bool = True
     """Ask stations for a new certificate when two thirds of the lifetime of theirs are over."""
     renewals_per_minute: int = Field(default=60, ge=1, le=100_000)

@@ -89,6 +89,8 @@ class StationCalls:
                 return await self._report_told(event, action, payload)
             case e.LogStatusTold():
                 await asyncio.to_thread(self._desk.logs.told, line.station, event)
+            case e.FirmwareStatusTold():
+                await asyncio.to_thread(self._desk.firmware.told, line.station, event)
             case e.ChargingTold():
                 return await self._charging_told(event, action, payload)
             case e.ConnectorsTold():

@@ -40,6 +40,11 @@ _OF_RENEWALS: Mapping[str, str] = {
     FleetAct.REQUESTS_PAUSED: "its certificate requests are paused",
     FleetAct.REQUESTS_RELEASED: "its certificate requests are taken in again",
 }
+_OF_FIRMWARE: Mapping[str, str] = {
+    FleetAct.FIRMWARE_ORDERED: "firmware {version} to be installed",
+    FleetAct.FIRMWARE_MOVED: "firmware {version}: {state}",
+    FleetAct.FIRMWARE_ENDED: "firmware {version}: {state} {cause}",
+}
 _OF_QUIRKS: Mapping[str, str] = {
     FleetAct.QUIRK_PUT: "row of the quirk book written",
     FleetAct.QUIRK_REMOVED: "row of the quirk book removed",
@@ -106,6 +111,7 @@ _PLAIN: Mapping[str, str] = {
     FleetAct.WALK_SKIPPED: "walk {walk} is to skip a step",
     **_OF_CAMPAIGNS,
     **_OF_TRUST,
+    **_OF_FIRMWARE,
     **_OF_QUIRKS,
     **_OF_RENEWALS,
 }

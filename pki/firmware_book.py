@@ -1,6 +1,7 @@
 """Firmware as it stands: orders and signatures with who asked, who approved and what is bound."""
 
 import json
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlmodel import Session, col
 
 from pki.errors import UnknownAttachment, UnknownFirmware
@@ -98,6 +99,11 @@ class SignedFirmware:
     names_salt: str = ""
 
     @property
+    def signature_octets(self) -> bytes:
+        """The signature as it verifies; empty while there is none."""
+        return b64decode(self.signature or "")
+
+    @property
     def moved_at(self) -> datetime:
         """When something last happened to it."""
         times = (self.at, self.decided_at, self.signed_at, *(one.at for one in self.approvals))
@@ -143,6 +149,28 @@ class FirmwareBook:
             query = query.where(or_(shown, is_revoked) if state is FirmwareState.REVOKED else shown)
         with self._store.reading() as session:
             return self._told(session, session.execute(query).scalars().all())
+
+    def release(self, vendor: str, model: str, version: str) -> list[SignedFirmware]:
+        """The standing orders of one release, one for each scheme; the newest first."""
+        query = select(FirmwareRow).where(
+            col(FirmwareRow.vendor) == vendor, col(FirmwareRow.model) == model, col(FirmwareRow.version) == version,
+            col(FirmwareRow.state).not_in(OVER),
+        )  # fmt: skip
+        with self._store.reading() as session:
+            rows = session.execute(query.order_by(col(FirmwareRow.created_at).desc())).scalars().all()
+            return self._told(session, rows)
+
+    def for_model(self, vendor: str, model: str, limit: int) -> list[SignedFirmware]:
+        """What is signed for stations that tell this vendor and model, in any case; the newest first."""
+        query = select(FirmwareRow).where(
+            func.lower(FirmwareRow.vendor) == vendor.strip().lower(),
+            func.lower(FirmwareRow.model) == model.strip().lower(),
+            col(FirmwareRow.state) == FirmwareState.SIGNED.value,
+        )
+        query = query.order_by(col(FirmwareRow.created_at).desc()).limit(limit)
+        with self._store.reading() as session:
+            found = self._told(session, session.execute(query).scalars().all())
+        return [one for one in found if one.state is FirmwareState.SIGNED]
 
     def moved_since(self, since: datetime, limit: int) -> list[SignedFirmware]:
         """What was ordered, approved, decided or signed after `since`."""

@@ -29,6 +29,7 @@ from web.api import (
     firmware,
     firmware_log,
     firmware_rules,
+    firmware_updates,
     id_tokens,
     keys,
     lanes,
@@ -69,7 +70,7 @@ API_MODULES = (
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, trust, rollovers, chains, firmware, firmware_log,
-    firmware_rules,
+    firmware_rules, firmware_updates,
     events, transactions, id_tokens, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 

@@ -50,6 +50,7 @@ class Permission(StrEnum):
     FIRMWARE_SIGN = "firmware:sign"
     FIRMWARE_APPROVE = "firmware:approve"
     FIRMWARE_RULES = "firmware:rules"
+    FIRMWARE_INSTALL = "firmware:install"
     EVENTS_READ = "events:read"
     AUDIT_READ = "audit:read"
     AUDIT_SIGN = "audit:sign"

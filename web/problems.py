@@ -71,6 +71,8 @@ STATUS: Mapping[type[Exception], int] = {
     bridge.ChangeRefused: 422,
     bridge.UnknownMigration: 404,
     bridge.MigrationRefused: 409,
+    bridge.UnknownUpdate: 404,
+    bridge.FirmwareNotNow: 409,
     bridge.UnknownPlan: 404,
     bridge.PlanRefused: 409,
     bridge.UnknownIdToken: 404,

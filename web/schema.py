@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 # Alembic compares against SQLModel.metadata, which knows a table once its module is imported.
+import csms_bridge.firmware.rows
 import csms_bridge.posture.rows
 import csms_bridge.quirks.tables
 import csms_bridge.tables  # noqa: F401

@@ -60,6 +60,7 @@ class RunningService:
             "VOLTWARD_WALK_SETTLE": "PT0.5S",
             "VOLTWARD_WALK_GRACE": "PT4S",
             "VOLTWARD_TICK": "PT0.3S",
+            "VOLTWARD_FIRMWARE_STEADY": "PT1S",
             "VOLTWARD_PENDING_INTERVAL": "PT3S",
             **self.extra,
         }

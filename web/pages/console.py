@@ -28,6 +28,7 @@ from web.pages import (
     roots,
     sign_in,
     sites,
+    station_firmware,
     station_roots,
     stations,
     trust,
@@ -41,7 +42,7 @@ from web.pages.visitor import SignInFirst, Visitor, visitor_of
 PAGES = (
     sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, campaigns,
     sites, quirks, revoking, certificates, crls, authorities, roots, trust, firmware, charging, alarms, events, logs,
-    audit,
+    station_firmware, audit,
 )  # fmt: skip
 
 _NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")

@@ -18,6 +18,7 @@ from web.api.asked import Doors
 from web.errors import RequestRefused
 from web.pages.postures import sides
 from web.pages.rendering import render
+from web.pages.station_firmware import releases_for
 from web.pages.visitor import Seen, Submitted, Visitor
 from web.pages.walks import Moving
 from web.permissions import Permission
@@ -32,6 +33,7 @@ _CODES = 5
 _EVENTS = 10
 _LOGS = 10
 _LINES = 25
+_UPDATES = 5
 
 
 class Standing(StrEnum):
@@ -165,6 +167,10 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         if visitor.principal.may(Permission.EVENTS_READ)
         else [],
         logs=doors.fleet.logs.page(station_id, None, _LOGS) if visitor.principal.may(Permission.LOGS_READ) else [],
+        updates=doors.fleet.firmware.page(station=station_id, limit=_UPDATES)
+        if visitor.principal.may(Permission.FIRMWARE_READ)
+        else [],
+        releases=releases_for(doors, posture.station) if visitor.principal.may(Permission.FIRMWARE_INSTALL) else [],
         timeline=doors.fleet.timeline(station_id, limit=_LINES),
         messages=doors.fleet.messages(station_id, limit=_MESSAGES),
         dial=dial_address(doors, station_id),

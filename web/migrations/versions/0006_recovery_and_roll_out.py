@@ -17,10 +17,12 @@ def upgrade() -> None:
     _add_preparing()
     _add_key_review()
     _add_renewal()
+    _add_firmware_updates()
 
 
 def downgrade() -> None:
     """Back to the revision before."""
+    op.drop_table("firmware_updates")
     op.drop_table("rsa_products")
     _drop_renewal()
     op.drop_table("station_readiness")
@@ -94,3 +96,70 @@ def _add_readiness() -> None:
         batch_op.create_index("ix_station_readiness_goal_verdict", ["goal", "verdict", "station"], unique=False)
         batch_op.create_index("ix_station_readiness_goal_score", ["goal", "score", "station"], unique=False)
         batch_op.create_index(batch_op.f("ix_station_readiness_assessed_at"), ["assessed_at"], unique=False)
+
+
+def _add_firmware_updates() -> None:
+    """What stations are asked to install, and what comes of it."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "firmware_updates",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("firmware", sa.String(length=32), nullable=False),
+        sa.Column("campaign", sa.String(length=16), nullable=False),
+        sa.Column("version", sa.String(length=100), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("signing_serial", sa.String(length=64), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=True),
+        sa.Column("command", sa.Integer(), nullable=False),
+        sa.Column("replaces", sa.Integer(), nullable=True),
+        sa.Column("root_act", sa.Integer(), nullable=True),
+        sa.Column("emergency", sa.Integer(), nullable=True),
+        sa.Column("retries", sa.Integer(), nullable=True),
+        sa.Column("retry_interval", sa.Integer(), nullable=True),
+        sa.Column("retrieve_at", moment, nullable=True),
+        sa.Column("install_at", moment, nullable=True),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("created_at", moment, nullable=False),
+        sa.Column("look_at", moment, nullable=False),
+        sa.Column("looked_at", moment, nullable=False),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.Column("errors_before", sa.Integer(), nullable=True),
+        sa.Column("errors_after", sa.Integer(), nullable=True),
+        *_progress_columns(),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    is_open = sa.text("state NOT IN ('done', 'failed', 'cancelled', 'replaced')")
+    op.create_index("ix_firmware_updates_station_id", "firmware_updates", ["station", "id"])
+    op.create_index(
+        "ix_firmware_updates_open", "firmware_updates", ["look_at"], sqlite_where=is_open, postgresql_where=is_open
+    )
+    op.create_index("ix_firmware_updates_campaign_state", "firmware_updates", ["campaign", "state"])
+    for name in ("firmware", "signing_serial", "command", "cancel_command", "created_at", "state"):
+        op.create_index(f"ix_firmware_updates_{name}", "firmware_updates", [name])
+
+
+def _progress_columns() -> list[sa.Column[object]]:
+    moment = sa.DateTime(timezone=True)
+    return [
+        sa.Column("before", sa.String(), nullable=False),
+        sa.Column("request_id", sa.Integer(), nullable=False),
+        sa.Column("signed", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("since", moment, nullable=False),
+        sa.Column("cause", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("told", sa.String(length=50), nullable=False),
+        sa.Column("told_at", moment, nullable=True),
+        sa.Column("verified", sa.Boolean(), nullable=False),
+        sa.Column("seen", sa.String(), nullable=False),
+        sa.Column("failing_at", moment, nullable=True),
+        sa.Column("steady_since", moment, nullable=True),
+        sa.Column("sent_at", moment, nullable=True),
+        sa.Column("status_asked_at", moment, nullable=True),
+        sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("cancelling", sa.Boolean(), nullable=False),
+        sa.Column("cancel_command", sa.Integer(), nullable=True),
+    ]

@@ -1,0 +1,1 @@
+"""Firmware on stations: images published, updates on the line, and what must be true before either."""

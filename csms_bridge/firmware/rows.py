@@ -1,0 +1,72 @@
+"""Rows of firmware updates."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Text, text
+from sqlmodel import Field, SQLModel
+
+from pki.store import UtcDateTime
+
+_IS_OPEN = text("state NOT IN ('done', 'failed', 'cancelled', 'replaced')")
+
+
+class FirmwareUpdateRow(SQLModel, table=True):
+    """One update of one station (see states.Progress for what the columns of the same names mean).
+
+    `firmware` is the signed order, empty for an unsigned image. `location` is an address of somebody else's server,
+    empty for an image that is published here; one with a password in it is whole in `sealed` only. `replaces` is the
+    update that it is to take the place of, `root_act` the installation of the manufacturer root that goes first.
+    `look_at`: when time may change something next.
+    """
+
+    __tablename__ = "firmware_updates"
+    __table_args__ = (
+        Index("ix_firmware_updates_station_id", "station", "id"),
+        Index("ix_firmware_updates_open", "look_at", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+        Index("ix_firmware_updates_campaign_state", "campaign", "state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    station: str = Field(max_length=48)
+    firmware: str = Field(default="", max_length=32, index=True)
+    campaign: str = Field(default="", max_length=16)
+    version: str = Field(max_length=100)
+    digest: str = Field(default="", max_length=64)
+    signing_serial: str = Field(default="", max_length=64, index=True)
+    location: str = Field(default="", sa_type=Text)
+    sealed: str | None = Field(default=None, sa_type=Text)
+    command: int = Field(index=True)
+    replaces: int | None = None
+    root_act: int | None = None
+    emergency: int | None = None
+    retries: int | None = None
+    retry_interval: int | None = None  # s
+    retrieve_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    install_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    why: str = Field(default="", sa_type=Text)
+    asked_by: str
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    look_at: datetime = Field(sa_type=UtcDateTime)
+    looked_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    errors_before: int | None = None
+    errors_after: int | None = None
+
+    before: str = ""
+    request_id: int
+    signed: bool
+    state: str = Field(max_length=24, index=True)
+    since: datetime = Field(sa_type=UtcDateTime)
+    cause: str = Field(default="", max_length=32)
+    reason: str = Field(default="", sa_type=Text)
+    told: str = Field(default="", max_length=50)
+    told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    verified: bool = False
+    seen: str = ""
+    failing_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    steady_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    status_asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    asked: int = 0
+    cancelling: bool = False
+    cancel_command: int | None = Field(default=None, index=True)
