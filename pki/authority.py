@@ -18,7 +18,7 @@ from pki.ceremony import Ceremony
 from pki.ceremony_preview import CeremonyPreview
 from pki.ceremony_records import CeremonyRecord, CeremonyRecords
 from pki.certificate_search import CertificateFilter, CertificateSearch
-from pki.certificates import Certificate, Certificates, CertificateState, certificate_of, pem_of
+from pki.certificates import Certificate, Certificates, CertificateState, certificate_of
 from pki.chain_choices import ChainChoices
 from pki.checkpoint import Checkpoint
 from pki.checkpoint_file import CheckpointFile
@@ -47,6 +47,7 @@ from pki.firmware_bundle import Bundle
 from pki.firmware_bundles import make_bundle
 from pki.firmware_log import FirmwareLog
 from pki.firmware_rules import FirmwareRules
+from pki.firmware_signers import SLOTS, FirmwareSigners
 from pki.firmware_stamps import FirmwareStamps
 from pki.forecast import Forecast, Forecasts
 from pki.full_lint import full_lint
@@ -97,9 +98,7 @@ __all__ = [
 
 # Small keys where a handshake or an answer should be fast and the life is days: RSA-2048 and P-256.
 _LEAF_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_2048}
-_FIRMWARE_SLOT = {KeyFamily.EC: "firmware", KeyFamily.RSA: "firmware-rsa"}
 _OCSP_SLOT = "ocsp-"
-_FIRMWARE_ALGORITHM = {KeyFamily.EC: KeyAlgorithm.EC_P256, KeyFamily.RSA: KeyAlgorithm.RSA_3072}
 
 _REFUSALS = (CsrRejected, OrderRefused, IssuerEndsTooSoon, PostVacant, UnknownAuthority)
 
@@ -147,6 +146,8 @@ class Authority:
         self.chains = ChainChoices(store, trail, self._hierarchy, settings, clock)
         self._decisions = Decisions(settings, self._hierarchy, self.chains.wished_length)
         self._crosses = CrossCertificates(store, trail, self._desk, self._hierarchy, settings)
+        self._credentials = Credentials(store, keys, self._keys, trail, self._desk, self._hierarchy, settings)
+        self._signers = FirmwareSigners(self._credentials, self._hierarchy, self._decisions.profiles[FIRMWARE])
         self.elsewhere = Elsewhere(store, self._keys, trail, self._desk, self._hierarchy, self.alarms, settings, clock)
         self._ceremony = Ceremony(
             store, self._keys, trail, self._desk, self._hierarchy, settings, self._crosses, self.elsewhere.pending_names
@@ -159,7 +160,6 @@ class Authority:
         self._revocations = Revocations(store, trail)
         self._crls = CrlPublisher(store, self._keys, trail, self._hierarchy, settings)
         self._crl_watch = CrlWatch(self._crls, self.alarms)
-        self._credentials = Credentials(store, keys, self._keys, trail, self._desk, self._hierarchy, settings)
         notary = Notary(self._credentials, self._audit_slot, self._above_audit)
         self.stamps = Stamps(store, self.alarms, stamper)
         self.checkpoints = Checkpoints(
@@ -169,7 +169,7 @@ class Authority:
         self._firmware_stamps = FirmwareStamps(store, self.alarms, stamper)
         self.firmware_rules = FirmwareRules(store, trail, clock)
         signing = Signing(
-            self._credentials, self._firmware_signer, self._firmware_roots, self.firmware_log, self._firmware_stamps
+            self._credentials, self._signers.current, self._firmware_roots, self.firmware_log, self._firmware_stamps
         )
         self._firmware = FirmwareDesk(store, trail, signing, self.firmware_rules, settings)
         self.firmware_book = self._firmware.book
@@ -186,7 +186,7 @@ class Authority:
         """
         record = self.hold_ceremony(hierarchy, by)
         now = self._clock()
-        for _, slot in self._slots(self._firmware_slot):
+        for _, slot in self._slots(self._signers.slot):
             self._credentials.current(slot, now, by)
         for info in self._hierarchy.all():
             if info.kind is AuthorityKind.ISSUING and info.post and info.custody is Custody.HERE:
@@ -218,11 +218,7 @@ class Authority:
 
     def authorities(self) -> list[AuthorityInfo]:
         """Roots, issuing authorities and firmware signers."""
-        return self._hierarchy.all() + [
-            self._signer_info(family, found)
-            for family in KeyFamily
-            if (found := self._credentials.existing(_FIRMWARE_SLOT[family])) is not None
-        ]
+        return self._hierarchy.all() + self._signers.infos()
 
     def authority(self, name: str) -> AuthorityInfo:
         """Raises UnknownAuthority."""
@@ -540,7 +536,10 @@ class Authority:
 
     def renew_credential(self, serial: str, by: str) -> Certificate:
         """A fresh key and certificate in the place of one of our own. Raises RenewalRefused and what issuing raises."""
-        slot = self._slot_named(self._credentials.slot_of(serial) or "")
+        name = self._credentials.slot_of(serial) or ""
+        if name in SLOTS.values():
+            self._signers.refuse_elsewhere(name, self.certificate(serial).authority)
+        slot = self._slot_named(name)
         return self.certificate(self._credentials.renew(slot, self._clock(), by).serial)
 
     def sign_firmware(self, order: FirmwareOrder, by: str, person: str = "") -> SignedFirmware:
@@ -653,15 +652,6 @@ class Authority:
                 found.append((family, slot_of(family)))
         return found
 
-    def _firmware_slot(self, family: KeyFamily) -> Slot:
-        profile = self._decisions.profiles[FIRMWARE]
-        issuer = self._hierarchy.issuer_for(profile.post, family).name
-        title = f"Firmware Signer {family.upper()}"
-        return Slot(_FIRMWARE_SLOT[family], profile, issuer, _FIRMWARE_ALGORITHM[family], title)
-
-    def _firmware_signer(self, scheme: SignatureScheme, now: datetime) -> Credential:
-        return self._credentials.current(self._firmware_slot(scheme.family), now)
-
     def _firmware_roots(self) -> list[x509.Certificate]:
         """Whom a brought signature's certificate may be issued by."""
         return self.anchors.certificates(AnchorUse.FIRMWARE)
@@ -676,7 +666,7 @@ class Authority:
         """Raises RenewalRefused when there is no such slot (any more)."""
         if name.startswith(_OCSP_SLOT) and any(name == _OCSP_SLOT + info.name for info in self._here()):
             return self._responder_slot(name.removeprefix(_OCSP_SLOT))
-        slots = [slot for kind in (self._server_slot, self._firmware_slot) for _, slot in self._slots(kind)]
+        slots = [slot for kind in (self._server_slot, self._signers.slot) for _, slot in self._slots(kind)]
         with suppress(PostVacant):
             slots.append(self._audit_slot())
         for slot in slots:
@@ -688,23 +678,6 @@ class Authority:
         credential = self._credentials.current(self._responder_slot(authority), now)
         signer = self._credentials.signer(credential)
         return Responder(credential.der, spki_of(signer.public_key), credential.serial, signer, credential.not_after)
-
-    def _signer_info(self, family: KeyFamily, credential: Credential) -> AuthorityInfo:
-        subject = x509.load_der_x509_certificate(credential.der).subject
-        return AuthorityInfo(
-            name=credential.slot,
-            kind=AuthorityKind.SIGNER,
-            hierarchy=HierarchyName.MANUFACTURER,
-            purpose="firmware",
-            subject=subject.rfc4514_string(),
-            algorithm=_FIRMWARE_ALGORITHM[family],
-            not_before=credential.not_before,
-            not_after=credential.not_after,
-            certificate_pem=pem_of(credential.der),
-            parent=credential.authority,
-            serial=credential.serial,
-            der=credential.der,
-        )
 
     def _fresh(self, issued: Issued, now: datetime) -> Certificate:
         return certificate_of(issued, None, self.chains.above(issued.authority, issued.station), now)

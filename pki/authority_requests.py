@@ -1,10 +1,13 @@
-"""Requests for our own issuing authorities whose parent is elsewhere: on an offline machine, or a company's root.
+"""Requests for issuing authorities and firmware signers of ours whose parent is elsewhere: offline, or a company's.
 
 The key is made and stays here; what travels is a PKCS#10 request (RFC 2986). Until the certificate comes back the
-authority is pending: it has a key and a name, and issues nothing.
+authority is pending: it has a key and a name, and issues nothing. A firmware signer (post `firmware`) is asked for once
+more while the one before still signs; its key has a name of its own.
 """
 
 import re
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,9 +20,11 @@ from sqlmodel import Session, col
 from pki.audit import AuditTrail, Entry, PkiAct
 from pki.ceremony_plan import ISSUING_POSTS
 from pki.errors import OrderRefused, SignerUnavailable, UnknownAuthority
+from pki.firmware_signers import SLOTS, title_of
 from pki.hierarchy import Hierarchy, HierarchyName
 from pki.keys import KeyAlgorithm, Signer, assemble, spki_of, spki_sha256
 from pki.plans import name_of
+from pki.profiles import FIRMWARE
 from pki.settings import PkiSettings
 from pki.store import Store, hold_lock
 from pki.tables import AuthorityRequestRow, AuthorityRow
@@ -27,6 +32,17 @@ from pki.vault import Vault
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TITLES = {"stations": "Station Authority", "csms": "CSMS Authority"}
+_POSTS = (*ISSUING_POSTS, FIRMWARE)
+# Stations check these (L01.FR.04); a P-384 key in KMS makes no signature over SHA-256.
+_SIGNER_KEYS = (KeyAlgorithm.EC_P256, KeyAlgorithm.RSA_3072, KeyAlgorithm.RSA_4096)
+_AUTHORITY_WISHES = (
+    {"extn_id": "basic_constraints", "critical": True, "extn_value": {"ca": True, "path_len_constraint": 0}},
+    {"extn_id": "key_usage", "critical": True, "extn_value": {"key_cert_sign", "crl_sign"}},
+)
+_SIGNER_WISHES = (
+    {"extn_id": "key_usage", "critical": True, "extn_value": {"digital_signature"}},
+    {"extn_id": "extended_key_usage", "critical": False, "extn_value": ["code_signing"]},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,11 @@ class AuthorityRequest:
     csr_der: bytes
     requested_by: str
     requested_at: datetime
+
+    @property
+    def is_signer(self) -> bool:
+        """Whether it asks for a firmware signer, which certifies nothing."""
+        return self.post == FIRMWARE
 
 
 class AuthorityRequests:
@@ -68,16 +89,19 @@ class AuthorityRequests:
         self._check(name, post, algorithm, common_name)
         if found := self._find(name):
             return _same(found, post, algorithm, common_name)
-        signer = self._signer(name, algorithm)
-        chosen = common_name or f"{_TITLES[post]} {algorithm.family.upper()} {spki_sha256(signer.public_key)[:8]}"
+        key_name = f"{name}-{secrets.token_hex(8)}" if post == FIRMWARE else name
+        signer = self._signer(key_name, algorithm)
+        chosen = common_name or _title(post, signer)
         row = AuthorityRequestRow(
             name=name,
             post=post,
-            hierarchy=HierarchyName.OPERATOR.value,
+            hierarchy=(HierarchyName.MANUFACTURER if post == FIRMWARE else HierarchyName.OPERATOR).value,
             algorithm=algorithm.value,
-            key_name=name,
+            key_name=key_name,
             spki_sha256=spki_sha256(signer.public_key),
-            csr=build_request(self._settings.organisation, chosen, signer),
+            csr=build_request(
+                self._settings.organisation, chosen, signer, _SIGNER_WISHES if post == FIRMWARE else _AUTHORITY_WISHES
+            ),
             requested_by=by,
             requested_at=now,
         )
@@ -125,11 +149,13 @@ class AuthorityRequests:
             raise SignerUnavailable(request.key_name, "it was deleted; withdraw the request and make another")
 
     def _check(self, name: str, post: str, algorithm: KeyAlgorithm, common_name: str | None) -> None:
-        if not _NAME.fullmatch(name) or name in ("firmware", "firmware-rsa"):
+        if post not in _POSTS:
+            raise OrderRefused("post", f"there is no post {post!r}", f"Choose {', '.join(_POSTS)}.")
+        if post == FIRMWARE:
+            _check_signer(name, algorithm)
+        elif not _NAME.fullmatch(name) or name in SLOTS.values():
             sentence = "the name of an authority has 1 to 40 small letters, digits and hyphens"
             raise OrderRefused("name", sentence, "`firmware` and `firmware-rsa` are the names of signers.")
-        if post not in ISSUING_POSTS:
-            raise OrderRefused("post", f"there is no post {post!r}", f"Choose {' or '.join(ISSUING_POSTS)}.")
         if algorithm is KeyAlgorithm.RSA_2048:
             raise OrderRefused("algorithm", "2048 bits are too few for a key that signs for years")
         if common_name is not None and not (common_name.strip() == common_name and common_name.isprintable()):
@@ -154,21 +180,31 @@ class AuthorityRequests:
         return signer
 
 
-def build_request(organisation: str, common_name: str, signer: Signer) -> bytes:
-    """PKCS#10 in DER, asking for CA:TRUE with path length 0 and the right to sign certificates and lists.
+def _check_signer(name: str, algorithm: KeyAlgorithm) -> None:
+    if name != SLOTS[algorithm.family]:
+        sentence = f"the firmware signer with an {algorithm.family.upper()} key is called {SLOTS[algorithm.family]!r}"
+        raise OrderRefused("name", sentence)
+    if algorithm not in _SIGNER_KEYS:
+        raise OrderRefused("algorithm", f"a firmware signer's key is {', '.join(_SIGNER_KEYS)}")
 
-    Raises SignerUnavailable.
-    """
-    wanted = [
-        {"extn_id": "basic_constraints", "critical": True, "extn_value": {"ca": True, "path_len_constraint": 0}},
-        {"extn_id": "key_usage", "critical": True, "extn_value": {"key_cert_sign", "crl_sign"}},
-    ]
+
+def _title(post: str, signer: Signer) -> str:
+    family = signer.algorithm.family
+    if post == FIRMWARE:
+        return title_of(family)
+    return f"{_TITLES[post]} {family.upper()} {spki_sha256(signer.public_key)[:8]}"
+
+
+def build_request(
+    organisation: str, common_name: str, signer: Signer, wanted: Sequence[object] = _AUTHORITY_WISHES
+) -> bytes:
+    """PKCS#10 in DER, asking for the extensions `wanted` (in asn1crypto's words). Raises SignerUnavailable."""
     information = csr.CertificationRequestInfo(
         {
             "version": "v1",
             "subject": x509.Name.load(name_of(organisation, common_name).public_bytes()),
             "subject_pk_info": PublicKeyInfo.load(spki_of(signer.public_key)),
-            "attributes": [{"type": "extension_request", "values": [wanted]}],
+            "attributes": [{"type": "extension_request", "values": [list(wanted)]}],
         }
     )
     to_be_signed: bytes = information.dump()

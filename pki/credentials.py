@@ -136,8 +136,19 @@ class Credentials:
         with self._store.reading() as session:
             for row, credential in session.execute(query):
                 if self._may_be_held(slot, credential.key_name):
-                    return _credential(row, slot, credential.key_name)
+                    return credential_of(row, slot, credential.key_name)
         return None
+
+    def last_issuer(self, slot: str) -> str | None:
+        """Who certified a key for this slot last, whatever became of it since; None when nobody did."""
+        query = (
+            select(col(CertificateRow.authority))
+            .join(CredentialRow, col(CredentialRow.serial) == col(CertificateRow.serial))
+            .where(col(CredentialRow.slot) == slot)
+            .order_by(col(CertificateRow.id).desc())
+        )
+        with self._store.reading() as session:
+            return session.execute(query.limit(1)).scalar()
 
     def signer(self, credential: Credential) -> Signer:
         """The credential's key. Raises SignerUnavailable."""
@@ -177,7 +188,7 @@ class Credentials:
             self._forget(slot.name, key_name)
             raise
         self._delete_expired(slot, row.serial, now)
-        return _credential(row, slot.name, key_name)
+        return credential_of(row, slot.name, key_name)
 
     def _plan(self, slot: Slot, signer: Signer, now: datetime) -> Plan:
         issuer = self._hierarchy.issuer(slot.authority)
@@ -262,7 +273,8 @@ def _hostnames(credential: Credential) -> tuple[str, ...]:
     return tuple(str(name.value) for name in names)
 
 
-def _credential(row: CertificateRow | Issued, slot: str, key_name: str) -> Credential:
+def credential_of(row: CertificateRow | Issued, slot: str, key_name: str) -> Credential:
+    """The domain object of rows."""
     return Credential(
         slot=slot,
         serial=row.serial,

@@ -3,9 +3,9 @@
 Stations' certificates are warned of by the ISO week that they end in: one alarm for each week and threshold, with the
 number of them, however many stations there are. It is raised when the first of the week comes nearer than the
 threshold, and counts those in use only, so that a renewed one is no news. Roots, issuing authorities,
-cross-certificates and makers' anchors are warned of one by one. A nearer threshold takes the place of the wider one;
-what was renewed, revoked or retired settles its alarm. Which warning was raised before is known from the alarms' rows,
-cleared ones too.
+cross-certificates, makers' anchors and firmware signers that cannot be renewed here are warned of one by one. A
+nearer threshold takes the place of the wider one; what was renewed, revoked or retired settles its alarm. Which
+warning was raised before is known from the alarms' rows, cleared ones too.
 
 A threshold of more than half of a certificate's whole life is none: it would always be crossed.
 """
@@ -29,12 +29,14 @@ AUTHORITY_THRESHOLDS = {
     timedelta(days=365): Severity.WARNING,
     timedelta(days=182): Severity.CRITICAL,
 }
+SIGNER_THRESHOLDS = AUTHORITY_THRESHOLDS | {timedelta(days=30): Severity.CRITICAL}
 _WORDS = {730: "2 years", 365: "a year", 182: "6 months", 1: "a day"}
 _WARNED_OF = {
     EndingKind.ROOT: "the root",
     EndingKind.ISSUING: "the issuing authority",
     EndingKind.CROSS_CERTIFICATE: "the cross-certificate of",
     EndingKind.ANCHOR: "the maker's anchor",
+    EndingKind.SIGNER: "the firmware signer",
 }
 _WEEKS = 6  # the widest threshold of leaves, and the week that it falls into
 
@@ -77,7 +79,8 @@ def _of_authority(ending: Ending, now: datetime) -> ExpiryWarning | None:
     if ending.kind not in _WARNED_OF:
         return None
     life = ending.not_after - ending.not_before if ending.not_before else timedelta.max
-    crossed = [span for span in AUTHORITY_THRESHOLDS if 2 * span <= life and ending.not_after - now <= span]
+    thresholds = SIGNER_THRESHOLDS if ending.kind is EndingKind.SIGNER else AUTHORITY_THRESHOLDS
+    crossed = [span for span in thresholds if 2 * span <= life and ending.not_after - now <= span]
     if not crossed:
         return None
     span = min(crossed)
@@ -85,8 +88,10 @@ def _of_authority(ending: Ending, now: datetime) -> ExpiryWarning | None:
     if ending.not_after < now:
         when = f"ended on {_spelt(ending.not_after)}"
     sentence = f"{_WARNED_OF[ending.kind]} {ending.name} {when}"
+    if ending.kind is EndingKind.SIGNER:
+        sentence += f"; ask for another: voltward ca request {ending.name} --post firmware"
     about = f"{ending.name} ({ending.serial[:8]})"
-    return ExpiryWarning(AlarmKind.AUTHORITY_ENDING, about, span, sentence, AUTHORITY_THRESHOLDS[span])
+    return ExpiryWarning(AlarmKind.AUTHORITY_ENDING, about, span, sentence, thresholds[span])
 
 
 class ExpiryWarnings:

@@ -43,6 +43,7 @@ class EndingKind(StrEnum):
     CROSS_CERTIFICATE = "cross-certificate"
     ANCHOR = "anchor"
     CREDENTIAL = "credential"
+    SIGNER = "signer"
     CRL = "crl"
 
 
@@ -174,11 +175,25 @@ def _endings(session: Session) -> Iterable[Ending]:
         yield Ending(EndingKind.CROSS_CERTIFICATE, name, cross.serial, _beginning(cross.der), cross.not_after)
     for anchor in session.execute(select(AnchorRow)).scalars():
         yield Ending(EndingKind.ANCHOR, anchor.name, anchor.sha256, _beginning(anchor.der), anchor.not_after)
+    by_hand = _certified_elsewhere(session)
     for credential in _newest(session.execute(select(CredentialRow)).scalars(), lambda row: row.slot):
-        yield Ending(EndingKind.CREDENTIAL, credential.slot, credential.serial, None, credential.not_after)
+        begins = by_hand.get(credential.serial)
+        kind = EndingKind.SIGNER if begins else EndingKind.CREDENTIAL
+        yield Ending(kind, credential.slot, credential.serial, begins, credential.not_after)
     query = select(col(CrlRow.authority), func.min(col(CrlRow.next_update))).where(col(CrlRow.next_update).is_not(None))
     for name, next_update in session.execute(query.group_by(col(CrlRow.authority))):
         yield Ending(EndingKind.CRL, name, "", None, next_update)
+
+
+def _certified_elsewhere(session: Session) -> dict[str, datetime]:
+    """Of our firmware signers under a root that is elsewhere: the serial number, and from when on each is good."""
+    query = (
+        select(col(CredentialRow.serial), col(CertificateRow.not_before))
+        .join(CertificateRow, col(CertificateRow.serial) == col(CredentialRow.serial))
+        .join(AuthorityRow, col(AuthorityRow.name) == col(CertificateRow.authority))
+        .where(col(AuthorityRow.custody) == "elsewhere")
+    )
+    return {row.serial: row.not_before for row in session.execute(query)}
 
 
 def _beginning(der: bytes) -> datetime:

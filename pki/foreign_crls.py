@@ -22,6 +22,7 @@ from pki.hierarchy import AuthorityInfo, AuthorityStatus, Custody, Hierarchy
 from pki.keys import check_key_strength
 from pki.plans import Addresses
 from pki.settings import PkiSettings
+from pki.signers_taken_in import obey_list
 from pki.store import Store, hold_lock
 from pki.tables import AuthorityRow, CrlRow
 
@@ -100,7 +101,8 @@ class ForeignCrls:
         with self._store.writing() as session:
             hold_lock(session, "ceremony")
             _store(session, authority.name, crl, next_update)
-            revoked = _retire(session, authority.name, serials_on(crl))
+            signers = obey_list(session, authority.name, crl, by, now)
+            revoked = (*_retire(session, authority.name, serials_on(crl)), *signers)
             details: dict[str, JSON] = {
                 "number": _number(crl),
                 "revoked": list(revoked),
@@ -132,7 +134,7 @@ class ForeignCrls:
 
     def _tell(self, authority: str, revoked: Sequence[str]) -> None:
         for name in revoked:
-            sentence = f"{authority} has revoked {name}; it issues nothing any more. Replace what it issued."
+            sentence = f"{authority} has revoked {name}; it signs nothing any more. Replace what it signed."
             self._alarms.sound(AlarmKind.AUTHORITY_REVOKED, name, sentence, Severity.CRITICAL)
 
 

@@ -11,9 +11,11 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from pki.errors import CsrRejected, ReturnedRefused
+from pki.firmware_check import LONGEST_CERTIFICATE
 from pki.foreign_certificates import UNREADABLE
 from pki.keys import algorithm_of, check_key_strength, spki_sha256
 from pki.name_constraints import why_not_allowed
@@ -106,6 +108,44 @@ def check_returned(
             raise ReturnedRefused("name-constraints", why, "RFC 5280 §4.2.1.10")
 
 
+def check_returned_signer(
+    certificate: x509.Certificate, path: Sequence[x509.Certificate], expected: Expected, now: datetime
+) -> None:
+    """The same for a firmware signer, which stands directly under a root and certifies nothing (L01).
+
+    Raises ReturnedRefused.
+    """
+    _key_is_ours(certificate, expected)
+    _name_is_ours(certificate, expected)
+    name = _name(certificate)
+    if len(path) != 1:
+        sentence = f"between {name} and the root stands {_name(path[0])}; stations check against the root alone"
+        raise ReturnedRefused("not-under-the-root", sentence, "OCPP 2.0.1 edition 3 L01 (remark)")
+    _check_time(certificate, name, now)
+    _may_sign_firmware(certificate, name)
+    _check_algorithms(certificate, name)
+    _check_extensions(certificate, name)
+    _check_link(path[0], 0, now)
+    if len(certificate.public_bytes(Encoding.PEM)) > LONGEST_CERTIFICATE:
+        sentence = f"the certificate has more than the {LONGEST_CERTIFICATE} characters of PEM that OCPP has room for"
+        raise ReturnedRefused("too-long", sentence, "OCPP 2.0.1 edition 3 FirmwareType.signingCertificate")
+    if why := why_not_allowed(path, expected.subject, ()):
+        raise ReturnedRefused("name-constraints", why, "RFC 5280 §4.2.1.10")
+
+
+def _may_sign_firmware(certificate: x509.Certificate, name: str) -> None:
+    found = {one.oid: one.value for one in certificate.extensions}
+    constraints, use = found.get(ExtensionOID.BASIC_CONSTRAINTS), found.get(ExtensionOID.KEY_USAGE)
+    if isinstance(constraints, x509.BasicConstraints) and constraints.ca:
+        raise ReturnedRefused("an-authority", f"{name} is an authority's certificate, and a signer's was asked for")
+    if not isinstance(use, x509.KeyUsage) or not use.digital_signature or use.key_cert_sign or use.crl_sign:
+        sentence = f"{name} must be for digital signatures and for nothing that authorities do"
+        raise ReturnedRefused("wrong-key-usage", sentence, "RFC 5280 §4.2.1.3, OCPP 2.0.1 edition 3 L01.FR.21")
+    uses = found.get(ExtensionOID.EXTENDED_KEY_USAGE)
+    if isinstance(uses, x509.ExtendedKeyUsage) and ExtendedKeyUsageOID.CODE_SIGNING not in uses:
+        raise ReturnedRefused("wrong-extended-use", f"{name} is not for signing code", "RFC 5280 §4.2.1.12")
+
+
 def _key_is_ours(certificate: x509.Certificate, expected: Expected) -> None:
     if _fingerprint(certificate) != expected.spki_sha256:
         raise ReturnedRefused("wrong-key", "the certificate is for another key than the one that was made here")
@@ -149,16 +189,24 @@ _CHECKS: tuple[Callable[[x509.Certificate, Expected], None], ...] = (
 def _check_link(certificate: x509.Certificate, below: int, now: datetime) -> None:
     """One certificate of the path, with `below` authorities standing below it."""
     name = _name(certificate)
-    if now < certificate.not_valid_before_utc:
-        raise ReturnedRefused("not-yet", f"{name} is valid only from {certificate.not_valid_before_utc:%Y-%m-%d} on")
-    if now > certificate.not_valid_after_utc:
-        raise ReturnedRefused("expired", f"{name} expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
+    _check_time(certificate, name, now)
     limit = _basic_constraints(certificate).path_length
     if limit is not None and limit < below:
         sentence = f"{name} lets only {limit} authorities stand below it, where there are {below}"
         raise ReturnedRefused("wrong-path-length", sentence, "RFC 5280 §4.2.1.9")
     _check_use(certificate, name)
     _check_algorithms(certificate, name)
+    _check_extensions(certificate, name)
+
+
+def _check_time(certificate: x509.Certificate, name: str, now: datetime) -> None:
+    if now < certificate.not_valid_before_utc:
+        raise ReturnedRefused("not-yet", f"{name} is valid only from {certificate.not_valid_before_utc:%Y-%m-%d} on")
+    if now > certificate.not_valid_after_utc:
+        raise ReturnedRefused("expired", f"{name} expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
+
+
+def _check_extensions(certificate: x509.Certificate, name: str) -> None:
     for extension in certificate.extensions:
         if extension.critical and extension.oid not in _UNDERSTOOD:
             sentence = f"{name} has a critical extension that is not understood ({extension.oid.dotted_string})"

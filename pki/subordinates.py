@@ -1,7 +1,8 @@
-"""Certifying an issuing authority whose key is elsewhere: the offline side of `pki/authority_requests.py`.
+"""Certifying an authority or a firmware signer whose key is elsewhere: the offline side of `pki/authority_requests.py`.
 
-From the request come the key and the name, which a person compares; everything else is the profile's: CA:TRUE, path
-length 0, the right to sign certificates and lists, an end within the parent's.
+From the request come the key and the name, which a person compares; everything else is the profile's. Under an
+operator's authority that is an issuing one: CA:TRUE, path length 0, the right to sign certificates and lists. Under a
+manufacturer's root it is a firmware signer, which certifies nothing (L01). Its end lies within the parent's.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ from pki.issuing_desk import IssuingDesk
 from pki.keys import KeyAlgorithm, algorithm_of
 from pki.orders import lifetime
 from pki.plans import Addresses, Plan
-from pki.profiles import ISSUING, ROOT, profiles_of
+from pki.profiles import FIRMWARE, ISSUING, ROOT, profiles_of
 from pki.settings import PkiSettings
 from pki.store import Store
 from pki.tables import CertificateRow
@@ -41,6 +42,7 @@ class Subordinate:
     parent: str
     not_before: datetime
     not_after: datetime
+    profile: str = ISSUING
     serial: str | None = None
     certificate_pem: str = dataclasses.field(default="", repr=False)
     chain_pem: str = dataclasses.field(default="", repr=False)
@@ -96,7 +98,8 @@ class Subordinates:
         _check_parent(info)
         _check_key(request, info)
         name = self._name(request)
-        profile = profiles_of(self._settings)[ISSUING]
+        is_signer = info.hierarchy is HierarchyName.MANUFACTURER
+        profile = profiles_of(self._settings)[FIRMWARE if is_signer else ISSUING]
         if validity is not None:
             longest = profiles_of(self._settings)[ROOT].validity
             if not timedelta(days=1) <= validity <= longest:
@@ -104,7 +107,8 @@ class Subordinates:
             profile = dataclasses.replace(profile, validity=validity, ceiling=validity)
         issuer = self._hierarchy.issuer(parent)
         start, end = lifetime(profile, issuer, now)
-        self._refuse_second_name(name, request)
+        if not is_signer:  # signers follow each other under one name, and nobody looks for a signature by it
+            self._refuse_second_name(name, request)
         return Plan(
             profile=profile,
             issuer=issuer,
@@ -166,11 +170,10 @@ class Subordinates:
 def _check_parent(info: AuthorityInfo) -> None:
     if info.custody is not Custody.HERE:
         raise OrderRefused("parent", f"the key of {info.name!r} is elsewhere")
-    if info.hierarchy is HierarchyName.MANUFACTURER:
-        sentence = "firmware signers stand directly under the manufacturer's root, with no authority between (L01)"
-        raise OrderRefused("parent", sentence)
     if info.status in (AuthorityStatus.RETIRED, AuthorityStatus.PENDING):
         raise OrderRefused("parent", f"{info.name!r} is {info.status}")
+    if info.hierarchy is HierarchyName.MANUFACTURER:
+        return  # a root: no authority stands below one of these (L01)
     limit = path_length_of(info.der)
     if limit == 0 or (info.kind is AuthorityKind.ISSUING and limit is None):
         raise OrderRefused("parent", f"{info.name!r} may certify no authorities (its path length is 0)")
@@ -197,4 +200,5 @@ def _shown(plan: Plan) -> Subordinate:
         parent=plan.issuer.name,
         not_before=plan.not_before,
         not_after=plan.not_after,
+        profile=plan.profile.name,
     )

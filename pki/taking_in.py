@@ -1,4 +1,4 @@
-"""Issuing authorities of ours whose parent is elsewhere: the certificate comes back, is proved, and is taken in.
+"""Authorities and firmware signers of ours whose parent is elsewhere: a certificate comes back, is proved, is taken in.
 
 What stands above it becomes known here as well, with its key elsewhere: such an authority signs nothing here, its
 certificate goes into chains, and its revocation list is published when it is brought.
@@ -17,12 +17,20 @@ from pki.audit import AuditTrail, Entry, PkiAct
 from pki.authority_requests import AuthorityRequest, AuthorityRequests
 from pki.ceremony_plan import ROOT_POSTS
 from pki.errors import ReturnedRefused
+from pki.firmware_signers import signer_info
 from pki.foreign_crls import SHARD, ForeignCrls, check_crl, is_signed_by, read_crl, serials_on
 from pki.hierarchy import AuthorityInfo, AuthorityKind, AuthorityStatus, Custody, Hierarchy
 from pki.keys import algorithm_of, check_key_strength, spki_sha256
 from pki.plans import Addresses, name_of
-from pki.returned_certificate import Expected, check_returned, path_above, read_certificates
+from pki.returned_certificate import (
+    Expected,
+    check_returned,
+    check_returned_signer,
+    path_above,
+    read_certificates,
+)
 from pki.settings import PkiSettings
+from pki.signers_taken_in import add_signer, known_signer
 from pki.store import Store, hold_lock
 from pki.tables import AuthorityRequestRow, AuthorityRow, CrlRow
 
@@ -62,7 +70,8 @@ class TakingIn:
     def take_in(
         self, name: str, certificate_pem: str, chain_pem: str, crls: Sequence[bytes], by: str, now: datetime
     ) -> AuthorityInfo:
-        """Make the request `name` an authority. `chain_pem` leads up to the root; `crls` are lists of those above.
+        """Make the request `name` an authority, or a firmware signer. `chain_pem` leads up to the root; `crls` are
+        lists of those above.
 
         It is active when nobody fills its post with this kind of key, else prepared. Taken in again, the same
         certificate changes nothing. Raises UnknownAuthority, ReturnedRefused, SignerUnavailable.
@@ -73,7 +82,9 @@ class TakingIn:
         request = self._requests.find(name)
         self._requests.check_key(request)
         path = path_above(certificate, [*others, *self._known_elsewhere()])
-        check_returned(certificate, path, self._expected(request), now)
+        prove = check_returned_signer if request.is_signer else check_returned
+        prove(certificate, path, self._expected(request), now)
+        self._check_hierarchy(request, path)
         self._check_revocation(certificate, path, crls, now)
         above = self._named(certificate, path)
         with self._store.writing() as session:
@@ -82,7 +93,7 @@ class TakingIn:
         self._hierarchy.reload()
         for content in crls:
             self._crls.take_in(content, by, now)
-        return self._hierarchy.info(name)
+        return self._taken_before(name, certificate) or self._hierarchy.info(name)
 
     def _expected(self, request: AuthorityRequest) -> Expected:
         return Expected(
@@ -95,7 +106,22 @@ class TakingIn:
 
     def _taken_before(self, name: str, certificate: x509.Certificate) -> AuthorityInfo | None:
         der = certificate.public_bytes(Encoding.DER)
+        with self._store.reading() as session:
+            signer = known_signer(session, name, certificate)
+        if signer is not None:
+            return signer_info(signer)
         return next((info for info in self._hierarchy.all() if (info.name, info.der) == (name, der)), None)
+
+    def _check_hierarchy(self, request: AuthorityRequest, path: Sequence[x509.Certificate]) -> None:
+        """Raises ReturnedRefused when what stands above is of the other hierarchy, or its key is here after all."""
+        ders = {one.public_bytes(Encoding.DER) for one in path}
+        for info in self._hierarchy.all():
+            if info.der in ders and info.hierarchy is not request.hierarchy:
+                sentence = f"{info.name!r} is of the {info.hierarchy}'s hierarchy, and {request.name!r} is not"
+                raise ReturnedRefused("wrong-hierarchy", sentence, hint="The two hierarchies stay apart.")
+            if info.der in ders and info.custody is Custody.HERE:
+                hint = "What it certifies is made here, without a request."
+                raise ReturnedRefused("key-is-here", f"the key of {info.name!r} is here", hint=hint)
 
     def _known_elsewhere(self) -> list[x509.Certificate]:
         known = [info for info in self._hierarchy.all() if info.custody is Custody.ELSEWHERE]
@@ -151,13 +177,17 @@ class TakingIn:
         parents = [*(one.name for one in above[1:]), None]
         new = [_row_elsewhere(one, up, request) for one, up in zip(above, parents, strict=True) if one.is_new]
         end = min(one.not_valid_after_utc for one in (certificate, *(each.certificate for each in above)))
-        ours = _row(certificate, request, above[0].name, end, self._settings.crl_shards, self._status(request))
-        session.add_all([*new, ours])
         listed = [one.name for one in above if one.is_new and one.is_published_here]
-        session.add_all(CrlRow(authority=name, shard=SHARD) for name in listed)
-        session.add_all(CrlRow(authority=ours.name, shard=shard) for shard in range(ours.crl_shards))
+        session.add_all([*new, *(CrlRow(authority=name, shard=SHARD) for name in listed)])
+        entries = [_entry(one, by) for one in new]
+        if request.is_signer:
+            entries.append(add_signer(session, request, certificate, above[0].name, end, by, now))
+        else:
+            ours = _row(certificate, request, above[0].name, end, self._settings.crl_shards, self._status(request))
+            session.add_all([ours, *(CrlRow(authority=ours.name, shard=shard) for shard in range(ours.crl_shards))])
+            entries.append(_entry(ours, by))
         session.flush()
-        self._trail.record_all(session, [_entry(one, by) for one in (*new, ours)], now)
+        self._trail.record_all(session, entries, now)
 
     def _status(self, request: AuthorityRequest) -> AuthorityStatus:
         """Active, unless its post is filled: then a roll-over activates it."""

@@ -15,14 +15,12 @@ from pki.signer_process.judge import Judge, Refusal, verdict
 from pki.signer_process.known import KnownAuthorities
 from pki.signer_process.ledger import SIGNED, Ledger
 from pki.signer_process.log import Entry
-from pki.signer_process.requests import Asked, kind_of
+from pki.signer_process.requests import FIRMWARE_KEYS, Asked, kind_of
 from pki.signer_process.reservations import Reservations
 from pki.store import Store
 from pki.vault import Vault
 
 log = structlog.get_logger()
-
-_FIRMWARE = "firmware-"
 
 
 class SignerDesk:
@@ -126,7 +124,7 @@ class SignerDesk:
         """Firmware signers are renewed as time goes by; authorities are made in ceremonies only."""
         algorithm = KeyAlgorithm(str(request.get("algorithm")))
         refusal = None
-        if not self._in_ceremony and not key.startswith(_FIRMWARE):
+        if not self._in_ceremony and not key.startswith(FIRMWARE_KEYS):
             refusal = Refusal("ceremony-only", "keys of authorities are made in a ceremony")
         entry = self._write([{"do": "make", "key": key, "algorithm": algorithm.value, **verdict(refusal)}], uid)[0]
         if refusal is not None:
@@ -137,7 +135,7 @@ class SignerDesk:
     def _forget(self, key: str, _request: Message, uid: int) -> Message:
         """A firmware signer's key goes when no certificate names it any more; an authority's never goes this way."""
         refusal = None
-        if self.known.of_key(key) is not None or not key.startswith(_FIRMWARE):
+        if self.known.of_key(key) is not None or not key.startswith(FIRMWARE_KEYS):
             refusal = Refusal("only-what-is-not-needed", "the key of an authority is not deleted")
         elif self._reservations.is_firmware_key(key):
             refusal = Refusal("only-what-is-not-needed", "a certificate names this key")

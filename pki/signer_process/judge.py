@@ -17,7 +17,7 @@ from pki.signer_process.known import KnownAuthorities
 from pki.signer_process.ledger import SIGNED
 from pki.signer_process.list_rules import ListCase, broken_list_rule, number_of, scope_of
 from pki.signer_process.log import Entry
-from pki.signer_process.requests import Asked, Kind, certificate_of, list_of, serial_of
+from pki.signer_process.requests import FIRMWARE_KEYS, Asked, Kind, certificate_of, list_of, serial_of
 from pki.signer_process.reservations import Reservation, Reservations
 
 Parsed: TypeAlias = Mapping[bytes, x509.Certificate | None]
@@ -67,11 +67,16 @@ class Judge:
             case Kind.CHECK:
                 facts, refusal = {}, None
             case Kind.RECORD | Kind.CERTIFICATE_REQUEST:
-                is_fine = self._in_ceremony
+                is_fine = self._in_ceremony or self._is_for_a_firmware_signer(one)
                 facts, refusal = {}, None if is_fine else Refusal("ceremony-only", "this is no ceremony")
             case _:
                 facts, refusal = {}, Refusal("kind-is-known", "it is nothing that an authority signs")
         return {**named, **facts, **verdict(refusal)}
+
+    def _is_for_a_firmware_signer(self, one: Asked) -> bool:
+        """Such a key certifies nothing, and may be made and asked a certificate for at any time."""
+        is_request = one.kind is Kind.CERTIFICATE_REQUEST
+        return is_request and one.key.startswith(FIRMWARE_KEYS) and self._known.of_key(one.key) is None
 
     def _certificate(
         self, one: Asked, signer: Signer, specimen: x509.Certificate | None, reserved: Mapping[str, Reservation]

@@ -15,6 +15,8 @@ from pki.keys import KeyAlgorithm, KeyFamily, assemble
 from pki.to_be_signed import specimen_of
 
 LONGEST_CERTIFICATE = 16_384  # octets; ours have less than one thousand
+FIRMWARE_KEYS = "firmware-"
+"""How the names of firmware signers' keys begin, and of no authority's."""
 _VERSION_FIELD, _INTEGER = 0xA0, 0x02
 _VERSION_2 = der.integer(1)
 _VERSION_1 = der.integer(0)

@@ -216,8 +216,13 @@ def test_the_offline_side_signs_nothing_beyond_its_own_end(online: Room, offline
 def test_an_issuing_authority_certifies_no_other(room: Room) -> None:
     with pytest.raises(OrderRefused, match="may certify no authorities"):
         room.authority.elsewhere.preview(pem_request(generate_key(EC256), "X", "Acme Charging"), "stations")
-    with pytest.raises(OrderRefused, match="L01"):
-        room.authority.elsewhere.preview(pem_request(generate_key(EC256), "X", "Acme Charging"), "manufacturer")
+
+
+def test_under_a_manufacturers_root_stand_signers_and_no_authority(room: Room) -> None:
+    """L01 (remark); see test_signers_elsewhere.py."""
+    csr = pem_request(generate_key(EC256), "X", "Acme Charging")
+    assert room.authority.elsewhere.preview(csr, "manufacturer").profile == "firmware"
+    assert room.authority.elsewhere.preview(csr, "root").profile == "issuing"
 
 
 # --- lists

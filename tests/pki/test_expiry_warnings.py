@@ -130,6 +130,8 @@ def test_authorities_are_warned_of_two_years_one_and_a_half_before(
     if thing is None or kind in (EndingKind.CREDENTIAL, EndingKind.CRL):  # those the service renews
         assert found == []
     else:
+        if kind is EndingKind.SIGNER and days < 0:  # a month before the end there is one more for these
+            thing = "old (abcdef01) 30d"
         assert [(one.thing, one.severity) for one in found] == [(thing, severity)]
 
 

@@ -254,6 +254,18 @@ def test_firmware_that_nobody_ordered(room: Room, signer: Signer) -> None:
     assert refused(signer, key, intended(room).to_be_signed)
 
 
+def test_a_request_for_a_firmware_signer_at_any_time(room: Room, signer: Signer) -> None:
+    """Such a key certifies nothing; one of an authority's name is made in a ceremony only."""
+    requests = authority_of(room, signer).elsewhere
+    asked = requests.request("firmware", "firmware", EC, "user:admin")
+    assert x509.load_pem_x509_csr(asked.csr_pem.encode()).is_signature_valid
+    with pytest.raises(SignerRefused) as caught:
+        requests.request("stations-2", "stations", EC, "user:admin")
+    assert caught.value.code == "ceremony-only"
+    requests.withdraw("firmware", "user:admin")
+    assert not signer.client().holds(asked.key_name)
+
+
 @pytest.mark.parametrize("octets", [b'{"title": "a ceremony"}', der.sequence(der.integer(0), der.sequence())])
 def test_what_belongs_to_a_ceremony(room: Room, octets: bytes) -> None:
     with signer_over(room) as usual:

@@ -2,11 +2,15 @@
 
 import json
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from pki.authority import Authority
+from pki.keys import KeyAlgorithm
 from tests.pki.conftest import SetClock, bare_folder, open_room
 from tests.web.commands import Command
 from tests.web.conftest import token
@@ -95,6 +99,67 @@ async def test_a_request_goes_out_and_the_certificate_of_another_root_comes_in(
     assert (taken.json()["status"], taken.json()["custody"]) == ("prepared", "here")
     assert (await api.get(REQUESTS)).json()["items"] == []
     assert (await api.delete(f"{REQUESTS}/stations-off")).status_code == 404
+
+
+MAKER = 'title = "T"\n[[root]]\nname = "maker"\nhierarchy = "manufacturer"\npath_length = 0\n'
+
+
+@contextmanager
+def makers_machine(folder: Path) -> Iterator[Authority]:
+    """The machine with the manufacturer's root, on no network."""
+    room = open_room(bare_folder(folder), SetClock())
+    other = room.rebuilt(settings=room.authority.settings.model_copy(update={"organisation": "Test Operator"}))
+    other.hold_ceremony(MAKER, "operator")
+    yield other
+    room.store.close()
+
+
+async def test_a_firmware_signer_is_certified_elsewhere_over_rest(api: httpx.AsyncClient, tmp_path: Path) -> None:
+    request = (await api.post(REQUESTS, json={"name": "firmware", "post": "firmware"})).json()
+    assert (request["post"], request["hierarchy"]) == ("firmware", "manufacturer")
+    with makers_machine(tmp_path / "offline") as maker:
+        signed = maker.elsewhere.certify(request["csr_pem"], "maker", request["spki_sha256"], "operator")
+    body = {"certificate": signed.certificate_pem, "chain": signed.chain_pem}
+    taken = await api.post(f"{REQUESTS}/firmware/certificate", json=body)
+    assert taken.status_code == 201, taken.text
+    assert (taken.json()["kind"], taken.json()["hierarchy"]) == ("signer", "manufacturer")
+    parent = (await api.get(f"/api/v1/authorities/{taken.json()['parent']}")).json()
+    assert (parent["kind"], parent["custody"]) == ("root", "elsewhere")
+    order = {"digest": "0" * 64, "vendor": "A", "model": "B", "version": "1", "scheme": "ecdsa-sha256"}
+    made = (await api.post("/api/v1/firmware", json=order)).json()
+    assert made["signing_certificate"] == signed.certificate_pem
+    renewed = await api.post("/api/v1/certificates/renew", json={"serials": [signed.serial]})
+    assert "voltward ca request firmware" in renewed.text
+
+
+async def test_a_firmware_signer_is_certified_elsewhere_in_the_console(
+    browser: httpx.AsyncClient,  # noqa: F811
+    service: Service,
+    tmp_path: Path,
+) -> None:
+    wanted = {"name": "firmware", "post": "firmware", "algorithm": "ec-p256"}
+    assert (await submit(browser, "/authorities", "/authorities/requests", **wanted)).status_code == 303
+    csr = (await browser.get("/authorities/requests/firmware.csr")).text
+    with makers_machine(tmp_path / "offline") as maker:
+        seen = maker.elsewhere.preview(csr, "maker")
+        signed = maker.elsewhere.certify(csr, "maker", seen.spki_sha256, "operator")
+    whole = signed.certificate_pem + signed.chain_pem
+    path = "/authorities/requests/firmware/certificate"
+    assert (await submit(browser, "/authorities", path, certificate=whole)).status_code == 303
+    page = (await browser.get("/authorities")).text
+    parent = service.authority.authority("firmware").parent
+    assert f"below {parent}" in page
+    assert "Waiting for a certificate" not in page
+    assert service.authority.authority(parent).custody == "elsewhere"
+
+
+async def test_a_request_is_withdrawn_in_the_console(
+    browser: httpx.AsyncClient,  # noqa: F811
+    service: Service,
+) -> None:
+    service.authority.elsewhere.request("firmware", "firmware", KeyAlgorithm.EC_P256, "user:admin")
+    assert (await submit(browser, "/authorities", "/authorities/requests/firmware/withdraw")).status_code == 303
+    assert service.authority.elsewhere.pending() == []
 
 
 async def test_the_side_with_the_key_signs_and_hands_out_its_list(api: httpx.AsyncClient) -> None:

@@ -18,10 +18,10 @@ router = APIRouter(tags=["authorities"])
 
 
 class AuthorityRequestIn(In):
-    """An issuing authority that is to get its certificate elsewhere."""
+    """An issuing authority or a firmware signer that is to get its certificate elsewhere."""
 
-    name: str = Field(min_length=1, max_length=40)
-    post: str = Field(description="stations or csms")
+    name: str = Field(min_length=1, max_length=40, description="of a signer: firmware or firmware-rsa")
+    post: str = Field(description="stations, csms or firmware")
     algorithm: KeyAlgorithm = KeyAlgorithm.EC_P256
     common_name: str | None = Field(default=None, max_length=64)
 
@@ -62,9 +62,13 @@ class CertifyAgreedIn(CertifyIn):
 
 
 class SubordinateOut(Out):
-    """What signing leads to, or led to: then with `serial`, the certificate, and those above it."""
+    """What signing leads to, or led to: then with `serial`, the certificate, and those above it.
+
+    `profile` is issuing, or firmware for a firmware signer under a manufacturer's root.
+    """
 
     subject: str
+    profile: str
     spki_sha256: str
     algorithm: str
     parent: str
@@ -131,7 +135,7 @@ def withdraw_request(
 def take_in_certificate(
     doors: Doors, name: str, body: ReturnedIn, caller: Principal = Depends(Needs(Permission.AUTHORITIES_CHANGE))
 ) -> AuthorityOut:
-    """Make a request an authority, when the certificate and its chain prove themselves."""
+    """Make a request an authority or a firmware signer, when the certificate and its chain prove themselves."""
     lists = [text.encode() for text in body.crls]
     info = doors.authority.elsewhere.take_in(name, body.certificate, body.chain, lists, caller.name)
     return AuthorityOut.made(info, doors.authority.chain_pem(info.name))
@@ -149,7 +153,10 @@ def preview_certification(
 def certify(
     doors: Doors, name: str, body: CertifyAgreedIn, caller: Principal = Depends(Needs(Permission.AUTHORITIES_CHANGE))
 ) -> SubordinateOut:
-    """Sign the request of an issuing authority: CA:TRUE, path length 0, nothing taken from it but key and name."""
+    """Sign the request of an issuing authority, or of a firmware signer where `name` is a manufacturer's root.
+
+    Nothing is taken from it but key and name.
+    """
     span = _span(body.validity_days)
     return SubordinateOut.of(doors.authority.elsewhere.certify(body.csr, name, body.spki_sha256, caller.name, span))
 

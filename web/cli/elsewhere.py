@@ -14,15 +14,17 @@ from web.cli.output import Json, plain, say, show_fields, show_json, show_list, 
 
 _LONGEST = 4 * 1024 * 1024
 _REQUEST = ("name", "post", "algorithm", "subject", "spki_sha256")
-_SIGNED = ("subject", "spki_sha256", "algorithm", "parent", "not_before", "not_after", "serial")
+_SIGNED = ("profile", "subject", "spki_sha256", "algorithm", "parent", "not_before", "not_after", "serial")
 _AUTHORITY = ("name", "subject", "parent", "post", "status", "not_after")
 
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there (PEM).")]
 
 
 def request(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What the authority will be called here.")],
-    post: Annotated[str | None, typer.Option("--post", help="stations or csms.")] = None,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What it will be called here; a signer: firmware or firmware-rsa.")
+    ],
+    post: Annotated[str | None, typer.Option("--post", help="stations, csms or firmware.")] = None,
     algorithm: Annotated[str, typer.Option("--algorithm", help="ec-p256, ec-p384, rsa-3072 or rsa-4096.")] = "ec-p256",
     common_name: Annotated[str | None, typer.Option("--common-name", metavar="CN", help="Its CN.")] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Give the request up and delete its key.")] = False,
@@ -30,7 +32,7 @@ def request(
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """Make a key for an issuing authority, and the request (CSR) that travels to where its parent's key is."""
+    """Make a key for an issuing authority or a firmware signer, and the request (CSR) that travels to its parent."""
     with service(data) as client:
         if withdraw:
             client.delete(f"authority-requests/{segment(name)}")
@@ -56,7 +58,7 @@ def sign_request(
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """Sign the request of an issuing authority, on the machine where the parent's key is."""
+    """Sign the request of an issuing authority or a firmware signer, where the parent's key is."""
     body: dict[str, Any] = {"csr": _pem(file, "CERTIFICATE REQUEST"), "validity_days": days}
     path = f"authorities/{segment(authority)}/certify"
     with service(data) as client:
@@ -83,7 +85,7 @@ def accept(
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """Take a certificate in: the request becomes an authority when everything about it proves itself."""
+    """Take a certificate in: the request becomes an authority, or signs firmware, when everything proves itself."""
     body = {
         "certificate": _pem(file, "CERTIFICATE"),
         "chain": _pem(chain, "CERTIFICATE") if chain else "",

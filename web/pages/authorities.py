@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pki.authority import AuthorityInfo
 from pki.ceremony_records import CeremonyRecord, Signatory, check_record
 from pki.errors import RecordRefused
+from pki.keys import KeyAlgorithm
 from web.api.asked import Doors
 from web.pages.rendering import render
 from web.pages.visitor import Seen, Submitted, Visitor
@@ -63,6 +64,28 @@ def record_file(
 ) -> Response:
     """A record, exactly as it was signed."""
     return _file(doors.authority.ceremony(record_id).statement, f"ceremony-{record_id}.json", "application/json")
+
+
+@router.post("/requests")
+def request_authority(
+    doors: Doors,
+    name: Annotated[str, Form(min_length=1, max_length=40)],
+    post: Annotated[str, Form(max_length=20)],
+    algorithm: Annotated[KeyAlgorithm, Form()],
+    visitor: Visitor = Depends(Submitted(Permission.AUTHORITIES_CHANGE)),
+) -> Response:
+    """Make a key here, and the request for its certificate; it then waits on the page."""
+    doors.authority.elsewhere.request(name, post, algorithm, visitor.name)
+    return RedirectResponse("/authorities", status_code=303)
+
+
+@router.post("/requests/{name}/withdraw")
+def withdraw_request(
+    doors: Doors, name: str, visitor: Visitor = Depends(Submitted(Permission.AUTHORITIES_CHANGE))
+) -> Response:
+    """Give a request up and delete its key."""
+    doors.authority.elsewhere.withdraw(name, visitor.name)
+    return RedirectResponse("/authorities", status_code=303)
 
 
 @router.post("/requests/{name}/certificate")
