@@ -16,6 +16,8 @@ from pki.certificates import Certificate, CertificateState
 from pki.name_matching import holds_name
 from pki.secret_text import Secret
 
+_RETIRED = "of the retired authority"
+
 SUBPROTOCOLS = {
     "ocpp1.6": OcppVersion.V16,
     "ocpp2.0.1": OcppVersion.V201,
@@ -79,6 +81,8 @@ class Peer:
     certificate: PresentedCertificate | None
     password_retired: bool = False
     """The password is one that the station has accepted a new one for."""
+    by_recovery: bool = False
+    """The password that fits is the one that was made for the station's recovery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,9 @@ class Registered:
     """As the station said in BootNotification; empty until it did."""
     bootstrap: str = ""
     """The maker whose certificate alone lets it in, until it has used one of ours; empty: nobody's."""
-    recovering: bool = False
-    """An operator lets it in with its expired certificate."""
+    recovery: Lane | None = None
+    """The lane that an operator holds open for it now: its own certificate that has run out, its maker's although it
+    has used one of ours, or the password that was made for this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,9 @@ class Admitted:
                 return f"expired client certificate {self.certificate_serial}, in the recovery lane: to be renewed"
             case Lane.BOOTSTRAP:
                 return f"nothing but {self.beside}: to get its own certificate"
+            case Lane.PASSWORD:
+                beside = f", beside {self.beside}" if self.beside else ""
+                return f"the password of its recovery over TLS{beside}: to be walked to profile 3"
             case Lane.QUARANTINE:
                 return "not registered: in quarantine"
         proofs = {
@@ -140,11 +148,13 @@ class Admitted:
 class Refused:
     """Not let in: the HTTP status of the upgrade's answer and the reason for the record.
 
-    The peer is told the status alone; the reason stays with us, since an impostor would learn from it.
+    The peer is told the status alone; the reason stays with us, since an impostor would learn from it. `alarming`
+    names what a person should look at, since the true station would not have shown it; empty: nothing.
     """
 
     status: int
     reason: str
+    alarming: str = ""
 
 
 Verdict = Admitted | Refused
@@ -154,7 +164,7 @@ def presented_of(record: Certificate, *, is_retired: bool) -> PresentedCertifica
     """A certificate of ours as it is judged here; `is_retired` says whether the authority that issued it is."""
     state = str(record.state)
     if record.state is CertificateState.GOOD and is_retired:
-        state = f"of the retired authority {record.authority!r}"
+        state = f"{_RETIRED} {record.authority!r}"
     if record.state is CertificateState.EXPIRED and record.reason is not None:
         state = CertificateState.HELD.value  # a hold that nobody released outlasts the certificate
     return PresentedCertificate(
@@ -203,11 +213,15 @@ def decide(peer: Peer, station: Registered) -> Verdict:
         proved = Refused(401, f"profile {proved:d} is below {station.floor:d}, which this station has reached")
     lane = _lane(peer, station) if isinstance(proved, Refused) else None
     if isinstance(lane, Refused):
-        return lane
+        return _refused(lane, peer, station)
     if isinstance(proved, Refused) and lane is None:
-        return proved
+        return _refused(proved, peer, station)
     subprotocol = choose_subprotocol(peer.offered, station.version)
     return _no_version(peer.offered) if subprotocol is None else _admitted(peer, proved, subprotocol, lane)
+
+
+def _refused(why: Refused, peer: Peer, station: Registered) -> Refused:
+    return replace(why, alarming=_alarming(peer.certificate, station))
 
 
 def stranger(offered: tuple[str, ...]) -> Verdict:
@@ -223,10 +237,14 @@ def _no_version(offered: tuple[str, ...]) -> Refused:
 
 
 def _admitted(peer: Peer, proved: SecurityProfile | Refused, subprotocol: str, lane: Lane | None) -> Admitted:
-    profile = SecurityProfile.MUTUAL_TLS if isinstance(proved, Refused) else proved
+    profile = proved if isinstance(proved, SecurityProfile) else _profile_in(lane)
     if lane is not Lane.BOOTSTRAP and profile is SecurityProfile.MUTUAL_TLS and peer.certificate:
         return Admitted(profile, subprotocol, peer.certificate.serial, peer.certificate.made_at, lane=lane)
     return Admitted(profile, subprotocol, None, beside=_makers_words(peer), lane=lane)
+
+
+def _profile_in(lane: Lane | None) -> SecurityProfile:
+    return SecurityProfile.TLS_BASIC if lane is Lane.PASSWORD else SecurityProfile.MUTUAL_TLS
 
 
 def choose_subprotocol(offered: tuple[str, ...], registered: OcppVersion | None) -> str | None:
@@ -273,7 +291,7 @@ def certificate_fault(certificate: PresentedCertificate, station: Registered) ->
         return f"the certificate's CN {certificate.common_name!r} is not the registered serial number"
     if certificate.state != "good":
         return f"the client certificate {certificate.serial} is {certificate.state}"
-    if station.newest_used and certificate.made_at and certificate.made_at < station.newest_used:
+    if _is_outdated(certificate, station):
         return f"the client certificate {certificate.serial} is older than one that this station has used since"
     return None
 
@@ -281,6 +299,9 @@ def certificate_fault(certificate: PresentedCertificate, station: Registered) ->
 def _lane(peer: Peer, station: Registered) -> Lane | Refused | None:
     """The lane of a peer that would be refused; Refused when its lane has a reason of its own to refuse it."""
     certificate = peer.certificate
+    if peer.by_recovery and station.floor >= SecurityProfile.MUTUAL_TLS:
+        fault = _password_fault(peer, station)
+        return Lane.PASSWORD if fault is None else Refused(401, fault)
     if certificate is None:
         return None
     if certificate.maker is not None:
@@ -289,9 +310,27 @@ def _lane(peer: Peer, station: Registered) -> Lane | Refused | None:
         fault = _bootstrap_fault(certificate.maker, station)
         return Lane.BOOTSTRAP if fault is None else Refused(401, fault)
     # All but its time must be right: the station, the serial number, neither revoked nor held, none newer used.
-    is_expired = certificate.state == CertificateState.EXPIRED
+    is_past = certificate.state == CertificateState.EXPIRED or certificate.state.startswith(_RETIRED)
     would_do = certificate_fault(replace(certificate, state=CertificateState.GOOD.value), station) is None
-    return Lane.RECOVERY if station.recovering and is_expired and would_do else None
+    return Lane.RECOVERY if station.recovery is Lane.RECOVERY and is_past and would_do else None
+
+
+def _password_fault(peer: Peer, station: Registered) -> str | None:
+    """Why the password of a recovery does not let into its lane, or None when it does.
+
+    A certificate beside it is no proof, not even the station's own that was revoked; somebody else's is a reason to
+    look twice.
+    """
+    certificate = peer.certificate
+    if station.recovery is not Lane.PASSWORD:
+        return "the password of its recovery, which is not open"
+    if not peer.tls:
+        return "the password of its recovery came over a plain line, where anybody could read it"
+    if certificate is not None and certificate.station not in (None, station.id):
+        return f"the client certificate {certificate.serial} belongs to another station"
+    if certificate is not None and certificate.maker is not None:
+        return _another_serial(certificate.maker, station)
+    return None
 
 
 def _bootstrap_fault(maker: MakersCertificate, station: Registered) -> str | None:
@@ -304,7 +343,7 @@ def _bootstrap_fault(maker: MakersCertificate, station: Registered) -> str | Non
         return f"{whose}, where {station.bootstrap} may vouch for this station"
     if fault := _another_serial(maker, station):
         return fault
-    if station.newest_used is not None:
+    if station.newest_used is not None and station.recovery is not Lane.BOOTSTRAP:
         return f"{whose}, which counts at first contact only; this station has used a certificate of ours"
     return None
 
@@ -350,3 +389,23 @@ def _is_alarming(certificate: PresentedCertificate, station: Registered) -> bool
     """
     stolen = certificate.station is not None and certificate.station != station.id
     return stolen or certificate.state in ("revoked", "held")
+
+
+def _alarming(certificate: PresentedCertificate | None, station: Registered) -> str:
+    """What a refused peer showed that the true station would not: the certificate's serial number, or the station.
+
+    Another station's certificate, an old board's, one older than another that the station has used since (a copy, or a
+    station that fell back), and a maker's for another device where a maker may vouch for this one.
+    """
+    if certificate is None:
+        return ""
+    if certificate.maker is not None:
+        return station.id if station.bootstrap and not certificate.maker.states(station.serial) else ""
+    if certificate.station is None or certificate.profile != "station":
+        return ""
+    is_anothers = certificate.station != station.id or certificate.common_name != station.serial
+    return certificate.serial if is_anothers or _is_outdated(certificate, station) else ""
+
+
+def _is_outdated(certificate: PresentedCertificate, station: Registered) -> bool:
+    return bool(station.newest_used and certificate.made_at and certificate.made_at < station.newest_used)

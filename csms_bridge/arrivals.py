@@ -125,7 +125,7 @@ class Arrivals:
             return UnknownStation(one.station)
         now, admitted, found = self._clock(), one.admitted, business[one.station]
         try:
-            check_rank(row, admitted, self._node, now, self._dead_after)
+            check_rank(row, admitted, one.line.address, self._node, now, self._dead_after)
         except LineOutranked as outranked:
             return outranked
         session.add(row)
@@ -133,7 +133,7 @@ class Arrivals:
             self._lanes.entered(session, row, admitted.lane, admitted, one.line.address)
             self._note_line(row, one, now)
             return Arrived(now, found)
-        self._lanes.left(session, row, admitted)
+        self._lanes.left(session, row, admitted, one.password)
         is_new = row.profile != int(admitted.profile) or row.certificate_serial != admitted.certificate_serial
         self._note_line(row, one, now)
         _note_proof(row, admitted)

@@ -16,6 +16,7 @@ BridgeError
 ├── CommandRefused                                a message that must not, or cannot, be sent
 ├── UnknownRoot, RootRefused                      a root that we do not have, or that must not go or come
 ├── ChangeRefused                                 a planned change that nobody can be asked about
+├── UnknownRecovery, RecoveryNotNow               a way back that is not on record, or cannot be opened or closed now
 ├── UnknownMigration, MigrationRefused            a change of version that is not on record, or cannot be expected
 ├── UnknownPlan, PlanRefused                      a root's roll-over that is not planned, or must not go on now
 ├── UploadOver, UploadDiffers, UploadTooLarge, UploadTooSlow   a log's upload that is not taken
@@ -303,6 +304,18 @@ class ChangeRefused(BridgeError):
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field}: {why}")
         self.field = field
+
+
+class UnknownRecovery(BridgeError):
+    """No way back has this id."""
+
+    def __init__(self, recovery: str) -> None:
+        super().__init__(f"there is no way back {recovery!r}", "list them with: voltward recovery list")
+        self.recovery = recovery
+
+
+class RecoveryNotNow(BridgeError):
+    """A way back cannot be opened, approved or closed as things are."""
 
 
 class UnknownMigration(BridgeError):

@@ -44,6 +44,8 @@ from csms_bridge.quiet import QuietMode
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.quirks.learned import LearnedQuirks
 from csms_bridge.readiness.door import Readiness
+from csms_bridge.recovery.door import Custom, Recoveries
+from csms_bridge.recovery.finishing import Finishing
 from csms_bridge.registry import Place, Registry, StationFilter
 from csms_bridge.renewal.allowance import Limits
 from csms_bridge.renewal.allowances import Allowances
@@ -158,6 +160,14 @@ class Fleet:
         self.renewal_rounds = RenewalRounds(store, trail, authority, self._orders, self._renewals, pace, clock)
         self._authority = authority
         self.lanes = sightings.lanes
+        finishing = Finishing(
+            store, trail, authority, self._ledger, sightings.closing,
+            lambda station: acts.first_facts(self.quirks.of_station(station)), clock,
+        )  # fmt: skip
+        custom = Custom(settings.recovery_approvals, settings.heartbeat * 2, self.makers)
+        self.recoveries = Recoveries(
+            store, trail, authority, passwords, self._ledger, sightings.closing, finishing, custom, clock
+        )
         self.strangers = Strangers(
             store, trail, clock, Bounds(settings.unknown_limit, settings.unknown_per_address, settings.keep_unknown)
         )
@@ -295,22 +305,6 @@ class Fleet:
     def make_quiet(self, station: str, quiet: bool, by: str, reason: str) -> Station:
         """Send a station nothing unasked from now on, or talk to it again. Raises UnknownStation."""
         self.quiet.turn(station, quiet, by, reason)
-        return self._registry.station(station)
-
-    def recover(self, station: str, life: timedelta, by: str, reason: str) -> Station:
-        """Let a station in with its expired certificate, as Pending, so that it gets a new one (A00.FR.429).
-
-        Raises UnknownStation, StationRefused.
-        """
-        found = self._registry.station(station)
-        if not self._authority.certificates(station=station, limit=1):
-            raise StationRefused("id", f"station {found.id!r} never had a certificate of ours: there is none to renew")
-        self.lanes.open_recovery(station, life, by, reason)
-        return self._registry.station(station)
-
-    def end_recovery(self, station: str, by: str, reason: str) -> Station:
-        """Close a station's recovery lane. Raises UnknownStation, StationRefused."""
-        self.lanes.end_recovery(station, by, reason)
         return self._registry.station(station)
 
     def allow_bootstrap(self, station: str, vendor: str, by: str, reason: str) -> Station:

@@ -30,6 +30,7 @@ from csms_bridge.edges import Edges
 from csms_bridge.password_book import PasswordBook, PasswordsOf
 from csms_bridge.sightings import Judged, OnRecord, Sightings
 from csms_bridge.strangers import network_of
+from pki.alarms import AlarmKind
 from pki.anchors import Anchor
 from pki.authority import Authority, Certificate
 from pki.foreign_certificates import UNREADABLE
@@ -125,6 +126,14 @@ class Judging:
         ]
         if judged:
             self._sightings.judged_each(judged)
+        for one in judged:
+            if isinstance(one.verdict, Refused) and one.verdict.alarming:
+                self._sound(one, one.verdict.alarming)
+
+    def _sound(self, one: Judged, thing: str) -> None:
+        """Somebody shows what the true station would not. Counted by what was shown, so that it fills no list."""
+        sentence = f"refused as {one.station} from {one.line.address}: {one.reason}"
+        self._authority.alarms.sound(AlarmKind.PROOF_OF_ANOTHER, thing, sentence)
 
     def _presented_each(self, lot: Sequence[Knocking]) -> list[_Presented]:
         """What each shows, as far as it leads to an anchor; refused when it leads to none."""
@@ -169,7 +178,7 @@ class Judging:
         if asked.password is None:
             return _verdict(asked, None, is_retired=False)
         at_once = self._passwords.checks.at_once
-        found, unsure = at_once(asked.station.id, asked.password, asked.known.good)
+        found, unsure = at_once(asked.station.id, asked.password, [*asked.known.good, *asked.known.recovery])
         if found is not None:
             return _verdict(asked, found, is_retired=False)
         stale, also_unsure = at_once(asked.station.id, asked.password, asked.known.retired)
@@ -185,6 +194,7 @@ def _verdict(asked: Asked, used: str | None, *, is_retired: bool) -> Welcome | R
         offered=asked.offered,
         basic_present=asked.basic_present,
         password_fits=used is not None if asked.basic_present else None,
+        by_recovery=used is not None and used in {one.id for one in asked.known.recovery},
         certificate=asked.certificate,
     )
     verdict = decide(peer, station)

@@ -13,16 +13,28 @@ from sqlmodel import Session, col, select
 from csms_bridge.admission import Admitted
 from csms_bridge.errors import LineOutranked
 from csms_bridge.station import SecurityProfile
+from csms_bridge.strangers import network_of
 from csms_bridge.tables import StationRow
 
 DEAD_AFTER = timedelta(minutes=10)
 """Two heartbeats. A node that died said nothing of its lines: one that is silent for so long bars nobody."""
 
 
-def check_rank(row: StationRow, admitted: Admitted, node: str, now: datetime, dead_after: timedelta) -> None:
-    """Part of the transaction that takes a station in, with its row locked. Raises LineOutranked."""
-    is_elsewhere = row.online and row.node != node
-    if is_elsewhere and not _is_dead(row, now, dead_after) and admitted.rank < _rank_on_record(row):
+def check_rank(
+    row: StationRow, admitted: Admitted, address: str, node: str, now: datetime, dead_after: timedelta
+) -> None:
+    """Part of the transaction that takes a station in, with its row locked. Raises LineOutranked.
+
+    What leads through a lane, a thief may have as well: whoever is in it keeps it from whoever comes from elsewhere,
+    at whichever node, as long as the line lives. A station that changed its address waits until its old line is found
+    dead, which pings see to.
+    """
+    if not row.online or _is_dead(row, now, dead_after):
+        return
+    is_another = bool(row.lane) and network_of(address) != network_of(row.address or "")
+    if admitted.lane is not None and is_another:
+        raise LineOutranked(row.id, row.node)
+    if row.node != node and admitted.rank < _rank_on_record(row):
         raise LineOutranked(row.id, row.node)
 
 

@@ -77,6 +77,12 @@ class OpenLine:
         return self.standing is Standing.ACCEPTED and not self.replaced
 
     @property
+    def may_walk(self) -> bool:
+        """Whether a walk may go on here: as accepted, or in the lane that a walk leads out of."""
+        in_lane = self.lane is not None and self.lane.walks and not self.rejected
+        return self.is_accepted or (in_lane and not self.replaced)
+
+    @property
     def first_words(self) -> timedelta:
         """What a station that restarted gets for its BootNotification, before anything is asked of it."""
         return min(self.desk.settings.walk_settle, timedelta(seconds=2))

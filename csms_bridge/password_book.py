@@ -5,10 +5,10 @@ good beside the old one; then every other is refused (A01.FR.03). The password i
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, update
 from sqlmodel import Session, SQLModel, col, select
 
 from csms_bridge.acts import FleetAct
@@ -22,16 +22,24 @@ from pki.secret_text import Secret
 from pki.store import Store
 
 CURRENT, OFFERED, RETIRED = "current", "offered", "retired"
+RECOVERY = "recovery"
+"""Made for a way back, and good while that is open."""
+_ASIDE = "aside-"
+"""In front of a state: refused while a way back is open, and as before when the station did not come by it."""
 _PASSWORDS = SQLModel.metadata.tables[str(PasswordRow.__tablename__)]
 _COLUMNS = (_PASSWORDS.c.id, _PASSWORDS.c.station, _PASSWORDS.c.hash, _PASSWORDS.c.state)
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordsOf:
-    """One station's: those that are good now, and those that it has accepted a new one for and not used it yet."""
+    """One station's: those that are good now, and those that it has accepted a new one for and not used it yet.
+
+    `recovery`: what was made for a way back, which is good while that is open and not otherwise.
+    """
 
     good: list[KnownPassword]
     retired: list[KnownPassword]
+    recovery: list[KnownPassword] = field(default_factory=list)
 
 
 class PasswordBook:
@@ -58,8 +66,10 @@ class PasswordBook:
         found = {station: PasswordsOf([], []) for station in stations}
         rows = session.connection().execute(select(*_COLUMNS).where(_PASSWORDS.c.station.in_(found)))
         for number, station, stored, state in rows:
-            of_it = found[station].retired if state == RETIRED else found[station].good
-            of_it.append(KnownPassword(str(number), stored))
+            of_it = found[station]
+            kept = {RETIRED: of_it.retired, RECOVERY: of_it.recovery, CURRENT: of_it.good, OFFERED: of_it.good}
+            if state in kept:
+                kept[state].append(KnownPassword(str(number), stored))
         return found
 
     def matching(self, station: str, presented: Secret, known: list[KnownPassword]) -> str | None:
@@ -151,6 +161,52 @@ class PasswordBook:
                 session, FleetAct.PASSWORD_SET, by=by, kind="station", thing=station, reason=reason, now=now
             )
             return made
+
+    # --- for a way back
+
+    def make_for_recovery(self, session: Session, station: str, now: datetime) -> Secret:
+        """A password that is good for nothing until the station's way back is open."""
+        password = new_password()
+        session.add(self._row(station, password, PasswordKind.GENERATED, RECOVERY, now))
+        return password
+
+    def set_aside(self, session: Session, station: str) -> None:
+        """Refuse all but the recovery's from now on; they may be good again."""
+        mine = (col(PasswordRow.station) == station, col(PasswordRow.state).in_((CURRENT, OFFERED, RETIRED)))
+        for row in session.exec(select(PasswordRow).where(*mine)):
+            row.state = _ASIDE + row.state
+            session.add(row)
+
+    def put_back(self, session: Session, station: str) -> None:
+        """The station did not come by its way back: what was set aside is as before, the recovery's is gone."""
+        self._forget(session, station, col(PasswordRow.state) == RECOVERY)
+        mine = (col(PasswordRow.station) == station, col(PasswordRow.state).startswith(_ASIDE))
+        for row in session.exec(select(PasswordRow).where(*mine)):
+            row.state = row.state.removeprefix(_ASIDE)
+            session.add(row)
+
+    def forget_set_aside(self, session: Session, station: str) -> None:
+        """The old ones are another device's."""
+        self._forget(session, station, col(PasswordRow.state).startswith(_ASIDE))
+
+    def is_for_recovery(self, session: Session, password: str) -> bool:
+        """Whether this is the one that was made for a way back."""
+        row = session.get(PasswordRow, int(password))
+        return row is not None and row.state == RECOVERY
+
+    def keep_recovery(self, session: Session, station: str, now: datetime) -> None:
+        """The station is back. What was made for its recovery, if anything, is in it: from now on its only one."""
+        made = (col(PasswordRow.station) == station, col(PasswordRow.state) == RECOVERY)
+        row = session.exec(select(PasswordRow).where(*made)).first()
+        self._forget(session, station, col(PasswordRow.state).startswith(_ASIDE))
+        if row is not None:
+            self._forget(session, station, col(PasswordRow.id) != row.id)
+            row.state = CURRENT
+            session.add(row)
+            self._act(session, FleetAct.PASSWORD_CHANGED, station, f"station:{station}", now)
+
+    def _forget(self, session: Session, station: str, condition: ColumnElement[bool]) -> None:
+        session.execute(delete(PasswordRow).where(col(PasswordRow.station) == station, condition))
 
     def _row(self, station: str, password: Secret, kind: PasswordKind, state: str, now: datetime) -> PasswordRow:
         hashed = hash_password(password, kind, station, self._key)

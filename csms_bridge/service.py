@@ -158,6 +158,7 @@ class Bridge:
         station, admitted, desk = welcome.identity, welcome.admitted, self._fleet.desk
         holder = self._sessions.get(station)
         if holder is not None and not outranks(admitted, holder.line.arrival.admitted):
+            await asyncio.to_thread(self._fleet.recoveries.contested, station, admitted, welcome.line.address)
             return OUTRANKED_WORDS
         version = SUBPROTOCOLS[admitted.subprotocol]
         try:
@@ -166,6 +167,7 @@ class Bridge:
             return "not registered"
         except LineOutranked as error:
             log.info("line_outranked", station=station, node=error.node)
+            await asyncio.to_thread(self._fleet.recoveries.contested, station, admitted, welcome.line.address)
             return OUTRANKED_WORDS
         limits = Limits(desk.settings.call_timeout.total_seconds(), desk.settings.unanswered_limit)
         link = Link(station, connection, DIALECTS[version], self._fleet.journal, limits)

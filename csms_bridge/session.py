@@ -107,7 +107,7 @@ class Session:
         if business.requests or business.walking:
             await self._delivering.sign_waiting()
             await self._delivering.catch_up()
-        if business.commands and self.line.booted:
+        if business.commands and self.line.booted and self.line.lane is None:
             await asyncio.to_thread(self._desk.orders.wake, self.station)
         if business.pending:
             # It came through a lane and was told Pending last. That is the end of what was ordered: see quiet.py.
@@ -144,7 +144,7 @@ class Session:
 
 
 def _lane_work(line: OpenLine) -> LaneWork | None:
-    if line.lane is None:
+    if line.lane is None or line.lane.walks:
         return None
     desk = line.desk
     return LaneWork(line, line.lane, desk.sightings.lanes, desk.enrolment, desk.acts, desk.settings.pending_interval)

@@ -85,6 +85,8 @@ class BridgeSettings(EndpointSettings):
     """How long a station may be away in the middle of an update."""
     firmware_end_within: timedelta = Field(default=timedelta(hours=6), ge=timedelta(seconds=1))
     """How long a connected station may stay in one state of an update."""
+    recovery_approvals: int = Field(default=0, ge=0, le=10)
+    """How many people, besides the one who asked, must approve a station's way back before it is open."""
 
     renew_unasked: bool = True
     """Ask stations for a new certificate when two thirds of the lifetime of theirs are over."""

@@ -13,11 +13,12 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.admission import Admitted, Refused, Registered, Verdict
 from csms_bridge.arrivals import Arrivals, Incoming, Line
 from csms_bridge.charging_book import end_all
-from csms_bridge.lanes import Lanes, is_recovering
+from csms_bridge.lanes import Lanes
 from csms_bridge.line_elsewhere import DEAD_AFTER, taken_elsewhere
 from csms_bridge.password_book import PasswordBook, PasswordsOf
 from csms_bridge.quirks.quirks import QuirksOf, nothing_odd
-from csms_bridge.standing import Standing
+from csms_bridge.recovery.closing import Closing, is_recovering
+from csms_bridge.standing import Lane, Standing
 from csms_bridge.station import KnownPassword, OcppVersion, SecurityProfile
 from csms_bridge.tables import (
     AdmissionRow,
@@ -33,7 +34,7 @@ _ADMISSION_FACTS = [
     _STATIONS.c[name]
     for name in (
         "id", "serial", "ocpp_version", "expected_version", "floor", "newest_used", "vendor", "bootstrap",
-        "recovery_until", "address",
+        "recovery_lane", "recovery_maker", "recovery_since", "recovery_until", "address",
     )
 ]  # fmt: skip
 _HEARD = update(_STATIONS).where(_STATIONS.c.id == bindparam("name")).values(last_seen=bindparam("at"))
@@ -78,7 +79,8 @@ class Sightings:
         self._passwords = passwords
         self._clock = clock
         self._node = node
-        self.lanes = Lanes(store, trail, clock, quirks_of)
+        self.closing = Closing(trail, passwords)
+        self.lanes = Lanes(store, trail, clock, self.closing, quirks_of)
         self.arrivals = Arrivals(store, trail, passwords, self.lanes, clock, node, dead_after=dead_after)
 
     def forget_connections(self) -> None:
@@ -99,6 +101,9 @@ class Sightings:
             rows = session.connection().execute(select(*_ADMISSION_FACTS).where(_STATIONS.c.id.in_(set(stations))))
             known = {row.id: (_registered_of(row, now), row.address or "") for row in rows}
             passwords = self._passwords.of_each(session, known) if known else {}
+        for station, (one, _) in known.items():
+            if one.recovery is not Lane.PASSWORD:
+                passwords[station].recovery.clear()
         return {station: OnRecord(one, passwords[station], address) for station, (one, address) in known.items()}
 
     def judged(self, station: str, line: Line, verdict: Verdict) -> None:
@@ -190,9 +195,11 @@ class Sightings:
 def _registered_of(row: Row[Any], now: datetime) -> Registered:
     preferred = row.expected_version or row.ocpp_version
     version = OcppVersion(preferred) if preferred else None
+    is_open = is_recovering(row.recovery_since, row.recovery_until, now)
+    recovery = Lane(row.recovery_lane) if is_open and row.recovery_lane else None
     return Registered(
         row.id, row.serial, version, SecurityProfile(row.floor), row.newest_used, row.vendor,
-        bootstrap=row.bootstrap, recovering=is_recovering(row.recovery_until, now),
+        bootstrap=row.recovery_maker if recovery is Lane.BOOTSTRAP else row.bootstrap, recovery=recovery,
     )  # fmt: skip
 
 

@@ -24,6 +24,8 @@ class Lane(StrEnum):
     """Its own certificate has expired, and an operator lets it in to get a new one (A00.FR.429/.807)."""
     BOOTSTRAP = "bootstrap"
     """Its maker's certificate is its only proof (A00.FR.404/.406/.805)."""
+    PASSWORD = "password"  # noqa: S105 -- the name of a lane
+    """It lost what proved it on profile 3, and shows the password that was made for its recovery: to be walked up."""
     QUARANTINE = "quarantine"
     """Nobody registered it."""
 
@@ -32,8 +34,13 @@ class Lane(StrEnum):
         """Whether certificate work passes."""
         return self is not Lane.QUARANTINE
 
+    @property
+    def walks(self) -> bool:
+        """Whether a walk brings the station out of it. It is told Accepted: no walk does anything to a pending one."""
+        return self is Lane.PASSWORD
 
-BOOT, SIGN = "BootNotification", "SignCertificate"
+
+BOOT, SIGN, EVENT = "BootNotification", "SignCertificate", "SecurityEventNotification"
 
 _WHILE_PENDING = frozenset(
     {
@@ -43,6 +50,9 @@ _WHILE_PENDING = frozenset(
     }
 )  # fmt: skip
 _CERTIFICATE_WORK = frozenset({"InstallCertificate", "CertificateSigned", "GetInstalledCertificateIds"})
+
+_WALKING_UP = frozenset({"SetNetworkProfile", "Reset"})
+"""What a walk from 2 to 3 needs besides."""
 
 _TRIGGERED_AS: Mapping[str, str] = {
     "SignChargePointCertificate": SIGN,
@@ -59,6 +69,7 @@ def may_say(standing: Standing, lane: Lane | None, action: str, provoked: Collec
 
     In a lane that leads to a certificate SignCertificate passes also before it was triggered: it will be, at once,
     and a station whose SignCertificate gets a CALLERROR may be stuck until it restarts (reference, station-everest).
+    Where a walk leads out of the lane, the station may complain: that is how a walk learns why a step failed.
     """
     if standing is Standing.ACCEPTED or action == BOOT:
         return True
@@ -66,7 +77,7 @@ def may_say(standing: Standing, lane: Lane | None, action: str, provoked: Collec
         return False
     if lane is not None and action == SIGN:
         return True
-    return action in provoked
+    return action in provoked or (lane is Lane.PASSWORD and action == EVENT)
 
 
 def may_ask(standing: Standing, lane: Lane | None, action: str) -> bool:
@@ -74,6 +85,8 @@ def may_ask(standing: Standing, lane: Lane | None, action: str) -> bool:
     if standing is Standing.REJECTED or lane is Lane.QUARANTINE:
         return False
     if standing is Standing.ACCEPTED or action in _WHILE_PENDING:
+        return True
+    if lane is Lane.PASSWORD and action in _WALKING_UP:
         return True
     return lane is not None and action in _CERTIFICATE_WORK
 

@@ -156,7 +156,9 @@ class StationCalls:
 
     def _have_it_boot(self) -> None:
         """It speaks before it was accepted: moved here from another CSMS, or restored, without a restart."""
-        if self._line.lane is None and not self._line.rejected and not self._asked_to_boot:
+        lane = self._line.lane
+        is_to_boot = (lane is None or lane.walks) and not self._line.booted
+        if is_to_boot and not self._line.rejected and not self._asked_to_boot:
             self._asked_to_boot = True
             self._line.spawn(self._ask_to_boot())
 
@@ -169,8 +171,13 @@ class StationCalls:
         reply = self._standing(action, payload)
         line, lane = self._line, self._work.lane
         on_certificate = line.arrival.admitted.profile is SecurityProfile.MUTUAL_TLS
-        if on_certificate and boot.serials and not any(self._is_its_serial(serial) for serial in boot.serials):
-            reason = "the serial number in the BootNotification is not the certificate's"
+        if (
+            (on_certificate or line.lane is not None)
+            and boot.serials
+            and not any(self._is_its_serial(serial) for serial in boot.serials)
+        ):
+            whose = "the certificate's" if on_certificate else "the registered one"
+            reason = f"the serial number in the BootNotification is not {whose}"
             rejected = {**reply.payload, "status": "Rejected"}
             line.rejected = True
             return Reply(rejected, then=lambda: line.spawn(line.drop(reason)))
@@ -192,7 +199,8 @@ class StationCalls:
         if restarted:
             self._line.spawn(self._work.walk.feed(Booted()))
         self._work.nudge()
-        self._line.spawn(asyncio.to_thread(self._desk.orders.wake, self._line.station))
+        if self._line.lane is None:  # what was ordered waits until it is back for good
+            self._line.spawn(asyncio.to_thread(self._desk.orders.wake, self._line.station))
         self._desk.posture.rounds.arrived(self._line.station)
 
     def _is_its_serial(self, told: str) -> bool:

@@ -16,6 +16,8 @@ class StationRow(SQLModel, table=True):
     unasked. `lane` is that of its last connection, `told` the boot status that it was told last, both empty when
     it came in for good and was accepted. `bootstrap` names the maker that may vouch for it at first contact.
     `expected_version` is the one that it shall come back with, and is chosen when it offers it.
+    `recovery` names its way back that is open, `recovery_lane` the lane of that, `recovery_maker` whose certificate
+    counts there.
     `takes_root`: it took its last certificate with the root in the chain, and may refuse one without.
     """
 
@@ -32,6 +34,9 @@ class StationRow(SQLModel, table=True):
     tags: str = "[]"
     quiet: bool = False
     bootstrap: str = Field(default="", max_length=100)
+    recovery: str = Field(default="", max_length=16)
+    recovery_lane: str = Field(default="", max_length=16)
+    recovery_maker: str = Field(default="", max_length=100)
     recovery_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     recovery_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     recovery_reason: str = ""

@@ -32,7 +32,7 @@ class WalkLine:
 
     async def feed(self, *seen: Seen) -> None:
         """Tell the walk; store its progress; then do what it asks. In a lane nothing moves it but time."""
-        if self._line.lane is not None:
+        if self._line.lane is not None and not self._line.lane.walks:
             seen = tuple(one for one in seen if isinstance(one, Tick))
         moved = await self._desk.moves.ask(self._line.station, *seen) if seen else None
         if moved is None:
@@ -44,7 +44,7 @@ class WalkLine:
 
     def _tick(self) -> Tick:
         """As far as the line tells: whether somebody is charging is looked up for many stations at once."""
-        if not self._line.is_accepted or not self._line.booted:
+        if not self._line.may_walk or not self._line.booted:
             return Tick(ready=False)
         # A station that restarted speaks first: give it the time before anything is asked of it.
         return Tick(ready=self._desk.clock() - self._line.arrival.at >= self._line.first_words)

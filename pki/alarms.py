@@ -50,6 +50,9 @@ class AlarmKind(StrEnum):
     MIGRATION_FAILED = "migration-failed"
     ROLLOVER_HINDERED = "rollover-hindered"
     CAMPAIGN_PAUSED = "campaign-paused"
+    RECOVERY_WAITING = "recovery-waiting"
+    RECOVERY_CONTESTED = "recovery-contested"
+    PROOF_OF_ANOTHER = "proof-of-another"
 
 
 class Severity(StrEnum):

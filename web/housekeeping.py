@@ -21,6 +21,7 @@ _SWEEP_ROUND = 600.0  # seconds
 _PRUNING_ROUND = 10.0  # seconds; a busy fleet fills the journal as fast as a round may delete
 _TELLING_ROUND = 2.0  # seconds
 _RENEWAL_ROUND = 10.0  # seconds; the pace is counted by the minute
+_RECOVERY_ROUND = 1.0  # seconds; what is over must not stay open
 _CAMPAIGN_ROUND = 1.0  # seconds; an idle campaign costs a look every other second
 _READINESS_ROUND = 10.0  # seconds; who changed is assessed again
 _WARNING_ROUND = 600.0  # seconds; the narrowest warning is told a day before
@@ -46,6 +47,7 @@ async def keep_house(service: Service) -> None:
         _every(_WARNING_ROUND, service.authority.warn_of_endings),
         _every(_PRUNING_ROUND, lambda: in_peace(service, "pruning", service.fleet.prune)),
         _every(_RENEWAL_ROUND, service.fleet.renew_due),
+        _every(_RECOVERY_ROUND, service.fleet.recoveries.round),
         _every(_CAMPAIGN_ROUND, service.fleet.campaigns.round),
         _every(_READINESS_ROUND, lambda: in_peace(service, "readiness", service.fleet.readiness.round)),
         _tell_alarms(service),

@@ -17,6 +17,8 @@ class Permission(StrEnum):
 
     STATIONS_READ = "stations:read"
     STATIONS_CHANGE = "stations:change"
+    STATIONS_RECOVER = "stations:recover"
+    STATIONS_APPROVE = "stations:approve-recovery"
     STATIONS_REMOVE = "stations:remove"
     STATIONS_COMMAND = "stations:command"
     STATIONS_FORCE = "stations:force"

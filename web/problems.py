@@ -69,6 +69,8 @@ STATUS: Mapping[type[Exception], int] = {
     bridge.UnknownRoot: 404,
     bridge.RootRefused: 409,
     bridge.ChangeRefused: 422,
+    bridge.UnknownRecovery: 404,
+    bridge.RecoveryNotNow: 409,
     bridge.UnknownMigration: 404,
     bridge.MigrationRefused: 409,
     bridge.UnknownUpdate: 404,

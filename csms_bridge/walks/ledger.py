@@ -58,15 +58,16 @@ class Ledger:
             return self.start_in(session, station, to, facts, by, permit_lower)
 
     def start_in(
-        self, session: Session, station: str, to: int, facts: Mapping[str, str], by: str, permit_lower: str = ""
-    ) -> WalkView:
-        """The same in the caller's transaction."""
+        self, session: Session, station: str, to: int, facts: Mapping[str, str], by: str, permit_lower: str = "",
+        start: SecurityProfile | None = None,
+    ) -> WalkView:  # fmt: skip
+        """The same in the caller's transaction; from `start`, where the station has lost what it was seen on."""
         now = self._clock()
         row = session.get(StationRow, station, populate_existing=True)
         if row is None:
             raise UnknownStation(station)
         self._check_free(session, station)
-        start = SecurityProfile(row.floor if row.profile is None else max(row.profile, row.floor))
+        start = start or SecurityProfile(row.floor if row.profile is None else max(row.profile, row.floor))
         walk = _planned(row.ocpp_version, start, to, read_spelt(facts.get("quirks", "")))
         if walk.is_down:
             facts = {**facts, **_permission(by, permit_lower)}

@@ -5,15 +5,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from csms_bridge.admission import Admitted
 from csms_bridge.arrivals import Line
 from csms_bridge.charging import Phase
 from csms_bridge.charging_book import ChargingBook, Told
+from csms_bridge.edge_chain import VerifiedChain
 from csms_bridge.enrolment import Enrolment
 from csms_bridge.events import ChargingTold
 from csms_bridge.journal import Journal
 from csms_bridge.orders import Orders
 from csms_bridge.password_book import PasswordBook
+from csms_bridge.recovery.door import Custom, Recoveries
+from csms_bridge.recovery.finishing import Finishing
 from csms_bridge.registry import Registry
 from csms_bridge.sealed_payloads import PayloadSeal
 from csms_bridge.settings import BridgeSettings
@@ -23,11 +28,13 @@ from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger
 from pki.audit import AuditRecord, AuditTrail
-from pki.authority import Authority
+from pki.authority import Authority, Certificate, Order
+from pki.csr import read_request
 from pki.keystore import KeyStore
 from pki.secret_text import Secret
 from pki.settings import PkiSettings
 from pki.store import Store
+from tests.pki.requests import der_request
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PASSPHRASE = Secret.of("correct horse")
@@ -130,7 +137,27 @@ class SigningRoom(Room):
             self.store, self.trail, self.authority, self.orders, self.settings, clock, "this-node"
         )
         address = Address("Acme Charging", "NL", "wss://csms.example:8887/ocpp")
+        finishing = Finishing(
+            self.store, self.trail, self.authority, self.ledger, self.sightings.closing, lambda _: {}, clock
+        )
+        self._finishing = finishing
+        self.recoveries = self.recoveries_approved_by(0)
         self.walk_acts = Acts(self.authority, self.enrolment, self.passwords, address)
+
+    def recoveries_approved_by(self, people: int, *makers: str) -> Recoveries:
+        """Ways back that so many other people must approve; these makers have anchors."""
+        custom = Custom(people, timedelta(minutes=10), lambda: makers)
+        return Recoveries(
+            self.store, self.trail, self.authority, self.passwords, self.ledger, self.sightings.closing,
+            self._finishing, custom, self.clock,
+        )  # fmt: skip
+
+    def certified(self, station: str = "CS-1", serial: str = "") -> tuple[Certificate, VerifiedChain]:
+        """A certificate of ours for a station, a new key each time, and as TLS shows it."""
+        name = serial or f"SN-{station[3:]}"
+        csr = der_request(ec.generate_private_key(ec.SECP256R1()), name)
+        made = self.authority.issue(Order(read_request(csr), "station", name, station=station), "test")
+        return made, VerifiedChain(made.der, b"")
 
 
 def pem_blocks(text: str) -> list[str]:

@@ -407,7 +407,7 @@ def test_a_name_states_a_serial_number_as_a_word_of_its_own(name, serial, states
 
 
 EXPIRED = replace(CERTIFICATE, state="expired")
-RECOVERING = replace(at(MUTUAL), recovering=True)
+RECOVERING = replace(at(MUTUAL), recovery=Lane.RECOVERY)
 
 
 @pytest.mark.parametrize("password", [None, True, False])

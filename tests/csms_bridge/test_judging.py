@@ -4,24 +4,21 @@ import base64
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import event
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from csms_bridge.admission import Admitted, Refused
 from csms_bridge.arrivals import Line
-from csms_bridge.edge_chain import Anchors, VerifiedChain
+from csms_bridge.edge_chain import Anchors
 from csms_bridge.edges import Edges
 from csms_bridge.judging import Asked, Judging, Knocking, Welcome
+from csms_bridge.recovery.words import Ask, Loss
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.station import SecurityProfile
-from pki.authority import Order
-from pki.csr import read_request
 from pki.revocation import RevocationReason
 from pki.secret_text import Secret
 from tests.csms_bridge.room import PLAIN_LINE, TLS_LINE
-from tests.pki.requests import der_request
 
 NONE, BASIC, TLS, MUTUAL = SecurityProfile
 
@@ -40,14 +37,6 @@ def knocking(identity, *, line=PLAIN_LINE, password=None, shown=None, fault=None
     return Knocking(identity, line, Request(f"/ocpp/{identity}", sent), shown, fault)
 
 
-def certified(room, station):
-    """A certificate of ours for a station, as TLS shows it."""
-    serial = f"SN-{station[3:]}"
-    csr = der_request(ec.generate_private_key(ec.SECP256R1()), serial)
-    made = room.authority.issue(Order(read_request(csr), "station", serial, station=station), "test")
-    return made, VerifiedChain(made.der, b"")
-
-
 def admissions(room, station):
     return [(one.admitted, one.reason) for one in room.registry.posture(station).admissions]
 
@@ -57,7 +46,7 @@ def test_each_of_a_lot_gets_its_own_verdict_in_its_place(signing_room, judging):
     right = room.add("CS-1").password
     room.add("CS-2")
     room.add("CS-3", profile=MUTUAL)
-    made, shown = certified(room, "CS-3")
+    made, shown = room.certified("CS-3")
     outcomes = judging.judge_each(
         [
             knocking("CS-1", password=right),
@@ -106,8 +95,8 @@ def test_a_revoked_certificate_is_refused_beside_a_good_one(signing_room, judgin
     room = signing_room
     room.add("CS-1", profile=MUTUAL)
     room.add("CS-2", profile=MUTUAL)
-    made, revoked = certified(room, "CS-1")
-    _, good = certified(room, "CS-2")
+    made, revoked = room.certified("CS-1")
+    _, good = room.certified("CS-2")
     room.authority.revoke(made.serial, RevocationReason.KEY_COMPROMISE, "user:anna")
     outcomes = judging.judge_each(
         [knocking("CS-1", line=TLS_LINE, shown=revoked), knocking("CS-2", line=TLS_LINE, shown=good)]
@@ -120,7 +109,7 @@ def test_another_stations_certificate_is_refused(signing_room, judging):
     room = signing_room
     room.add("CS-1", profile=MUTUAL)
     room.add("CS-2", profile=MUTUAL)
-    _, shown = certified(room, "CS-1")
+    _, shown = room.certified("CS-1")
     assert isinstance(judging.judge_each([knocking("CS-2", line=TLS_LINE, shown=shown)])[0], Refused)
 
 
@@ -167,9 +156,9 @@ def test_a_broken_header_is_refused_on_record(signing_room, judging):
 def test_the_recovery_lane_ends_with_its_time(signing_room, judging):
     room = signing_room
     room.add("CS-1", profile=MUTUAL)
-    _, shown = certified(room, "CS-1")
+    _, shown = room.certified("CS-1")
     room.clock.advance(days=5000)
-    room.sightings.lanes.open_recovery("CS-1", timedelta(hours=1), "user:anna", "forgotten in a shed")
+    room.recoveries.ask(Ask("CS-1", Loss.EXPIRED, timedelta(hours=1), "forgotten in a shed"), "user:anna")
     expired = knocking("CS-1", line=TLS_LINE, shown=shown)
     assert isinstance(judging.judge_each([expired])[0], Welcome)
     room.clock.advance(hours=2)

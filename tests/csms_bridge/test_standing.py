@@ -57,8 +57,18 @@ def test_a_pending_station_may_be_asked_about_itself(action):
 @pytest.mark.parametrize("action", ["RequestStartTransaction", "RequestStopTransaction", "Reset", "UpdateFirmware"])
 @pytest.mark.parametrize("lane", [None, *Lane])
 def test_a_pending_station_is_asked_to_do_nothing(action, lane):
-    """B02.FR.05."""
-    assert not may_ask(PENDING, lane, action)
+    """B02.FR.05. In the lane that a walk leads out of, the station was told Accepted, and walks restart stations."""
+    assert may_ask(PENDING, lane, action) is (lane is Lane.PASSWORD and action == "Reset")
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_only_where_a_walk_leads_out_of_the_lane_may_the_station_be_moved_and_complain(lane):
+    is_walked = lane is Lane.PASSWORD
+    assert may_ask(PENDING, lane, "SetNetworkProfile") is is_walked
+    assert may_say(PENDING, lane, "SecurityEventNotification", ()) is is_walked
+    assert lane.walks is is_walked
+    for action in ("Heartbeat", "StatusNotification", "TransactionEvent", "Authorize", "StartTransaction"):
+        assert not may_say(PENDING, lane, action, ())
 
 
 @pytest.mark.parametrize(

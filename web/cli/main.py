@@ -24,6 +24,7 @@ from web.cli import (
     id_token,
     init,
     key,
+    lanes,
     migration,
     passphrase,
     quirk,
@@ -61,6 +62,7 @@ app.command("restore")(backup.restore)
 app.command("simulate")(simulate.simulate)
 for noun, group in {
     "station": station.app,
+    "recovery": lanes.app,
     "walk": walk.app,
     "quirk": quirk.app,
     "campaign": campaign.app,

@@ -175,6 +175,7 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         messages=doors.fleet.messages(station_id, limit=_MESSAGES),
         dial=dial_address(doors, station_id),
         makers=doors.fleet.makers(),
+        recovery=doors.fleet.recoveries.book.under_way(station_id),
     )
 
 

@@ -96,9 +96,9 @@ def test_the_book_shortens_what_a_station_takes(signing_room):
 def test_a_station_known_to_do_nothing_while_pending_is_told_accepted_at_once(room):
     """Else its first answer in the lane is a SecurityError, and minutes are lost (reference, station-everest)."""
     room.add()
-    lanes = Lanes(room.store, room.trail, room.clock, odd(works_while_pending=False))
+    lanes = Lanes(room.store, room.trail, room.clock, room.sightings.closing, odd(works_while_pending=False))
     assert lanes.works_when_accepted("CS-1")
-    assert not Lanes(room.store, room.trail, room.clock).works_when_accepted("CS-1")
+    assert not Lanes(room.store, room.trail, room.clock, room.sightings.closing).works_when_accepted("CS-1")
 
 
 # --- passwords

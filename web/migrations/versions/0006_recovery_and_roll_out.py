@@ -1,5 +1,6 @@
 """Recovery and roll-out"""
 
+import secrets
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -18,10 +19,12 @@ def upgrade() -> None:
     _add_key_review()
     _add_renewal()
     _add_firmware_updates()
+    _add_recoveries()
 
 
 def downgrade() -> None:
     """Back to the revision before."""
+    _drop_recoveries()
     op.drop_table("firmware_updates")
     op.drop_table("rsa_products")
     _drop_renewal()
@@ -163,3 +166,100 @@ def _progress_columns() -> list[sa.Column[object]]:
         sa.Column("cancelling", sa.Boolean(), nullable=False),
         sa.Column("cancel_command", sa.Integer(), nullable=True),
     ]
+
+
+_ONE_AT_A_TIME = sa.text("state IN ('waiting', 'open')")
+
+
+def _add_recoveries() -> None:
+    """Ways back of stations, who approved them, and what is open for a station now."""
+    with op.batch_alter_table("stations") as batch:
+        batch.add_column(sa.Column("recovery", sa.String(16), nullable=False, server_default=""))
+        batch.add_column(sa.Column("recovery_lane", sa.String(16), nullable=False, server_default=""))
+        batch.add_column(sa.Column("recovery_maker", sa.String(100), nullable=False, server_default=""))
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "recoveries",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("loss", sa.String(length=16), nullable=False),
+        sa.Column("proof", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("maker", sa.String(length=100), nullable=False),
+        sa.Column("old_serial", sa.String(length=64), nullable=False),
+        sa.Column("new_serial", sa.String(length=64), nullable=False),
+        sa.Column("seconds", sa.Integer(), nullable=False),
+        sa.Column("then_walk", sa.Integer(), nullable=True),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("asked_for", sa.String(), nullable=False),
+        sa.Column("asked_at", moment, nullable=False),
+        sa.Column("approvals", sa.Integer(), nullable=False),
+        sa.Column("opened_at", moment, nullable=True),
+        sa.Column("until", moment, nullable=True),
+        sa.Column("came_at", moment, nullable=True),
+        sa.Column("came_from", sa.String(), nullable=False),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.Column("ended_by", sa.String(), nullable=False),
+        sa.Column("ended_why", sa.Text(), nullable=False),
+        sa.Column("revokes", sa.Text(), nullable=False),
+        sa.Column("revoked_at", moment, nullable=True),
+        sa.Column("walk", sa.String(length=16), nullable=False),
+        sa.Column("unfinished", sa.Boolean(), nullable=False),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["station"], ["stations.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "ix_recoveries_one_at_a_time", "recoveries", ["station"], unique=True, sqlite_where=_ONE_AT_A_TIME,
+        postgresql_where=_ONE_AT_A_TIME,
+    )  # fmt: skip
+    op.create_index("ix_recoveries_station_asked", "recoveries", ["station", "asked_at"])
+    op.create_index("ix_recoveries_asked", "recoveries", ["asked_at", "id"])
+    op.create_index("ix_recoveries_state", "recoveries", ["state", "until"])
+    op.create_index("ix_recoveries_unfinished", "recoveries", ["unfinished"])
+    op.create_table(
+        "recovery_votes",
+        sa.Column("recovery", sa.String(length=16), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("person", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["recovery"], ["recoveries.id"]),
+        sa.ForeignKeyConstraint(["station"], ["stations.id"]),
+        sa.PrimaryKeyConstraint("recovery", "person"),
+    )
+    op.create_index("ix_recovery_votes_station", "recovery_votes", ["station"])
+    _take_over_open_lanes()
+
+
+_OPEN_LANES = """
+    SELECT id, serial, recovery_since, recovery_until, recovery_reason, recovery_by
+    FROM stations WHERE recovery_until IS NOT NULL AND recovery_since IS NOT NULL
+"""
+_AS_RECOVERY = """
+    INSERT INTO recoveries (id, station, loss, proof, state, reason, maker, old_serial, new_serial, seconds, asked_by,
+        asked_for, asked_at, approvals, opened_at, until, came_from, ended_by, ended_why, revokes, walk, unfinished,
+        says)
+    VALUES (:name, :id, 'expired', 'certificate', 'open', :recovery_reason, '', :serial, '', 0, :recovery_by,
+        :recovery_by, :recovery_since, 0, :recovery_since, :recovery_until, '', '', '', '[]', '', :no, '[]')
+"""
+
+
+def _take_over_open_lanes() -> None:
+    """A lane that is open stays so, and has a record like any other now."""
+    connection = op.get_bind()
+    for lane in connection.execute(sa.text(_OPEN_LANES)).mappings().all():
+        name = f"r{secrets.token_hex(6)}"
+        connection.execute(sa.text(_AS_RECOVERY), {**lane, "name": name, "no": False})
+        named = sa.text("UPDATE stations SET recovery = :name, recovery_lane = 'recovery' WHERE id = :id")
+        connection.execute(named, {"name": name, "id": lane["id"]})
+
+
+def _drop_recoveries() -> None:
+    op.drop_table("recovery_votes")
+    op.drop_table("recoveries")
+    with op.batch_alter_table("stations") as batch:
+        for column in ("recovery_maker", "recovery_lane", "recovery"):
+            batch.drop_column(column)
