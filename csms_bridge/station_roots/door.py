@@ -222,6 +222,20 @@ class StationRoots:
         forced = self._check_delete(session, row, found, present, force=force)
         return self._asking.to_delete(session, row, found, by, reason, self._clock(), forced=forced)
 
+    def why_not_delete(self, station: str, entry: int) -> str:
+        """Why `delete` would be refused now, in words; empty when it would not. Raises UnknownStation."""
+        with self._store.reading() as session:
+            row = registered(session, station)
+            present = self._held(session, station)
+            found = next((one for one in present if one.id == entry), None)
+            if found is None:
+                return "it does not list it any more"
+            try:
+                self._check_delete(session, row, found, present, force=False)
+            except RootRefused as refused:
+                return refused.sentence
+        return ""
+
     def withdraw(self, station: str, act: int) -> RootAct:
         """Give up on what was not sent yet. Raises UnknownRoot."""
         found = self.act(station, act)

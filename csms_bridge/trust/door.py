@@ -7,6 +7,7 @@ from csms_bridge.renewals import Renewals
 from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.trust.forecast import WillItConnect
 from csms_bridge.trust.odd_kinds import QuirksOfKind, usual_kind
+from csms_bridge.trust.plan_judging import PlanJudging
 from csms_bridge.trust.plan_rounds import PlanRounds
 from csms_bridge.trust.plans import RootPlans
 from csms_bridge.trust.sightings import TrustSightings
@@ -28,10 +29,11 @@ class Trust:
         self._authority = authority
         self.map = TrustMap(store, authority)
         self.connecting = WillItConnect(store, authority, self.map, clock, quirks_of)
-        self.plans = RootPlans(store, trail, authority, self.connecting, clock)
+        judging = PlanJudging(store, authority, self.connecting, roots, clock)
+        self.plans = RootPlans(store, trail, authority, judging, clock)
         # TLS and the upgrade have this long each.
         self.sightings = TrustSightings(store, clock, node, 2 * handshake)
-        self.rounds = PlanRounds(store, authority, roots, renewals, self.plans, clock, node)
+        self.rounds = PlanRounds(store, authority, roots, renewals, self.plans, judging, clock, node)
 
     def shows(self, credentials: Sequence[ServerCredential]) -> None:
         """This node's servers show these certificates from now on."""

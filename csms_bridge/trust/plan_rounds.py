@@ -23,6 +23,7 @@ from csms_bridge.station_roots.rows import RootActRow, StationRootRow
 from csms_bridge.tables import RenewalAskRow, StationRow, WalkRow
 from csms_bridge.trust.plan_acts import PlanActs
 from csms_bridge.trust.plan_book import PlanState, RootPlan
+from csms_bridge.trust.plan_judging import PlanJudging
 from csms_bridge.trust.plan_steps import PlanStep
 from csms_bridge.trust.plans import RootPlans
 from csms_bridge.trust.query import over_an_edge
@@ -50,7 +51,7 @@ class PlanRounds:
 
     def __init__(
         self, store: Store, authority: Authority, roots: StationRoots, renewals: Renewals, plans: RootPlans,
-        clock: Clock, node: str,
+        judging: PlanJudging, clock: Clock, node: str,
     ) -> None:  # fmt: skip
         self._store = store
         self._alarms: Alarms = authority.alarms
@@ -58,6 +59,7 @@ class PlanRounds:
         self._roots = roots
         self._renewals = renewals
         self._plans = plans
+        self._judging = judging
         self._clock = clock
         self._node = node
         self._put_off: dict[tuple[str, str], datetime] = {}
@@ -97,8 +99,11 @@ class PlanRounds:
         with self._store.reading() as session:
             lacking = self._lacking(session, row, barred) if step in _INSTALLING else []
             old_ones = self._to_renew(session, row, barred) if step in _RENEWING else []
+            holding = self._to_clear(session, row, barred) if step is PlanStep.REMOVE else []
         for station in lacking:
             self._install(row, station)
+        for station in holding:
+            self._clear(row, station)
         if old_ones:
             self._renewals.ask(old_ones, f"plan:{row.id}")
 
@@ -111,9 +116,27 @@ class PlanRounds:
             self._put_off[row.id, station] = self._clock() + _AGAIN
             log.info("root_not_sent", station=station, root=row.new, reason=refused.sentence)
 
+    def _clear(self, row: RootPlanRow, station: str) -> None:
+        """Its own door looks whether the station can do without; one that cannot is looked at again later."""
+        try:
+            self._judging.clearing.ask(row, station)
+        except BridgeError as refused:
+            self._put_off[row.id, station] = self._clock() + _AGAIN
+            log.info("root_not_deleted", station=station, root=row.old, reason=refused.sentence)
+
+    def _to_clear(self, session: Session, row: RootPlanRow, barred: Sequence[str]) -> list[str]:
+        reachable = self._reachable(row, [*barred, *self._off(row)])
+        return self._judging.clearing.to_ask(session, row, self._judging.family(row), reachable, PACE)
+
+    def _off(self, row: RootPlanRow) -> list[str]:
+        """Who could not be asked a moment ago."""
+        now = self._clock()
+        self._put_off = {key: until for key, until in self._put_off.items() if until > now}
+        return [name for plan, name in self._put_off if plan == row.id]
+
     def _lacking(self, session: Session, row: RootPlanRow, barred: Sequence[str]) -> list[str]:
         """Stations that use TLS, do not list the new root, and were not asked to take it since the plan began."""
-        station, now = col(StationRow.id), self._clock()
+        station = col(StationRow.id)
         lists = select(StationRootRow.id).where(
             col(StationRootRow.station) == station, StationRootRow.known_name == row.new,
             col(StationRootRow.gone_at).is_(None),
@@ -122,11 +145,9 @@ class PlanRounds:
             col(RootActRow.station) == station, RootActRow.name == row.new, RootActRow.deed == Deed.INSTALL.value,
             col(RootActRow.at) >= row.started_at,
         )  # fmt: skip
-        self._put_off = {key: until for key, until in self._put_off.items() if until > now}
-        off = [name for plan, name in self._put_off if plan == row.id]
         query = select(StationRow.id).where(
-            *self._reachable(row, [*barred, *off]), col(StationRow.tls_version).is_not(None), ~over_an_edge(),
-            ~lists.exists(), ~asked.exists(),
+            *self._reachable(row, [*barred, *self._off(row)]), col(StationRow.tls_version).is_not(None),
+            ~over_an_edge(), ~lists.exists(), ~asked.exists(),
         )  # fmt: skip
         return list(session.exec(query.order_by(station).limit(PACE)))
 

@@ -1,9 +1,10 @@
 """The roll-over of a root over a whole fleet as a table of steps, and the rule that moves along it. Pure.
 
-    install new → all confirmed → switch → confirm connected → remove old
+    install new → all confirmed → switch → confirm connected → remove old → old deleted
 
 A step is taken only when nobody would drop by it who was not excluded by name, whatever the per cents say; and when so
 many of the stations that are concerned have proved that they can follow. Up to *remove old* every step has a way back.
+Then the old root is taken off the stations: whoever lists it still stands against *old deleted*.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ class PlanStep(StrEnum):
     SWITCH = "switch"
     CONNECT = "confirm connected"
     REMOVE = "remove old"
+    CLEAR = "old deleted"
 
 
 DOES: Mapping[PlanStep, str] = {
@@ -33,7 +35,9 @@ DOES: Mapping[PlanStep, str] = {
     PlanStep.CONFIRM: "says that all have it: the successor may begin",
     PlanStep.SWITCH: "lets the successor issue; our servers show the new root, with a bridge to the old one",
     PlanStep.CONNECT: "takes the bridge away: who connects from now on proves that it trusts the new root",
-    PlanStep.REMOVE: "trusts the old authorities no more; there is no way back",
+    PlanStep.REMOVE: "trusts the old authorities no more; has every station that connected since delete the old root, "
+    "a few at a time; there is no way back",
+    PlanStep.CLEAR: "says that no station lists the old root any more",
 }
 BACK = "back"
 _ORDER = tuple(PlanStep)
@@ -56,7 +60,7 @@ class Standing:
 
     `concerned` are shown the certificate that changes; of these `confirmed` hold the new root and `proven` connected
     under it alone. `losing` would drop by the step. `unsure` are concerned, and nobody can tell. `elsewhere` have
-    never connected, or their TLS ends at an edge.
+    never connected, or their TLS ends at an edge. `holding` list the old root, once it was removed here.
     """
 
     concerned: int = 0
@@ -66,6 +70,7 @@ class Standing:
     unsure: int = 0
     elsewhere: int = 0
     excluded: int = 0
+    holding: int = 0
     reasons: tuple[tuple[Verdict, int], ...] = ()
 
 
@@ -93,7 +98,7 @@ def following(step: PlanStep) -> PlanStep | None:
 
 def preceding(step: PlanStep) -> PlanStep | None:
     """Where a way back leads; None from where there is none."""
-    if step in (PlanStep.PLANNED, PlanStep.INSTALL, PlanStep.REMOVE):
+    if step in (PlanStep.PLANNED, PlanStep.INSTALL, PlanStep.REMOVE, PlanStep.CLEAR):
         return None
     return _ORDER[_ORDER.index(step) - 1]
 
@@ -135,6 +140,14 @@ def next_act(done: PlanStep, fleet: Standing, gates: Gates, losing: Sequence[str
         return Go(step)
     findings = [*_veto(fleet), *_gate(step, fleet, gates)]
     return Stay(step, tuple(findings), tuple(losing)) if findings else Go(step)
+
+
+def when_cleared(holding: int, names: Sequence[str] = ()) -> Go | Stay:
+    """*Old deleted*, or who lists the old root: `names` are the first of so many."""
+    if not holding:
+        return Go(PlanStep.CLEAR)
+    many = "1 station lists the old root" if holding == 1 else f"{holding} stations list the old root"
+    return Stay(PlanStep.CLEAR, (f"{many}: have it deleted there, or exclude them by name",), tuple(names))
 
 
 def share(part: int, whole: int) -> float:

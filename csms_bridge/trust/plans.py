@@ -4,8 +4,7 @@ A step is written down as an intent before it is done, and as done afterwards. W
 in the next round: every act here may be done twice.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -13,38 +12,31 @@ from sqlmodel import Session, col, select
 from csms_bridge.acts import FleetAct
 from csms_bridge.errors import PlanRefused, UnknownStation
 from csms_bridge.tables import StationRow
-from csms_bridge.trust.connecting import Change, Outcome
-from csms_bridge.trust.facts import Facts
-from csms_bridge.trust.forecast import Judged, WillItConnect
+from csms_bridge.trust.clearing import Holding
+from csms_bridge.trust.connecting import Outcome
+from csms_bridge.trust.forecast import Judged
 from csms_bridge.trust.plan_acts import PlanActs
 from csms_bridge.trust.plan_book import (
     Exclusion,
     PlanState,
     RootPlan,
     exclusions_of,
-    gates_of,
     gates_text,
     held_row,
     note,
     plan_of,
     row_of,
 )
+from csms_bridge.trust.plan_judging import PlanJudging
 from csms_bridge.trust.plan_steps import (
     BACK,
     DOES,
-    SHOWN,
     Gates,
-    Go,
     PlanStep,
     Stay,
-    change_of,
     following,
-    next_act,
     preceding,
-    standing,
-    would_drop,
 )
-from csms_bridge.trust.query import Asked, count, page
 from csms_bridge.trust.rows import PlanExclusionRow, RootPlanRow
 from pki.audit import AuditTrail
 from pki.authority import Authority
@@ -61,12 +53,12 @@ class RootPlans:
     """Starts plans, moves them along their steps, and back. Safe to use from several threads and processes."""
 
     def __init__(
-        self, store: Store, trail: AuditTrail, authority: Authority, connecting: WillItConnect, clock: Clock
+        self, store: Store, trail: AuditTrail, authority: Authority, judging: PlanJudging, clock: Clock
     ) -> None:
         self._store = store
         self._trail = trail
         self._authority = authority
-        self._connecting = connecting
+        self._judging = judging
         self._clock = clock
         self._acts = PlanActs(authority)
 
@@ -84,19 +76,20 @@ class RootPlans:
             row = row_of(session, plan)
             if row.state not in _OPEN or following(PlanStep(row.step)) is None:
                 return plan_of(session, row, "")
-            change, asked = self._change(row), self._asked(row)
-            facts = count(session, asked)
-            act = self._judge(session, row, change, asked, facts)
-            stay = act if isinstance(act, Stay) else None
-            return plan_of(session, row, self._does(row), standing(change, facts), stay)
+            stands, act = self._judging.look(session, row)
+            return plan_of(session, row, self._does(row), stands, act if isinstance(act, Stay) else None)
 
     def losing(self, plan: str, after: str | None = None, limit: int = 100) -> list[Judged]:
         """The stations that would lose us by the next step and are not excluded, by name. Raises UnknownPlan."""
-        return self._judged(plan, {Outcome.LOSES}, after, limit)
+        return self._judging.judged(plan, Outcome.LOSES, after, limit)
 
     def unsure(self, plan: str, after: str | None = None, limit: int = 100) -> list[Judged]:
         """The stations of which nobody can tell. Raises UnknownPlan."""
-        return self._judged(plan, {Outcome.UNSURE}, after, limit)
+        return self._judging.judged(plan, Outcome.UNSURE, after, limit)
+
+    def holding(self, plan: str, after: str | None = None, limit: int = 100) -> list[Holding]:
+        """The stations that list the old root after it was removed here, by name, and why. Raises UnknownPlan."""
+        return self._judging.holding(plan, after, limit)
 
     def exclusions(self, plan: str, after: str | None = None, limit: int = 100) -> list[Exclusion]:
         """The stations that it goes on without, by name. Raises UnknownPlan."""
@@ -240,8 +233,7 @@ class RootPlans:
 
     def _intend(self, session: Session, row: RootPlanRow, step: PlanStep, by: str, remark: str, *, force: bool) -> None:
         """Write down that the step is taken, when nothing is against it; what was looked at cannot change before."""
-        change, asked = self._change(row), self._asked(row)
-        act = self._judge(session, row, change, asked, count(session, asked))
+        _, act = self._judging.look(session, row)
         if isinstance(act, Stay):
             raise PlanRefused(act.findings, _CONFIRM_HINT if act.stations else "", act.stations)
         row.intent, row.intent_by, row.note, row.forced = step.value, by, remark, force
@@ -290,31 +282,6 @@ class RootPlans:
         if row.intent and row.intent != intent:
             raise PlanRefused((f"{row.intent!r} is being done",), "Wait for it to end.")
 
-    def _judge(
-        self, session: Session, row: RootPlanRow, change: Change, asked: Asked, facts: Mapping[Facts, int]
-    ) -> Go | Stay:
-        dropping = [pattern for pattern in facts if would_drop(change, pattern)]
-        names = [one.station for one in page(session, asked, dropping, "", SHOWN)] if dropping else []
-        return next_act(PlanStep(row.step), standing(change, facts), gates_of(row), names)
-
-    def _judged(self, plan: str, outcomes: set[Outcome], after: str | None, limit: int) -> list[Judged]:
-        with self._store.reading() as session:
-            row = row_of(session, plan)
-        if following(PlanStep(row.step)) is None:
-            return []
-        return self._connecting.judged(
-            self._change(row), self._asked(row), outcomes, after or "", limit, with_excluded=False
-        )
-
-    def _change(self, row: RootPlanRow) -> Change:
-        step = following(PlanStep(row.step)) or PlanStep.REMOVE
-        family = self._authority.authority(row.new).algorithm.family
-        return change_of(step, row.new, family, self._acts.leaving(row.old), self._clock())
-
-    def _asked(self, row: RootPlanRow) -> Asked:
-        """Certificates that end are no business of a plan."""
-        return replace(self._connecting.asked(self._change(row), row.id), ends_before=None)
-
     def _does(self, row: RootPlanRow) -> str:
         step = following(PlanStep(row.step))
         return DOES.get(step, "") if step is not None and row.state in _OPEN else ""
@@ -327,8 +294,11 @@ def _move(row: RootPlanRow, intent: str, now: datetime) -> None:
     else:
         row.step = intent
     row.moved_at = now
-    row.alone_since = now if row.step == PlanStep.CONNECT else None
-    if row.step == PlanStep.REMOVE:
+    if row.step == PlanStep.CONNECT:
+        row.alone_since = now
+    elif intent == BACK:
+        row.alone_since = None
+    if row.step == PlanStep.CLEAR:
         row.state = PlanState.DONE.value
 
 

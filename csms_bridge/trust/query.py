@@ -19,7 +19,7 @@ from csms_bridge.trust.rows import PlanExclusionRow, RootSightingRow
 from pki.keys import KeyFamily
 from pki.tables import CertificateRow
 
-_OURS = (KnownAs.AUTHORITY.value, KnownAs.CROSS.value)
+OURS = (KnownAs.AUTHORITY.value, KnownAs.CROSS.value)
 _MUTUAL = 3
 
 
@@ -32,7 +32,7 @@ class RootAsked:
 
     name: str
     kind: CertificateKind = CertificateKind.CSMS
-    known_as: tuple[str, ...] = _OURS
+    known_as: tuple[str, ...] = OURS
     vendor: str = ""
     family: KeyFamily = KeyFamily.EC
     signed_by: tuple[str, ...] = ()

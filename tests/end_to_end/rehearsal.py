@@ -1,6 +1,8 @@
 """The roll-over of a root, rehearsed over simulated stations that are on profile 2 and trust the old root."""
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -122,6 +124,27 @@ async def rehearse(fleet: Fleet, within: float) -> str:
     assert fleet.lost == []
     assert await fleet.online() == fleet.names
     return plan
+
+
+async def clear(fleet: Fleet, plan: str, within: float) -> None:
+    """After *remove old*: nobody lists the old root any more but those that were excluded, and the plan is done."""
+    await fleet.until(lambda seen: seen["standing"]["holding"] == 0, plan, within)
+    await fleet.advance(plan, "old deleted")
+    assert (await fleet.get(f"roots/plans/{plan}"))["state"] == "done"
+    able = next(name for name in fleet.names if name not in fleet.refusing)
+    listed = await fleet.get(f"stations/{able}/roots")
+    names = {one["name"] for one in listed["entries"] if one["gone_at"] is None}
+    assert ("root-2" in names, "root" in names) == (True, False)
+
+
+async def foreseen(fleet: Fleet, **change: str) -> dict[str, list[str]]:
+    """Who comes out how by a planned change, out of the table of the whole fleet."""
+    with fleet.service.api() as api:
+        answer = await asyncio.to_thread(lambda: api.get("reports/will-it-connect.csv", params=change))
+    found: dict[str, list[str]] = {}
+    for row in csv.DictReader(io.StringIO(answer.text, newline="")):
+        found.setdefault(row["outcome"], []).append(row["station"])
+    return found
 
 
 async def _stops_and_names(fleet: Fleet, plan: str) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
+from csms_bridge.trust.clearing import Holding
 from csms_bridge.trust.plan_book import RootPlan
 from csms_bridge.trust.plan_steps import Gates, PlanStep
 from csms_bridge.trust.states import TrustState
@@ -55,7 +56,7 @@ class StandingOut(Out):
 
     `concerned` are shown the certificate that changes; of these `confirmed` hold the new root and `proven` connected
     under it alone. `losing` would drop by the step, of `unsure` ones nobody can tell. `elsewhere` have never
-    connected, or an edge ends their TLS.
+    connected, or an edge ends their TLS. `holding` list the old root after it was removed here.
     """
 
     concerned: int
@@ -65,6 +66,7 @@ class StandingOut(Out):
     unsure: int
     elsewhere: int
     excluded: int
+    holding: int
     reasons: tuple[ReasonOut, ...]
 
 
@@ -219,13 +221,15 @@ def show_plan(doors: Doors, plan: str, _caller: Principal = Depends(Needs(Permis
 def stations_of_plan(
     doors: Doors,
     plan: str,
-    outcome: Literal["loses", "unsure"] = "loses",
+    outcome: Literal["loses", "unsure", "holds"] = "loses",
     limit: Limit = 100,
     after: After = None,
     _caller: Principal = Depends(Needs(Permission.STATIONS_READ)),
 ) -> Page[JudgedOut]:
-    """The stations that would drop by the next step, or of which nobody can tell; each with the reason."""
+    """The stations that would drop by the next step, of which nobody can tell, or that hold the old root; and why."""
     plans = doors.fleet.trust.plans
+    if outcome == "holds":
+        return page(plans.holding(plan, after, limit + 1), limit, _holding, lambda one: one.station)
     found = (plans.losing if outcome == "loses" else plans.unsure)(plan, after, limit + 1)
     return page(found, limit, JudgedOut.made, lambda one: one.station)
 
@@ -307,6 +311,12 @@ def include_station(
 ) -> RootPlanOut:
     """The station counts again."""
     return RootPlanOut.made(doors.fleet.trust.plans.include(plan, station_id, caller.name))
+
+
+def _holding(one: Holding) -> JudgedOut:
+    return JudgedOut(
+        outcome="holds", **{name: getattr(one, name) for name in JudgedOut.model_fields if name != "outcome"}
+    )
 
 
 def _standing(plan: RootPlan) -> StandingOut | None:

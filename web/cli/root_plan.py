@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
+from csms_bridge.trust.plan_steps import PlanStep
 from web.cli.client import Data, segment, service
 from web.cli.output import Json, plain, say, show_fields, show_json, show_list, show_table, wants_json
 
 _FIELDS = ("id", "old", "new", "step", "next", "does", "back", "state", "reason", "alone_since", "exclusions")
-_STANDING = ("concerned", "confirmed", "proven", "losing", "unsure", "elsewhere", "excluded")
+_STANDING = ("concerned", "confirmed", "proven", "losing", "unsure", "elsewhere", "excluded", "holding")
 _JUDGED = ("station", "outcome", "why", "vendor", "model", "site", "online", "last_seen")
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `voltward ca rollover plans` shows it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.")]
@@ -58,11 +59,11 @@ def status(
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """Show how far a plan is, what is against its next step, and the stations that would drop by it."""
+    """Show how far a plan is, what is against its next step, and the stations that would drop or hold the old root."""
     path = f"roots/plans/{segment(plan_id)}"
     with service(data) as client:
         found = client.get(path)
-        outcome = "unsure" if unsure else "loses"
+        outcome = "unsure" if unsure else "holds" if found["next"] == PlanStep.CLEAR else "loses"
         stations = client.get(f"{path}/stations", outcome=outcome, limit=limit, after=after)
     if wants_json():
         show_json({**found, "stations": stations["items"], "next_station": stations["next"]})

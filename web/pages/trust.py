@@ -135,8 +135,9 @@ def show_plan(
 ) -> HTMLResponse:
     """A plan: where it is, how the fleet stands, and the veto by name."""
     plans = doors.fleet.trust.plans
-    losing = plans.losing(plan, after, _PAGE + 1)
-    following = urlencode({"after": losing[_PAGE - 1].station}) if len(losing) > _PAGE else None
+    losing, holding = plans.losing(plan, after, _PAGE + 1), plans.holding(plan, after, _PAGE + 1)
+    named = [one.station for one in (*losing, *holding)]
+    following = urlencode({"after": named[_PAGE - 1]}) if len(named) > _PAGE else None
     return render(
         "root_plan.html",
         visitor,
@@ -145,6 +146,7 @@ def show_plan(
         order=list(PlanStep),
         losing=losing[:_PAGE],
         unsure=plans.unsure(plan, None, _PAGE),
+        holding=holding[:_PAGE],
         exclusions=plans.exclusions(plan, None, _PAGE),
         next=following,
         after=after,

@@ -19,6 +19,7 @@ from csms_bridge.trust.plan_steps import (
     next_act,
     preceding,
     standing,
+    when_cleared,
 )
 from csms_bridge.trust.states import HOLDS, state_of
 from pki.keys import KeyFamily
@@ -111,11 +112,20 @@ def test_only_removing_the_old_refuses_its_certificates() -> None:
 
 def test_there_is_a_way_back_until_the_old_is_removed() -> None:
     assert [preceding(step) for step in PlanStep] == [
-        None, None, PlanStep.INSTALL, PlanStep.CONFIRM, PlanStep.SWITCH, None,
+        None, None, PlanStep.INSTALL, PlanStep.CONFIRM, PlanStep.SWITCH, None, None,
     ]  # fmt: skip
 
 
 def test_an_empty_fleet_stops_nothing() -> None:
     for step in (PlanStep.PLANNED, PlanStep.INSTALL, PlanStep.CONFIRM, PlanStep.SWITCH, PlanStep.CONNECT):
         assert isinstance(next_act(step, Standing(), Gates()), Go)
-    assert isinstance(next_act(PlanStep.REMOVE, Standing(), Gates()), Stay)
+    assert isinstance(next_act(PlanStep.CLEAR, Standing(), Gates()), Stay)
+    assert isinstance(when_cleared(0), Go)
+
+
+def test_who_lists_the_old_root_stands_against_the_end() -> None:
+    stays = when_cleared(3, ["CS-1", "CS-2", "CS-3"])
+    assert stays == Stay(
+        PlanStep.CLEAR, ("3 stations list the old root: have it deleted there, or exclude them by name",),
+        ("CS-1", "CS-2", "CS-3"),
+    )  # fmt: skip

@@ -1,5 +1,7 @@
 """Planned roll-overs in the database: vetoes by name, a way back, and every step whole after a crash."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import event
 
@@ -15,11 +17,11 @@ from pki.errors import RolloverRefused
 from pki.hierarchy import AuthorityStatus
 from pki.keys import KeyFamily
 from tests.csms_bridge.room import SigningRoom
-from tests.csms_bridge.station_roots.holder import BY, Holder
+from tests.csms_bridge.station_roots.holder import BY, CSMS, Holder, name_of, wire
 from tests.csms_bridge.station_roots.issued import own_certificate
-from tests.csms_bridge.trust.trusting import RSA_LINE, holder, installs, names, shows, trust_of
+from tests.csms_bridge.trust.trusting import EDGE_LINE, RSA_LINE, holder, installs, names, shows, trust_of
 
-PLANNED, INSTALL, CONFIRM, SWITCH, CONNECT, REMOVE = PlanStep
+PLANNED, INSTALL, CONFIRM, SWITCH, CONNECT, REMOVE, CLEAR = PlanStep
 ALL = (INSTALL, CONFIRM, SWITCH, CONNECT, REMOVE)
 
 
@@ -83,8 +85,94 @@ def test_the_whole_way(signing_room: SigningRoom) -> None:
     assert "0 of 1 stations have connected under the new root alone" in found.stay.findings[0]
     connects_alone(room, trust, one)
     found = take(room, trust, plan, REMOVE)
-    assert (found.state, found.step, found.next, found.stay) == (PlanState.DONE, REMOVE, None, None)
+    assert (found.state, found.step, found.next) == (PlanState.RUNNING, REMOVE, CLEAR)
     assert status(room, "root") is AuthorityStatus.RETIRED
+    with pytest.raises(PlanRefused, match="1 station lists the old root") as refused:
+        trust.plans.advance(plan, CLEAR, BY)
+    assert refused.value.stations == ("CS-1",)
+    _boots(room, one)
+    trust.rounds.round()
+    trust.rounds.round()
+    (order,) = room.orders.claim({"CS-1"})
+    assert (order.action, order.payload) == ("DeleteCertificate", {"certificateHashData": wire(one.held[0][1])})
+    one.held = one.held[1:]
+    room.orders.finish(order, {"status": "Accepted"})
+    found = take(room, trust, plan, CLEAR)
+    assert (found.state, found.step, found.next, found.stay) == (PlanState.DONE, CLEAR, None, None)
+
+
+def removed(room: SigningRoom, trust: Trust, plan: str, *stations: Holder) -> None:
+    """Up to *remove old*; these are seen under the new root alone, and are ready to be asked."""
+    trust.plans.set_gates(plan, Gates(0, 0), BY, "a test")
+    take(room, trust, plan, INSTALL, CONFIRM, SWITCH, CONNECT)
+    connects_alone(room, trust, *stations)
+    take(room, trust, plan, REMOVE)
+    _boots(room, *stations)
+
+
+def why_held(trust: Trust, plan: str) -> dict[str, str]:
+    """Who lists the old root, and why."""
+    return {one.station: one.why for one in trust.plans.holding(plan)}
+
+
+def test_the_old_root_is_deleted_only_where_nothing_hangs_on_it(signing_room: SigningRoom) -> None:
+    """Never the last one, never before the station was seen under the new root alone, never behind an edge."""
+    room = signing_room
+    trust, plan = planned(room)
+    seen = holder(room, "CS-seen", "root", "root-2")
+    last = holder(room, "CS-last", "root")
+    rsa = holder(room, "CS-rsa", "root", "root-rsa", line=RSA_LINE)
+    for one in (seen, rsa):
+        one.list()
+    removed(room, trust, plan, seen, last)
+    unseen = holder(room, "CS-unseen", "root", "root-2")
+    edge = holder(room, "CS-edge", "root", "root-2", line=EDGE_LINE)
+    for one in (unseen, edge, last):  # some do not list a root that they took in the form that the old one signed
+        one.list()
+    _boots(room, unseen, edge, rsa)
+    trust.rounds.round()
+    assert {order.station for order in room.orders.claim({"CS-seen", "CS-last", "CS-unseen", "CS-edge", "CS-rsa"})} == {
+        "CS-seen"
+    }
+    found = why_held(trust, plan)
+    assert "the station's last CSMS root" in found["CS-last"]
+    assert "an edge ends its TLS" in found["CS-edge"]
+    assert found["CS-unseen"] == found["CS-rsa"] == "it has not connected since our servers show the new root alone"
+    assert found["CS-seen"] == "it has been asked to delete it"
+    room.connect("CS-rsa", SecurityProfile.TLS_BASIC, version=rsa.version, line=RSA_LINE)
+    assert why_held(trust, plan)["CS-rsa"] == "its turn comes"  # our RSA certificate never stood under that root
+    trust.rounds.round()
+    assert [order.action for order in room.orders.claim({"CS-rsa"})] == ["DeleteCertificate"]
+
+
+@pytest.mark.parametrize(
+    ("status_", "why"),
+    [
+        ("Failed", "the station would not delete it: it is in use, the last of its kind, or its own"),
+        ("NotFound", "the station knows no such certificate, though it listed it so"),
+    ],
+)
+def test_who_does_not_delete_it_stands_against_the_end_until_it_is_excluded(
+    signing_room: SigningRoom, status_: str, why: str
+) -> None:
+    """It is asked once, by the hash data that it listed itself, however odd that is."""
+    room = signing_room
+    trust, plan = planned(room)
+    odd = holder(room, "CS-1", "root-2")
+    told = replace(name_of(odd.root("root")), serial_number=name_of(odd.root("root")).serial_number.upper().zfill(40))
+    odd.hold(CSMS, told)
+    odd.list()
+    removed(room, trust, plan, odd)
+    trust.rounds.round()
+    (order,) = room.orders.claim({"CS-1"})
+    assert order.payload == {"certificateHashData": wire(told)}
+    room.orders.finish(order, {"status": status_})
+    trust.rounds.round()
+    assert room.orders.claim({"CS-1"}) == []
+    assert why_held(trust, plan) == {"CS-1": why}
+    trust.plans.exclude(plan, ["CS-1"], "its maker's firmware cannot", BY)
+    assert trust.plans.find(plan).stay is None
+    assert take(room, trust, plan, CLEAR).state is PlanState.DONE
 
 
 def test_it_stops_and_names_who_would_drop_and_goes_on_without_them(signing_room: SigningRoom) -> None:
@@ -158,6 +246,9 @@ def test_every_step_but_the_last_has_a_way_back(signing_room: SigningRoom) -> No
     with pytest.raises(PlanRefused, match="no way back"):
         trust.plans.back(plan, BY, "further")
     take(room, trust, plan, CONFIRM, SWITCH, CONNECT, REMOVE)
+    with pytest.raises(PlanRefused, match="no way back"):
+        trust.plans.back(plan, BY, "too late")
+    take(room, trust, plan, CLEAR)
     with pytest.raises(PlanRefused, match="the plan is done"):
         trust.plans.back(plan, BY, "too late")
 
