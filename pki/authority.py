@@ -555,9 +555,11 @@ class Authority:
         """Take in the manufacturer's own signature (base64), under the same rules. Raises FirmwareRefused."""
         return self._firmware.bring(order, signature, certificate_pem, by, self._clock(), person)
 
-    def approve_firmware(self, firmware_id: str, by: str, person: str = "", note: str = "") -> SignedFirmware:
+    def approve_firmware(
+        self, firmware_id: str, by: str, person: str = "", note: str = "", passkey: str = ""
+    ) -> SignedFirmware:
         """Agree to an order. Raises UnknownFirmware, FirmwareNotPending, ApproverRefused, SignerUnavailable."""
-        return self._firmware.approve(firmware_id, by, self._clock(), person, note)
+        return self._firmware.approve(firmware_id, by, self._clock(), person, note, passkey)
 
     def refuse_firmware(self, firmware_id: str, reason: str, by: str) -> SignedFirmware:
         """Say no to an order for good. Raises UnknownFirmware, FirmwareNotPending."""

@@ -28,7 +28,7 @@ from pki.firmware_entries import Attached, entry_of
 from pki.firmware_intake import Asking, Brought, check_against_releases, revoked_reason, standing_order, take_in
 from pki.firmware_log import FirmwareLog
 from pki.firmware_orders import FirmwareOrder, check_order
-from pki.firmware_rules import FirmwareRules, is_known, missing, of_json, requirements
+from pki.firmware_rules import FirmwareRules, Requirement, is_known, missing, of_json, requirements
 from pki.firmware_stamps import FirmwareStamps
 from pki.firmware_tables import FirmwareRow, FirmwareVoteRow
 from pki.foreign_certificates import UNREADABLE
@@ -86,16 +86,21 @@ class FirmwareDesk:
             raise
         return self._take(order, brought, by, person or by, now)
 
-    def approve(self, firmware_id: str, by: str, now: datetime, person: str = "", note: str = "") -> SignedFirmware:
+    def approve(
+        self, firmware_id: str, by: str, now: datetime, person: str = "", note: str = "", passkey: str = ""
+    ) -> SignedFirmware:
         """Agree. With the last approval that was wanting it is signed.
 
+        `passkey` is the evidence that the person signed with one, checked by the caller; empty when there is none.
         Raises UnknownFirmware, FirmwareNotPending, ApproverRefused, SignerUnavailable (then it stays approved).
         """
         person = person or by
         with self._store.writing() as session:
             row = _locked(session, firmware_id)
             if row.state == FirmwareState.PENDING and not self._expire(session, row, now):
-                self._count(session, row, by, person, note, now)
+                self._count(session, row, FirmwareVoteRow(
+                    firmware_id=row.id, person=person, by=by, note=note, at=now, passkey=passkey,
+                ))  # fmt: skip
         if row.state not in (FirmwareState.PENDING, FirmwareState.APPROVED):
             raise FirmwareNotPending(firmware_id, row.ended_reason or row.state)
         if row.state == FirmwareState.APPROVED:
@@ -198,23 +203,20 @@ class FirmwareDesk:
 
     # --- deciding
 
-    def _count(self, session: Session, row: FirmwareRow, by: str, person: str, note: str, now: datetime) -> None:
+    def _count(self, session: Session, row: FirmwareRow, vote: FirmwareVoteRow) -> None:
         asked = of_json(row.requirements)
-        if {by, person} & {row.requested_by, row.requested_for}:
-            raise ApproverRefused("whoever asked for a signature never approves it", "Somebody else must.")
-        if not any(one.counts(person) for one in asked):
-            raise ApproverRefused(f"{person} is not among those whose approval the rule asks for")
+        _check_voter(row, vote, asked)
         people = [one.person for one in approvals_of(session, [row.id]).get(row.id, ())]
-        if person in people:
+        if vote.person in people:
             return
-        session.add(FirmwareVoteRow(firmware_id=row.id, person=person, by=by, note=note, at=now))
-        wanting = max(0, missing(asked, [*people, person]))
+        session.add(vote)
+        wanting = max(0, missing(asked, [*people, vote.person]))
         if not wanting:
-            row.state, row.decided_at = FirmwareState.APPROVED.value, now
+            row.state, row.decided_at = FirmwareState.APPROVED.value, vote.at
             session.add(row)
         session.flush()
-        details: dict[str, JSON] = {"person": person, "missing": wanting}
-        self._audit(session, PkiAct.FIRMWARE_APPROVED, row, by, details, now, reason=note)
+        details: dict[str, JSON] = {"person": vote.person, "missing": wanting, "passkey": bool(vote.passkey)}
+        self._audit(session, PkiAct.FIRMWARE_APPROVED, row, vote.by, details, vote.at, reason=vote.note)
 
     def _expire(self, session: Session, row: FirmwareRow, now: datetime) -> bool:
         if row.state != FirmwareState.PENDING or row.expires_at is None or now < row.expires_at:
@@ -307,3 +309,14 @@ def _locked(session: Session, firmware_id: str) -> FirmwareRow:
     if row is None:
         raise UnknownFirmware(firmware_id)
     return row
+
+
+def _check_voter(row: FirmwareRow, vote: FirmwareVoteRow, asked: Sequence[Requirement]) -> None:
+    if {vote.by, vote.person} & {row.requested_by, row.requested_for}:
+        raise ApproverRefused("whoever asked for a signature never approves it", "Somebody else must.")
+    counting = [one for one in asked if one.counts(vote.person)]
+    if not counting:
+        raise ApproverRefused(f"{vote.person} is not among those whose approval the rule asks for")
+    if not vote.passkey and any(one.passkey for one in counting):
+        hint = f"Approve in the console, at /firmware/{row.id}/show, with a passkey of your own."
+        raise ApproverRefused("the rule asks for approval with a passkey", hint)

@@ -43,12 +43,16 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """That a person agreed. `by` is what the person came with: a session or a token."""
+    """That a person agreed. `by` is what the person came with: a session or a token.
+
+    `passkey` is the evidence in JSON (see `docs/firmware.md`), empty when it was given without one.
+    """
 
     person: str
     by: str
     note: str
     at: datetime
+    passkey: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +213,7 @@ def approvals_of(session: Session, ids: Sequence[str]) -> _Of:
     found: dict[str, list[Approval]] = defaultdict(list)
     query = select(FirmwareVoteRow).where(col(FirmwareVoteRow.firmware_id).in_(ids))
     for row in session.execute(query.order_by(col(FirmwareVoteRow.at), col(FirmwareVoteRow.person))).scalars():
-        found[row.firmware_id].append(Approval(row.person, row.by, row.note, row.at))
+        found[row.firmware_id].append(Approval(row.person, row.by, row.note, row.at, row.passkey))
     return found
 
 

@@ -7,7 +7,7 @@ later does not loosen what is under way.
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -26,7 +26,7 @@ _MOST_PEOPLE = 100
 
 @dataclass(frozen=True, slots=True)
 class FirmwareRule:
-    """`approvals` of `people` must agree; nobody named means everybody who may approve."""
+    """`approvals` of `people` must agree, with a passkey or without; nobody named: everybody who may approve."""
 
     id: str
     vendor: str
@@ -35,6 +35,7 @@ class FirmwareRule:
     people: tuple[str, ...]
     added_by: str
     added_at: datetime
+    passkey: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Requirement:
     rule: str
     approvals: int
     people: tuple[str, ...]
+    passkey: bool = False
 
     def counts(self, person: str) -> bool:
         """Whether this person's approval counts for it."""
@@ -53,7 +55,7 @@ class Requirement:
 def requirements(rules: Sequence[FirmwareRule], vendor: str, model: str) -> tuple[Requirement, ...]:
     """What the rules ask of firmware for this vendor and model; empty when it is signed at once."""
     fitting = [rule for rule in rules if _fits(rule, vendor, model)]
-    return tuple(Requirement(rule.id, rule.approvals, rule.people) for rule in fitting if rule.approvals)
+    return tuple(Requirement(rule.id, rule.approvals, rule.people, rule.passkey) for rule in fitting if rule.approvals)
 
 
 def is_known(rules: Sequence[FirmwareRule], vendor: str, model: str) -> bool:
@@ -68,13 +70,15 @@ def missing(asked: Sequence[Requirement], people: Sequence[str]) -> int:
 
 def as_json(asked: Sequence[Requirement]) -> str:
     """As the order's row has it."""
-    return json.dumps([{"rule": one.rule, "approvals": one.approvals, "people": list(one.people)} for one in asked])
+    return json.dumps([asdict(one) for one in asked])
 
 
 def of_json(text: str) -> tuple[Requirement, ...]:
     """Back again."""
     found: list[Mapping[str, Any]] = json.loads(text)
-    return tuple(Requirement(one["rule"], one["approvals"], tuple(one["people"])) for one in found)
+    return tuple(
+        Requirement(one["rule"], one["approvals"], tuple(one["people"]), one.get("passkey", False)) for one in found
+    )
 
 
 class FirmwareRules:
@@ -91,12 +95,14 @@ class FirmwareRules:
         with self._store.reading() as session:
             return [_rule_of(row) for row in session.execute(query).scalars()]
 
-    def add(self, vendor: str, model: str, approvals: int, people: Sequence[str], by: str) -> FirmwareRule:
+    def add(
+        self, vendor: str, model: str, approvals: int, people: Sequence[str], by: str, passkey: bool = False
+    ) -> FirmwareRule:
         """Ask for approvals from now on. Raises FirmwareRefused."""
         _check(vendor, model, approvals, people)
         row = FirmwareRuleRow(
             id=secrets.token_hex(4), vendor=vendor, model=model, approvals=approvals, people=json.dumps(sorted(people)),
-            added_by=by, added_at=self._clock(),
+            added_by=by, added_at=self._clock(), passkey=passkey,
         )  # fmt: skip
         with self._store.writing() as session:
             session.add(row)
@@ -138,9 +144,10 @@ def _check(vendor: str, model: str, approvals: int, people: Sequence[str]) -> No
 
 
 def _told(row: FirmwareRuleRow) -> dict[str, JSON]:
-    return {"vendor": row.vendor, "model": row.model, "approvals": row.approvals, "people": json.loads(row.people)}
+    told: dict[str, JSON] = {"vendor": row.vendor, "model": row.model, "approvals": row.approvals}
+    return {**told, "people": json.loads(row.people), "passkey": row.passkey}
 
 
 def _rule_of(row: FirmwareRuleRow) -> FirmwareRule:
     people = tuple(json.loads(row.people))
-    return FirmwareRule(row.id, row.vendor, row.model, row.approvals, people, row.added_by, row.added_at)
+    return FirmwareRule(row.id, row.vendor, row.model, row.approvals, people, row.added_by, row.added_at, row.passkey)

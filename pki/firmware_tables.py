@@ -75,6 +75,7 @@ class FirmwareRuleRow(SQLModel, table=True):
     model: str
     approvals: int
     people: str = Field(sa_type=Text)  # JSON; nobody named: everybody who may approve
+    passkey: bool = False
     added_by: str
     added_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -89,6 +90,7 @@ class FirmwareVoteRow(SQLModel, table=True):
     by: str
     note: str
     at: datetime = Field(sa_type=UtcDateTime)
+    passkey: str = Field(default="", sa_type=Text)  # JSON: what was signed with it, and the signature
 
 
 class FirmwareAttachmentRow(SQLModel, table=True):

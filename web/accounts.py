@@ -117,6 +117,11 @@ class Accounts:
 
     def sign_in(self, name: str, password: Secret, address: str) -> Secret:
         """The token of a new session. Raises NotSignedIn; it does not say which half was wrong."""
+        self.check_password(name, password, address)
+        return self._open_session(name, address)
+
+    def check_password(self, name: str, password: Secret, address: str) -> None:
+        """That this is the person: also asked of those who are signed in, before what lasts. Raises NotSignedIn."""
         with self._store.reading() as session:
             row = session.get(UserRow, name)
         # An unknown name costs as much as a wrong password, so that names cannot be told apart by time.
@@ -124,7 +129,6 @@ class Accounts:
         if row is None or not right or row.disabled_at is not None:
             self._note_failure(name if row else "", address)
             raise NotSignedIn("the user name or the password is wrong", "")
-        return self._open_session(name, address)
 
     def sign_out(self, token: Secret) -> None:
         """End a session; one that is no session (any more) is no fault."""

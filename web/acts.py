@@ -14,6 +14,9 @@ class ConsoleAct(StrEnum):
     SIGN_IN_FAILED = "user:sign-in-failed"
     TOKEN_MADE = "token:made"  # noqa: S105 -- the name of an act
     TOKEN_REVOKED = "token:revoked"  # noqa: S105 -- the name of an act
+    PASSKEY_ADDED = "passkey:added"
+    PASSKEY_REMOVED = "passkey:removed"
+    PASSKEY_REFUSED = "passkey:refused"
     BACKUP_MADE = "backup:made"
     BACKUP_RESTORED = "backup:restored"
     PASSPHRASE_CHANGED = "passphrase:changed"  # noqa: S105 -- the name of an act

@@ -37,6 +37,7 @@ from web.api import (
     logs,
     migrations,
     overview,
+    passkeys,
     passwords,
     postures,
     quirks,
@@ -70,7 +71,7 @@ API_MODULES = (
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, trust, rollovers, chains, firmware, firmware_log,
-    firmware_rules, firmware_updates,
+    firmware_rules, firmware_updates, passkeys,
     events, transactions, id_tokens, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 

@@ -9,7 +9,8 @@
     ├── RequestRefused                                       the caller: an argument that cannot be right
     ├── WebhookMissing                                       the operator: alarms are sent nowhere
     ├── NotSignedIn, NotAllowed, TooManyTries                the caller: who they are, what they may do
-    ├── UnknownUser, UnknownToken, UserExists                the caller: accounts
+    ├── UnknownUser, UnknownToken, UserExists,
+    │   UnknownPasskey, PasskeyRefused                       the caller: accounts
     └── KeyReused, StillUnderWay                             the caller: an Idempotency-Key used twice
 
 Every one has a `sentence` (what is wrong, fit for a person) and a `hint` (what to do, possibly empty).
@@ -185,6 +186,18 @@ class UnknownToken(WebError):
     def __init__(self, token_id: str) -> None:
         super().__init__(f"there is no token {token_id!r}", "List them with: voltward token list")
         self.token_id = token_id
+
+
+class UnknownPasskey(WebError):
+    """No passkey has this id, or it is somebody else's."""
+
+    def __init__(self, passkey_id: str) -> None:
+        super().__init__(f"there is no passkey {passkey_id[:100]!r}", "List them with: voltward user passkeys")
+        self.passkey_id = passkey_id
+
+
+class PasskeyRefused(WebError):
+    """An answer with a passkey that does not hold: another's, an old one, about something else."""
 
 
 class UserExists(WebError):

@@ -78,6 +78,7 @@ def sweep(service: Service) -> None:
     service.accounts.forget_ended_sessions()
     forget_old_keys(service)
     service.oidc.forget_ended()
+    service.passkeys.forget_ended()
     service.authority.prune()
 
 

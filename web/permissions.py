@@ -61,6 +61,7 @@ class Permission(StrEnum):
     USERS_CHANGE = "users:change"
     TOKENS_READ = "tokens:read"
     TOKENS_CHANGE = "tokens:change"
+    PASSKEYS_OWN = "passkeys:own"
 
 
 class Role(StrEnum):

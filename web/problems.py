@@ -104,6 +104,8 @@ STATUS: Mapping[type[Exception], int] = {
     web.WebError: 500,
     web.BackupUnreadable: 422,
     web.RestoreRefused: 409,
+    web.PasskeyRefused: 403,
+    web.UnknownPasskey: 404,
     web.RequestRefused: 422,
     web.FolderOffline: 409,
     web.WebhookMissing: 409,

@@ -14,6 +14,7 @@ from pki.store import Store
 from pki.vault import Vault
 from web.accounts import Accounts
 from web.oidc_door import OidcDoor
+from web.passkeys import Passkeys
 from web.settings import Settings
 from web.time_stamping import stamper_of
 from web.webhook import Webhook, webhook_of
@@ -34,6 +35,7 @@ class Service:
     accounts: Accounts
     clock: Callable[[], datetime]
     oidc: OidcDoor
+    passkeys: Passkeys
     webhook: Webhook | None = None
 
     def close(self) -> None:
@@ -72,7 +74,10 @@ def put_together(
     accounts = Accounts(store, trail, settings.web.session_lifetime, clock)
     webhook = webhook_of(settings.web, clock)
     oidc = OidcDoor(store, settings.web.oidc, settings.web.oidc_hosts, clock)
-    return Service(folder, settings, store, keys, vault, trail, authority, fleet, accounts, clock, oidc, webhook)
+    passkeys = Passkeys(store, trail, settings.web.console_origin, clock)
+    return Service(
+        folder, settings, store, keys, vault, trail, authority, fleet, accounts, clock, oidc, passkeys, webhook
+    )
 
 
 def checkpoint_path(folder: Path, settings: Settings) -> Path:

@@ -7,6 +7,7 @@ error, because a misspelt one would otherwise silently leave the default in forc
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -59,6 +60,8 @@ class WebSettings(BaseModel):
     node: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     """Names this process in the audit trail; each node of a larger installation has its own."""
     session_lifetime: timedelta = timedelta(hours=12)
+    console_url: str = Field(default="", max_length=200)
+    """Where people reach the console, for passkeys, which belong to a host name; empty means localhost."""
     secure_cookies: bool = False
     """Send the session cookie over https only; switch on where a TLS proxy stands in front."""
     command_timeout: timedelta = timedelta(seconds=40)
@@ -89,11 +92,32 @@ class WebSettings(BaseModel):
             raise ValueError("must look like https://host/path, without a name or password in it")
         return value
 
+    @field_validator("console_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        if value and not _is_origin(value.rstrip("/")):
+            raise ValueError("must look like https://host or https://host:port, with a host name and no path")
+        return value.rstrip("/").lower()
+
+    @property
+    def console_origin(self) -> str:
+        """The origin (RFC 6454) of the console's pages."""
+        return self.console_url or f"http://localhost:{self.web_port}"
+
     @model_validator(mode="after")
     def _signed(self) -> Self:
         if self.webhook_url and self.webhook_secret is None and self.webhook_secret_file is None:
             raise ValueError("webhook_url needs webhook_secret or webhook_secret_file, which signs what is sent")
         return self
+
+
+def _is_origin(text: str) -> bool:
+    if not _is_plain_address(text):
+        return False
+    parts = urlsplit(text)
+    if parts.path or parts.query or parts.fragment or not re.search("[a-z]", (parts.hostname or "").rpartition(".")[2]):
+        return False
+    return parts.scheme == "https" or parts.hostname == "localhost"  # browsers have no passkeys elsewhere
 
 
 def _is_plain_address(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from pki.store import UtcDateTime
@@ -56,6 +56,31 @@ class OidcUseRow(SQLModel, table=True):
     issuer: str = Field(primary_key=True)
     jti: str = Field(primary_key=True)
     about: str
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class PasskeyRow(SQLModel, table=True):
+    """A person's passkey: what it is called there and here, and its public key (COSE, RFC 9052)."""
+
+    __tablename__ = "passkeys"
+
+    id: str = Field(primary_key=True, max_length=1400)  # the credential's id, base64url
+    user: str = Field(foreign_key="users.name", index=True)
+    name: str
+    public_key: bytes = Field(sa_type=LargeBinary)
+    sign_count: int
+    added_at: datetime = Field(sa_type=UtcDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class PasskeyChallengeRow(SQLModel, table=True):
+    """What somebody is asked to sign with a passkey: a digest over `about`. Taken away when it is answered."""
+
+    __tablename__ = "passkey_challenges"
+
+    challenge: str = Field(primary_key=True)  # SHA-256 over `about`, base64url
+    user: str = Field(index=True)
+    about: str = Field(sa_type=Text)  # canonical JSON
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 

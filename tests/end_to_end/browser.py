@@ -28,16 +28,16 @@ class Page:
         self._number = 0
         self.complaints: list[str] = []
         for domain in ("Page", "Runtime", "Log", "Network"):
-            self._call(f"{domain}.enable")
+            self.call(f"{domain}.enable")
 
     def open(self, url: str) -> None:
         """Go there and wait until the page is whole."""
-        self._call("Page.navigate", url=url)
+        self.call("Page.navigate", url=url)
         self.wait_for(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
 
     def run(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
-        answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         return answer["result"].get("value")
 
     def wait_for(self, expression: str, within: float = 20.0) -> None:
@@ -51,9 +51,10 @@ class Page:
 
     def set_cookie(self, url: str, name: str, value: str) -> None:
         """A cookie for the site at `url`."""
-        self._call("Network.setCookie", url=url, name=name, value=value)
+        self.call("Network.setCookie", url=url, name=name, value=value)
 
-    def _call(self, method: str, **parameters: Any) -> Any:
+    def call(self, method: str, **parameters: Any) -> Any:
+        """A command of the DevTools protocol, and its result."""
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:

@@ -144,7 +144,7 @@ def test_no_page_is_wider_than_a_phone(shared_service: RunningService, tmp_path:
     shared_service.post("stations", {"id": "WIDE-" + "W" * 40, "serial": "S" * 64})
     with signed_in(shared_service) as client, browser(tmp_path / "profile") as page:
         page.set_cookie(shared_service.url, "voltward_session", client.cookies["voltward_session"])
-        page._call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
+        page.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
         for path in (
             "/",
             "/stations",

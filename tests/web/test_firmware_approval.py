@@ -11,6 +11,7 @@ import pytest
 
 from tests.web.commands import Command
 from tests.web.conftest import token
+from tests.web.passkey_device import Device, encoded
 from web.permissions import Principal, Role
 from web.service import Service
 
@@ -64,6 +65,45 @@ async def test_a_refusal_needs_a_reason_and_shows_it(api: httpx.AsyncClient) -> 
         waiting["id"]
     ]
     assert (await api.get(f"{FIRMWARE}/{waiting['id']}/bundle")).status_code == 422
+
+
+async def test_a_rule_may_ask_for_a_passkey(api: httpx.AsyncClient, service: Service) -> None:
+    service.accounts.add_user("ben", Role.OPERATOR, "operator")
+    await api.post("/api/v1/firmware-rules", json={**RULE, "passkey": True})
+    waiting = (await api.post(FIRMWARE, json=ORDER)).json()
+    approve, ben = f"{FIRMWARE}/{waiting['id']}/approve", of(service, "user:ben")
+    bare = await api.post(approve, json={}, headers=ben)
+    assert (bare.status_code, bare.json()["detail"]) == (403, "the rule asks for approval with a passkey")
+    assert (await api.post(f"{approve}/options", headers=ben)).json()["detail"] == "you have no passkey here"
+    device = Device(service.passkeys.origin, "localhost")
+    service.passkeys.add("ben", "key", device.make(service.passkeys.begin_adding("ben")))
+    answer = device.sign((await api.post(f"{approve}/options", headers=ben)).json())
+    changed = await api.post(approve, json={"passkey": answer.replace(encoded(device.id), "AAAA")}, headers=ben)
+    assert changed.status_code == 403
+    answer = device.sign((await api.post(f"{approve}/options", headers=ben)).json())
+    done = (await api.post(approve, json={"passkey": answer}, headers=ben)).json()
+    assert done["state"] == "signed"
+    evidence = json.loads(done["approvals"][0]["passkey"])
+    assert json.loads(evidence["about"])["digest"] == DIGEST
+
+
+async def test_a_passkey_of_one_approval_is_no_other(api: httpx.AsyncClient, service: Service) -> None:
+    service.accounts.add_user("ben", Role.OPERATOR, "operator")
+    await api.post("/api/v1/firmware-rules", json={**RULE, "passkey": True})
+    first = (await api.post(FIRMWARE, json=ORDER)).json()["id"]
+    second = (await api.post(FIRMWARE, json={**ORDER, "version": "1.2.4"})).json()["id"]
+    device, ben = Device(service.passkeys.origin, "localhost"), of(service, "user:ben")
+    service.passkeys.add("ben", "key", device.make(service.passkeys.begin_adding("ben")))
+    answer = device.sign((await api.post(f"{FIRMWARE}/{first}/approve/options", headers=ben)).json())
+    other = await api.post(f"{FIRMWARE}/{second}/approve", json={"passkey": answer}, headers=ben)
+    assert (other.status_code, other.json()["detail"]) == (403, "the passkey signed something else than this")
+
+
+async def test_tokens_that_belong_to_nobody_have_no_passkey(api: httpx.AsyncClient) -> None:
+    await api.post("/api/v1/firmware-rules", json={**RULE, "passkey": True})
+    waiting = (await api.post(FIRMWARE, json=ORDER)).json()
+    answer = await api.post(f"{FIRMWARE}/{waiting['id']}/approve/options")
+    assert (answer.status_code, answer.json()["detail"]) == (403, "only people have passkeys")
 
 
 async def test_rules_are_for_admins(api: httpx.AsyncClient, service: Service) -> None:

@@ -19,7 +19,9 @@ from web.api.firmware_shapes import FirmwareOut, FirmwareReportOut
 from web.api.shapes import In, Page
 from web.auth import Needs
 from web.errors import RequestRefused
+from web.firmware_approvals import approve_firmware, begin_approval
 from web.firmware_reports import report_of
+from web.passkeys import LONGEST_ANSWER
 from web.permissions import Permission, Principal
 
 router = APIRouter(prefix="/firmware", tags=["firmware"])
@@ -30,6 +32,7 @@ class ApproveIn(In):
     """Something to remember, if anything."""
 
     note: str = Field(default="", max_length=500)
+    passkey: str = Field(default="", max_length=LONGEST_ANSWER, description="`AuthenticationResponseJSON`, as text")
 
 
 class RefuseIn(In):
@@ -90,12 +93,23 @@ def show_firmware(
     return FirmwareOut.of(doors.authority.firmware(firmware_id))
 
 
+@router.post("/{firmware_id}/approve/options")
+def begin_approving(
+    doors: Doors, firmware_id: str, caller: Principal = Depends(Needs(Permission.FIRMWARE_APPROVE))
+) -> dict[str, Any]:
+    """What a browser needs to have an approval signed with the caller's passkey.
+
+    It is a `PublicKeyCredentialRequestOptionsJSON` of WebAuthn, good for five minutes and one answer.
+    """
+    return begin_approval(doors, caller, firmware_id)
+
+
 @router.post("/{firmware_id}/approve")
-def approve_firmware(
+def approve(
     doors: Doors, firmware_id: str, body: ApproveIn, caller: Principal = Depends(Needs(Permission.FIRMWARE_APPROVE))
 ) -> FirmwareOut:
     """Agree to an order. Whoever asked never approves; with the last approval that was wanting it is signed."""
-    return FirmwareOut.of(doors.authority.approve_firmware(firmware_id, caller.name, caller.person, body.note))
+    return FirmwareOut.of(approve_firmware(doors, caller, firmware_id, body.note, body.passkey))
 
 
 @router.post("/{firmware_id}/refuse")

@@ -21,6 +21,7 @@ class FirmwareRuleIn(In):
     model: str = Field(default="*", min_length=1, max_length=100)
     approvals: int = Field(ge=0, le=100)
     people: list[str] = Field(default=[], max_length=100)
+    passkey: bool = False
 
 
 @router.get("")
@@ -35,7 +36,8 @@ def add_rule(
 ) -> FirmwareRuleOut:
     """Ask for approvals from now on; orders under way keep what was asked of them."""
     rules = doors.authority.firmware_rules
-    return FirmwareRuleOut.of(rules.add(body.vendor, body.model, body.approvals, body.people, caller.name))
+    made = rules.add(body.vendor, body.model, body.approvals, body.people, caller.name, body.passkey)
+    return FirmwareRuleOut.of(made)
 
 
 @router.delete("/{rule_id}", status_code=204)

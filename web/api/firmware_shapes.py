@@ -14,15 +14,17 @@ class RequirementOut(Out):
     rule: str
     approvals: int
     people: list[str]
+    passkey: bool
 
 
 class ApprovalOut(Out):
-    """That somebody agreed."""
+    """That somebody agreed; `passkey` is the evidence (JSON), empty when it was given without one."""
 
     person: str
     by: str
     note: str
     at: datetime
+    passkey: str
 
 
 class BoundFileOut(Out):
@@ -78,6 +80,7 @@ class FirmwareRuleOut(Out):
     model: str
     approvals: int
     people: list[str]
+    passkey: bool
     added_by: str
     added_at: datetime
 

@@ -8,7 +8,7 @@ from web.cli.client import Data, segment, service
 from web.cli.output import Json, say, show_fields, show_list
 
 app = typer.Typer(help="Who must approve which firmware before it is signed.", no_args_is_help=True)
-_COLUMNS = ("id", "vendor", "model", "approvals", "people", "added_by", "added_at")
+_COLUMNS = ("id", "vendor", "model", "approvals", "people", "passkey", "added_by", "added_at")
 
 
 @app.command()
@@ -19,11 +19,12 @@ def add(
     people: Annotated[
         list[str] | None, typer.Option("--person", help="Whose approval counts, like user:anna; may be repeated.")
     ] = None,
+    passkey: Annotated[bool, typer.Option("--passkey", help="Each must approve with a passkey.")] = False,
     data: Data = None,
     _json: Json = False,
 ) -> None:
     """Ask for approvals from now on."""
-    body = {"vendor": vendor, "model": model, "approvals": approvals, "people": people or []}
+    body = {"vendor": vendor, "model": model, "approvals": approvals, "people": people or [], "passkey": passkey}
     with service(data) as client:
         show_fields(client.post("firmware-rules", body))
 

@@ -60,6 +60,28 @@ def disable(
         show_fields(client.post(f"users/{segment(name)}/disable", {"reason": reason}))
 
 
+@app.command()
+def passkeys(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, data: Data = None, _json: Json = False
+) -> None:
+    """List passkeys, everybody's or one user's. People add theirs in the console."""
+    with service(data) as client:
+        show_list(client.get("passkeys", user=name), ("id", "user", "name", "added_at", "last_used_at"))
+
+
+@app.command("remove-passkey")
+def remove_passkey(
+    passkey_id: Annotated[str, typer.Argument(metavar="ID")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.")],
+    data: Data = None,
+    _json: Json = False,
+) -> None:
+    """Forget a passkey. What was approved with it stays approved."""
+    with service(data) as client:
+        client.delete(f"passkeys/{segment(passkey_id)}", reason=reason)
+    say(f"removed {passkey_id}")
+
+
 def _read_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 

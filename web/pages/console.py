@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from web.auth import FormGuard
 from web.pages import (
+    account,
     alarms,
     audit,
     authorities,
@@ -41,8 +42,8 @@ from web.pages.visitor import SignInFirst, Visitor, visitor_of
 
 PAGES = (
     sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, campaigns,
-    sites, quirks, revoking, certificates, crls, authorities, roots, trust, firmware, charging, alarms, events, logs,
-    station_firmware, audit,
+    sites, quirks, revoking, certificates, crls, authorities, roots, trust, firmware, account, charging, alarms, events,
+    logs, station_firmware, audit,
 )  # fmt: skip
 
 _NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")
@@ -60,7 +61,8 @@ def install(app: FastAPI) -> None:
 
 def error_page(request: Request, problem: Mapping[str, Any]) -> Response | None:
     """A problem as a page, when it was a page that was asked for."""
-    if request.url.path.startswith(_NOT_PAGES):
+    wants_json = request.headers.get("accept") == "application/json"  # a page's script asks, no person
+    if wants_json or request.url.path.startswith(_NOT_PAGES):
         return None
     return render("error.html", _visitor(request), problem["status"], problem=problem)
 

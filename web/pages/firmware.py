@@ -1,15 +1,17 @@
 """/firmware: what waits for approval, what is signed, and one version with who asked, who agreed and what is bound."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pki.firmware_book import FirmwareState
 from web.api.asked import Doors
+from web.firmware_approvals import approve_firmware, begin_approval
 from web.firmware_reports import report_of
 from web.pages.rendering import render
 from web.pages.visitor import Seen, Submitted, Visitor
+from web.passkeys import LONGEST_ANSWER
 from web.permissions import Permission
 
 router = APIRouter(prefix="/firmware", include_in_schema=False)
@@ -56,6 +58,7 @@ def show_one(
         one=one,
         acts=report.acts,
         asked_by_visitor=bool({visitor.name, visitor.principal.person} & asked),
+        needs_passkey=any(asked.passkey and asked.counts(visitor.principal.person) for asked in one.requirements),
         may_decide=is_open and not has_agreed and visitor.may(Permission.FIRMWARE_APPROVE),
         may_refuse=one.state in (FirmwareState.PENDING, FirmwareState.APPROVED)
         and visitor.may(Permission.FIRMWARE_APPROVE),
@@ -71,15 +74,24 @@ def show_file(
     return Response(content, media_type="application/octet-stream", headers={"Content-Disposition": "attachment"})
 
 
+@router.post("/{firmware_id}/approve/options")
+def begin_approving(
+    doors: Doors, firmware_id: str, visitor: Visitor = Depends(Submitted(Permission.FIRMWARE_APPROVE))
+) -> dict[str, Any]:
+    """What the browser needs to have the approval signed with a passkey."""
+    return begin_approval(doors, visitor.principal, firmware_id)
+
+
 @router.post("/{firmware_id}/approve")
 def approve(
     doors: Doors,
     firmware_id: str,
     note: Text = "",
+    answer: Annotated[str, Form(max_length=LONGEST_ANSWER)] = "",
     visitor: Visitor = Depends(Submitted(Permission.FIRMWARE_APPROVE)),
 ) -> Response:
     """Agree."""
-    doors.authority.approve_firmware(firmware_id, visitor.name, visitor.principal.person, note)
+    approve_firmware(doors, visitor.principal, firmware_id, note, answer)
     return _back(firmware_id)
 
 

@@ -39,6 +39,11 @@ class Visitor:
         """As the audit trail will have it."""
         return self.principal.name
 
+    @property
+    def user(self) -> str:
+        """The name to sign in with."""
+        return self.principal.name.removeprefix("user:")
+
     def may(self, permission: str) -> bool:
         """For the templates: whether to offer an act."""
         return self.principal.may(Permission(permission))

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _add_readiness()
     _add_preparing()
     _add_key_review()
+    _add_passkeys()
     _add_renewal()
     _add_firmware_updates()
     _add_recoveries()
@@ -26,6 +27,8 @@ def downgrade() -> None:
     """Back to the revision before."""
     _drop_recoveries()
     op.drop_table("firmware_updates")
+
+    _drop_passkeys()
     op.drop_table("rsa_products")
     _drop_renewal()
     op.drop_table("station_readiness")
@@ -263,3 +266,43 @@ def _drop_recoveries() -> None:
     with op.batch_alter_table("stations") as batch:
         for column in ("recovery_maker", "recovery_lane", "recovery"):
             batch.drop_column(column)
+
+
+def _add_passkeys() -> None:
+    """Passkeys, what waits to be signed with them, and rules and approvals of firmware that know of them."""
+    op.create_table(
+        "passkeys",
+        sa.Column("id", sa.String(length=1400), nullable=False),
+        sa.Column("user", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_count", sa.Integer(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user"], ["users.name"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_passkeys_user", "passkeys", ["user"])
+    op.create_table(
+        "passkey_challenges",
+        sa.Column("challenge", sa.String(), nullable=False),
+        sa.Column("user", sa.String(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("challenge"),
+    )
+    op.create_index("ix_passkey_challenges_user", "passkey_challenges", ["user"])
+    op.create_index("ix_passkey_challenges_expires_at", "passkey_challenges", ["expires_at"])
+    with op.batch_alter_table("firmware_rules") as batch:
+        batch.add_column(sa.Column("passkey", sa.Boolean(), nullable=False, server_default=sa.false()))
+    with op.batch_alter_table("firmware_votes") as batch:
+        batch.add_column(sa.Column("passkey", sa.Text(), nullable=False, server_default=""))
+
+
+def _drop_passkeys() -> None:
+    with op.batch_alter_table("firmware_votes") as batch:
+        batch.drop_column("passkey")
+    with op.batch_alter_table("firmware_rules") as batch:
+        batch.drop_column("passkey")
+    op.drop_table("passkey_challenges")
+    op.drop_table("passkeys")
