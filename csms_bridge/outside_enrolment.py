@@ -7,7 +7,7 @@ answer was lost, gets the same certificate.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -25,8 +25,9 @@ from pki.audit import AuditTrail
 from pki.authority import Authority, Certificate, CertificateRequest, CertificateState, Order
 from pki.clock import Clock
 from pki.enrolment_codes import CodeState, EnrolmentCode, EnrolmentCodes
-from pki.errors import CodeAtWork, CodeRefused, PkiError, SignerUnavailable
+from pki.errors import CodeAtWork, CodeRefused, MadeAlready, PkiError, RequestAtWork, SignerUnavailable
 from pki.keys import KeyFamily
+from pki.only_once import Once
 from pki.refusals import Refusal
 from pki.request_claims import check_channel, check_same_names
 from pki.secret_text import Secret
@@ -35,7 +36,7 @@ from pki.store import Store
 log = structlog.get_logger(__name__)
 
 _ADDRESS_ALLOWANCE = 10  # times what one station may be refused: a factory's many stations share one address
-_OURS_TO_MEND = (CodeAtWork, SignerUnavailable, TooManyRefusals)
+_OURS_TO_MEND = (CodeAtWork, RequestAtWork, SignerUnavailable, TooManyRefusals)
 _ALARMING = {"other-key", "other-station"}
 
 
@@ -100,7 +101,7 @@ class OutsideEnrolment:
         """The certificate for a request that came over a connection with a certificate of ours.
 
         `renewing` demands that the names stay (RFC 7030 §4.2.2). What is presented stays good until the station uses
-        the new one. Raises ProofRefused, TooManyRefusals, and what `Authority.issue` raises.
+        the new one. Raises ProofRefused, TooManyRefusals, RequestAtWork, and what `Authority.issue` raises.
         """
         shown = self._authority.identify(asked.presented) if asked.presented is not None else None
         if shown is None or shown.station is None:
@@ -116,10 +117,17 @@ class OutsideEnrolment:
             if renewing:
                 check_same_names(request.der, shown.der)
             order = self._order(registered, request)
-            certificate = self._made_since(order, shown.made_at, shown.serial)
-            certificate = certificate or self._authority.issue(order, _by(station))
+            certificate = self._made_since(order, shown.made_at, shown.serial) or self._issued_once(order, shown)
             self._note(station, certificate, "certificate", asked.address)
         return certificate
+
+    def _issued_once(self, order: Order, shown: Certificate) -> Certificate:
+        """Another node may be asked the same at this moment: what it has made is given; what it makes, waited for."""
+        once = replace(order, once=Once(shown.made_at, shown.serial))
+        try:
+            return self._authority.issue(once, _by(order.station or ""))
+        except MadeAlready as made:
+            return self._authority.certificate(made.serial)
 
     def _redeem(self, code: EnrolmentCode, order: Order) -> Certificate:
         """Nothing is bound before the request is known to be in order: a bad key may be replaced by a better one."""

@@ -326,12 +326,13 @@ class Authority:
     def issue(self, order: Order, by: str) -> Certificate:
         """A new certificate, recorded before anybody gets it.
 
-        Raises CsrRejected, OrderRefused, LintFailed, IssuerEndsTooSoon, SignerUnavailable, MisSigned.
+        Raises CsrRejected, OrderRefused, LintFailed, IssuerEndsTooSoon, SignerUnavailable, MisSigned; MadeAlready and
+        RequestAtWork for an order that is to be carried out once.
         """
         now = self._clock()
         try:
             plan = self._decisions.decide(order, now)
-            warrant = Warrant(plan, by, self._decisions.observations(order))
+            warrant = Warrant(plan, by, self._decisions.observations(order), order.once)
             row = self._desk.issue([warrant], now)[0]
         except _REFUSALS as refusal:
             self._record_refusal(order, refusal, by, now)
@@ -350,7 +351,7 @@ class Authority:
         for number, (order, by) in enumerate(asked):
             try:
                 plan = self._decisions.decide(order, now)
-                warrants[number] = Warrant(plan, by, self._decisions.observations(order))
+                warrants[number] = Warrant(plan, by, self._decisions.observations(order), order.once)
             except _REFUSALS as refusal:
                 outcomes[number] = refusal
         for number, made in zip(warrants, self._desk.issue_each(list(warrants.values()), now), strict=True):

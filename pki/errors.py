@@ -29,6 +29,7 @@ PkiError
 ├── UnknownLogEntry        the caller: the firmware log has no such entry, or never had that size
 ├── CodeRefused            whoever presents an enrolment code
 ├── CodeAtWork             the same: the first request with the code is not answered yet
+├── RequestAtWork, MadeAlready            whoever asks once more: it is being made, or was made
 ├── TrailDamaged, TrailSetBack            the operator: look before anything more is signed
 ├── StampRefused                          the operator: the time-stamping authority, or a stamp of it
 ├── NothingToAccept                       the caller: the database was not set back
@@ -363,6 +364,22 @@ class CodeAtWork(PkiError):
     def __init__(self, wait: int) -> None:
         super().__init__(f"the first request with this enrolment code is under way: ask again in {wait} seconds")
         self.wait = wait
+
+
+class RequestAtWork(PkiError):
+    """The same was asked for a moment ago and is being made; `wait` is after how many seconds to ask again."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"the same request is under way: ask again in {wait} seconds")
+        self.wait = wait
+
+
+class MadeAlready(PkiError):
+    """What is asked for once more was made meanwhile; `serial` is the certificate's."""
+
+    def __init__(self, serial: str) -> None:
+        super().__init__(f"the certificate {serial} was made for the same request")
+        self.serial = serial
 
 
 class UnknownCode(PkiError):

@@ -21,11 +21,12 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, SQLModel, col
 
 from pki.audit import AuditTrail, Entry, PkiAct
-from pki.errors import CsrRejected, LintFailed, MisSigned, PkiError, TokenSpent
+from pki.errors import CsrRejected, LintFailed, MadeAlready, MisSigned, PkiError, RequestAtWork, TokenSpent
 from pki.key_rights import why_not_free
 from pki.keys import Signer, assemble, verify_signature
 from pki.lint import lint
 from pki.many_rows import ManyRows
+from pki.only_once import Once, why_not_again
 from pki.plans import Plan
 from pki.shapes import ShapeBook
 from pki.store import Store, hold_lock
@@ -37,11 +38,12 @@ KIND = "certificate"
 
 @dataclass(frozen=True, slots=True)
 class Warrant:
-    """On whose word a certificate is made, and what was remarkable about the request."""
+    """On whose word a certificate is made, what was remarkable about the request, and whether it may be made again."""
 
     plan: Plan
     by: str
     remarks: Mapping[str, str] = field(default_factory=dict)
+    once: Once | None = None
 
 
 class _SingleUse:
@@ -134,15 +136,18 @@ Beside: TypeAlias = Callable[[Session, Sequence[Issued]], None]
 
 def reserve_serials(
     store: Store, trail: AuditTrail, warrants: Sequence[Warrant], now: datetime
-) -> list[Reserved | CsrRejected]:
+) -> list[Reserved | CsrRejected | MadeAlready | RequestAtWork]:
     """Claim a serial number for each warrant, in one transaction with the audit records.
 
-    A warrant whose key is not the requester's alone gets its refusal instead, and claims nothing.
+    A warrant whose key is not the requester's alone gets its refusal instead, and claims nothing; so does one that is
+    to be carried out once, and was or is being carried out.
     """
     with store.writing() as session:
         for key in sorted({warrant.plan.spki_sha256 for warrant in warrants}):
             hold_lock(session, f"key:{key}")
-        refusals = why_not_free(session, [warrant.plan for warrant in warrants])
+        taken = why_not_free(session, [warrant.plan for warrant in warrants])
+        again = why_not_again(session, [(warrant.plan, warrant.once) for warrant in warrants], now)
+        refusals = [refusal or other for refusal, other in zip(taken, again, strict=True)]
         serials = [None if refusal else new_serial() for refusal in refusals]
         claims = [(warrant, serial) for warrant, serial in zip(warrants, serials, strict=True) if serial]
         _CLAIMS.add(session, [_serial_values(*claim, now) for claim in claims])

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from pki.alarms import AlarmKind, Alarms, Severity
 from pki.audit import AuditTrail
-from pki.errors import CsrRejected, LintFailed, PkiError
+from pki.errors import LintFailed, PkiError
 from pki.gathering import Gathering
 from pki.issuance import (
     Beside,
@@ -101,7 +101,7 @@ class IssuingDesk:
         asked = [(one, warrant) for one in batch for warrant in one.warrants]
         answers = reserve_serials(self._store, self._trail, [warrant for _, warrant in asked], now)
         for (one, _), answer in zip(asked, answers, strict=True):
-            if isinstance(answer, CsrRejected):
+            if isinstance(answer, PkiError):
                 one.fault = one.fault or answer
             else:
                 one.reserved.append(answer)

@@ -9,6 +9,7 @@ from pki.csr import CertificateRequest
 from pki.errors import IssuerEndsTooSoon, OrderRefused
 from pki.keys import KeyFamily, PublicKey
 from pki.name_matching import holds_name, same_name
+from pki.only_once import Once
 from pki.plans import Addresses, Issuer, Plan
 from pki.profiles import Profile, profiles_of
 from pki.refusals import Refusal
@@ -22,7 +23,8 @@ class Order:
     """Somebody who may asks for a certificate. `common_name` is ours (the registered serial), not the request's.
 
     `validity` counts from now; None means what the profile says. The key in the request tells the hierarchy, unless
-    `issuer_family` does, for a station that needs RSA above its EC key, or `authority` names the issuer itself.
+    `issuer_family` does, for a station that needs RSA above its EC key, or `authority` names the issuer itself. With
+    `once` it is not carried out a second time.
     """
 
     request: CertificateRequest
@@ -33,6 +35,7 @@ class Order:
     validity: timedelta | None = None
     authority: str | None = None
     issuer_family: KeyFamily | None = None
+    once: Once | None = None
 
 
 ChainAbove: TypeAlias = Callable[[str, str | None], int | None]

@@ -13,10 +13,18 @@ from csms_bridge.errors import ProofRefused, TooManyRefusals
 from csms_bridge.outside_enrolment import Asked, OutsideEnrolment
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import StationRow
-from pki.authority import Certificate, Order, RevocationReason
+from pki.authority import Authority, Certificate, Order, RevocationReason
 from pki.enrolment_codes import CodeState, EnrolmentCodes
-from pki.errors import CodeAtWork, CodeRefused, CsrRejected, IssuerEndsTooSoon, SignerUnavailable
+from pki.errors import (
+    CodeAtWork,
+    CodeRefused,
+    CsrRejected,
+    IssuerEndsTooSoon,
+    RequestAtWork,
+    SignerUnavailable,
+)
 from pki.keys import KeyAlgorithm, KeyFamily, PrivateKey, generate_key
+from pki.keystore import KeyStore
 from pki.secret_text import Secret
 from tests.csms_bridge.room import SigningRoom
 from tests.pki.requests import pem_request
@@ -362,3 +370,81 @@ def test_an_authority_that_ends_too_soon_leaves_the_code(counter: Counter) -> No
     with pytest.raises(IssuerEndsTooSoon):
         counter.enrol(code, fresh())
     assert counter.states() == [CodeState.OPEN]
+
+
+# --- two nodes
+
+
+def other_node(counter: Counter, keys: KeyStore | None = None) -> OutsideEnrolment:
+    """The same counter in another process: nothing is shared but the database and the keys."""
+    room = counter.room
+    authority = Authority(room.store, keys or room.keys, room.trail, room.authority.settings, room.clock)
+    codes = EnrolmentCodes(room.store, room.trail)
+    return OutsideEnrolment(room.store, room.trail, authority, room.sightings, codes, room.clock, FAILURES)
+
+
+class Interrupted:
+    """Keys of which the first signature waits until somebody has done something else meanwhile."""
+
+    def __init__(self, keys: KeyStore, meanwhile: Callable[[], object]) -> None:
+        self._keys = keys
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._keys, name)
+
+    def signer(self, name: str) -> object:
+        meanwhile, signer = self._meanwhile, self._keys.signer(name)
+
+        class Slow:
+            public_key, algorithm = signer.public_key, signer.algorithm
+
+            def sign_each(self, each: object) -> object:
+                meanwhile()
+                return signer.sign_each(each)
+
+        return Slow()
+
+
+def test_the_same_renewal_on_two_nodes_at_once_makes_one_certificate(counter: Counter, key: PrivateKey) -> None:
+    """The station asked again, another node was asked: it hears 202 (RFC 7030 §4.2.3), and then gets what was made."""
+    old = first(counter)
+    asked = Asked(pem_request(key, "SN-1", "Acme Charging").encode(), "192.0.2.7", presented=old.der)
+    heard: list[int] = []
+
+    def meanwhile() -> None:
+        with pytest.raises(RequestAtWork) as fault:
+            counter.outside.by_certificate(asked, renewing=True)
+        heard.append(fault.value.wait)
+
+    one = other_node(counter, Interrupted(counter.room.keys, meanwhile))
+    made = one.by_certificate(asked, renewing=True)
+    assert len(heard) == 1
+    assert counter.outside.by_certificate(asked, renewing=True).serial == made.serial
+    assert len(counter.room.authority.certificates_of_key(made.spki_sha256)) == 1
+    assert counter.alarms() == []
+
+
+def test_what_another_node_made_between_look_and_claim_is_given(
+    counter: Counter, key: PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = first(counter)
+    asked = Asked(pem_request(key, "SN-1", "Acme Charging").encode(), "192.0.2.7", presented=old.der)
+    made = other_node(counter).by_certificate(asked, renewing=True)
+    monkeypatch.setattr(counter.outside, "_made_since", lambda *_: None)  # it looked before that one was made
+    assert counter.outside.by_certificate(asked, renewing=True).serial == made.serial
+
+
+def test_a_node_that_died_of_it_is_not_waited_for_for_ever(counter: Counter, key: PrivateKey) -> None:
+    old = first(counter)
+    asked = Asked(pem_request(key, "SN-1", "Acme Charging").encode(), "192.0.2.7", presented=old.der)
+
+    def power_cut() -> None:
+        raise SignerUnavailable("stations", "it died")
+
+    with pytest.raises(SignerUnavailable), capture_logs():
+        other_node(counter, Interrupted(counter.room.keys, power_cut)).by_certificate(asked, renewing=True)
+    with pytest.raises(RequestAtWork), capture_logs():
+        counter.outside.by_certificate(asked, renewing=True)
+    counter.room.clock.advance(minutes=1, seconds=1)
+    assert counter.outside.by_certificate(asked, renewing=True).state == "good"

@@ -21,6 +21,7 @@ _NOT_FOR_YOU = {
 }  # fmt: skip
 STATUS: Mapping[type[Exception], int] = {
     pki.CodeAtWork: 202,
+    pki.RequestAtWork: 202,
     pki.CodeRefused: 401,
     bridge.ProofRefused: 403,
 }
@@ -44,7 +45,7 @@ def _headers_of(error: Exception) -> dict[str, str]:
     match error:
         case pki.CodeRefused():
             return BASIC
-        case pki.CodeAtWork() | bridge.TooManyRefusals():
+        case pki.CodeAtWork() | pki.RequestAtWork() | bridge.TooManyRefusals():
             return {"Retry-After": str(error.wait)}
         case pki.SignerUnavailable():
             return {"Retry-After": str(_SIGNER_BACK_AFTER)}
