@@ -11,7 +11,7 @@ from csms_bridge.charging_book import ChargingBook
 from csms_bridge.lots import Lots
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.walks import machine
-from csms_bridge.walks.ledger import Change, Ledger, Moved
+from csms_bridge.walks.ledger import Ledger, Move, Moved
 from csms_bridge.walks.resting import Resting
 from csms_bridge.walks.rows import WalkUnderWay
 from csms_bridge.walks.steps import Do, Pace, Progress, Seen, Tick, WeWereAway
@@ -28,9 +28,9 @@ def pace_of(settings: BridgeSettings) -> Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class _Move:
+class _Seen:
     station: str
-    seen: tuple[Seen, ...]
+    all: tuple[Seen, ...]
 
 
 class WalkMoves:
@@ -42,14 +42,14 @@ class WalkMoves:
         self._pace = pace
         self._clock = clock
         self._resting = Resting(pace)
-        self._lots: Lots[_Move, Moved] = Lots(self._carry, AT_ONCE)
+        self._lots: Lots[_Seen, Moved] = Lots(self._carry, AT_ONCE)
 
     async def ask(self, station: str, *seen: Seen) -> Moved:
         """Tell the station's walk what was seen, in this order; nothing: only look. None when it has no walk.
 
         A Tick for a station that charges is one for a station that is not ready.
         """
-        return await self._lots.ask(_Move(station, seen))
+        return await self._lots.ask(_Seen(station, seen))
 
     def due(self, connected: set[str]) -> tuple[list[str], list[str]]:
         """Stations with a running walk that time may move now: those that are connected here, and the others."""
@@ -66,20 +66,20 @@ class WalkMoves:
 
     def _tell(self, stations: Sequence[str], seen: Seen) -> None:
         for start in range(0, len(stations), AT_ONCE):
-            self._carry([_Move(station, (seen,)) for station in stations[start : start + AT_ONCE]])
+            self._carry([_Seen(station, (seen,)) for station in stations[start : start + AT_ONCE]])
 
-    def _carry(self, lot: Sequence[_Move]) -> list[Moved]:
-        ready = {one.station for one in lot if Tick(ready=True) in one.seen}
+    def _carry(self, lot: Sequence[_Seen]) -> list[Moved]:
+        ready = {one.station for one in lot if Tick(ready=True) in one.all}
         busy = self._charging.busy_among(ready) if ready else set()
-        told = [(one.station, self._advance(seen, one.station in busy)) for one in lot for seen in one.seen or (None,)]
+        told = [self._told(one.station, seen, one.station in busy) for one in lot for seen in one.all or (None,)]
         results = iter(self._ledger.apply_each(told))
-        moved = [_together([next(results) for _ in one.seen or (None,)]) for one in lot]
+        moved = [_together([next(results) for _ in one.all or (None,)]) for one in lot]
         for one in moved:
             if one is not None:
                 self._resting.lay_down(one[0])
         return moved
 
-    def _advance(self, seen: Seen | None, charges: bool) -> Change:
+    def _told(self, station: str, seen: Seen | None, charges: bool) -> Move:
         told = Tick(ready=False) if charges and isinstance(seen, Tick) else seen
 
         def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
@@ -87,7 +87,7 @@ class WalkMoves:
                 return under_way.at, ()
             return machine.advance(under_way.walk, under_way.at, told, now, self._pace)
 
-        return change
+        return Move(station, change, is_news=not isinstance(seen, Tick | None))
 
 
 def _together(moved: Sequence[Moved]) -> Moved:

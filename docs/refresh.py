@@ -232,6 +232,7 @@ _SKIPPED = {
     Needed.IF_OTHER_ROOT: "skipped when that root is the one installed before",
     Needed.IF_SLOT_LISTED: "skipped when the priority does not list the slot",
     Needed.UNLESS_ISSUED: "skipped when it has asked already",
+    Needed.UNLESS_SLOTS_TOLD: "skipped when it reported them on the leg before",
     Needed.IF_NOT_ALLOWED: "skipped when it says that it may",
     Needed.IF_WE_ALLOWED: "skipped when this walk did not let it",
 }

@@ -16,6 +16,7 @@ WHEN = {
     Needed.IF_OTHER_ROOT: "if its certificate stands under another root",
     Needed.IF_SLOT_LISTED: "if the slot is in use",
     Needed.UNLESS_ISSUED: "unless it has asked already",
+    Needed.UNLESS_SLOTS_TOLD: "unless it reported them on the leg before",
     Needed.IF_NOT_ALLOWED: "if it does not say that it may",
     Needed.IF_WE_ALLOWED: "if the walk allowed it",
 }

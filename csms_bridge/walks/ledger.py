@@ -3,11 +3,12 @@
 import json
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.errors import UnknownStation, UnknownWalk, WalkRefused
@@ -28,11 +29,22 @@ from pki.clock import Clock
 from pki.store import Store
 
 ACTIVE = (WalkState.RUNNING, WalkState.HELD)
+_Query = TypeVar("_Query", bound=Select[Any] | SelectOfScalar[Any])
 
 
 Change = Callable[[WalkUnderWay, datetime], tuple[Progress, Sequence[Do]]]
 Moved: TypeAlias = tuple[WalkUnderWay, Sequence[Do]] | None
 """A walk as it stands now, and what is to be asked of its station; None when the station has no active walk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change for a station's walk. `is_news`: it moves the walk for certain, so that nobody need look before."""
+
+    station: str
+    change: Change
+    is_news: bool = False
+
 
 Taught = Callable[[Session, str, Walk, Progress, Progress, datetime], None]
 """Takes in what a move of a station's walk teaches: the walk, where it was, where it is."""
@@ -95,31 +107,38 @@ class Ledger:
 
         None when the station has no active walk. The floor is raised in the same transaction.
         """
-        return self.apply_each([(station, change)], by)[0]
+        return self.apply_each([Move(station, change)], by)[0]
 
-    def apply_each(self, moves: Sequence[tuple[str, Change]], by: str = "service") -> list[Moved]:
+    def apply_each(self, moves: Sequence[Move], by: str = "service") -> list[Moved]:
         """The same for many stations in one transaction; what is told of one station is taken in in this order."""
         now = self._clock()
-        with self._store.reading() as session:
-            looked = {row.station: under_way_of(row) for row in _active(session, {station for station, _ in moves})}
-        still = {station for station, _ in moves} - _moving(looked, moves, now)
-        ours = [(station, change) for station, change in moves if station not in still]
+        moving, at_rest = self._looked(moves, now)
+        ours = [move for move in moves if move.station in moving]
         moved = iter(self._move_each(ours, now, by) if ours else ())
-        # Nearly every second of a walk nothing moves: that costs no write.
-        at_rest = {station: (looked[station], ()) for station in still if station in looked}
-        return [at_rest.get(station) if station in still else next(moved) for station, _ in moves]
+        return [next(moved) if move.station in moving else at_rest.get(move.station) for move in moves]
 
-    def _move_each(self, moves: Sequence[tuple[str, Change]], now: datetime, by: str) -> list[Moved]:
+    def _looked(self, moves: Sequence[Move], now: datetime) -> tuple[set[str], dict[str, Moved]]:
+        """The stations whose walks move, and how the others stand: a walk that nothing moves costs no write."""
+        news = {move.station for move in moves if move.is_news}
+        quiet = [move for move in moves if move.station not in news]
+        with self._store.reading() as session:
+            looked = {row.station: under_way_of(row) for row in _active(session, {move.station for move in quiet})}
+            walking = set(session.exec(_of(select(WalkRow.station), news))) if news else set()
+        moving = _moving(looked, quiet, now) | walking
+        return moving, {station: (one, ()) for station, one in looked.items() if station not in moving}
+
+    def _move_each(self, moves: Sequence[Move], now: datetime, by: str) -> list[Moved]:
         with self._store.writing() as session:
-            rows = {row.station: row for row in _active(session, {station for station, _ in moves}, lock=True)}
+            rows = {row.station: row for row in _active(session, {move.station for move in moves}, lock=True)}
             at = {station: under_way_of(row) for station, row in rows.items()}
             moved: list[Moved] = []
-            for station, change in moves:
-                if station not in at or at[station].at.outcome not in ACTIVE:
+            for move in moves:
+                before = at.get(move.station)
+                if before is None or before.at.outcome not in ACTIVE:
                     moved.append(None)
                     continue
-                at[station], acts = self._move(session, rows[station], at[station], change, now, by)
-                moved.append((at[station], acts))
+                at[move.station], acts = self._move(session, rows[move.station], before, move.change, now, by)
+                moved.append((at[move.station], acts))
             return moved
 
     def _move(
@@ -303,22 +322,26 @@ class Ledger:
 _PARTICIPLE = {"hold": "held", "resume": "resumed", "cancel": "cancelled", "retry": "retried", "skip": "changed"}
 
 
+def _of(query: _Query, stations: Collection[str]) -> _Query:
+    """Of the active walks of these stations."""
+    return query.where(col(WalkRow.station).in_(stations), col(WalkRow.outcome).in_(ACTIVE))
+
+
 def _active(session: Session, stations: Collection[str], *, lock: bool = False) -> Sequence[WalkRow]:
     """Their active walks, locked in one order: two transactions with some of the same cannot wait for each other."""
-    query = select(WalkRow).where(col(WalkRow.station).in_(stations), col(WalkRow.outcome).in_(ACTIVE))
+    query = _of(select(WalkRow), stations)
     query = query.order_by(col(WalkRow.station)).with_for_update() if lock else query
-    return session.exec(query).all()
+    return session.exec(query).all() if stations else []
 
 
-def _moving(looked: Mapping[str, WalkUnderWay], moves: Sequence[tuple[str, Change]], now: datetime) -> set[str]:
+def _moving(looked: Mapping[str, WalkUnderWay], moves: Sequence[Move], now: datetime) -> set[str]:
     """The stations of whose walks something would change."""
     at, found = dict(looked), set[str]()
-    for station, change in moves:
-        if station in at:
-            after, acts = change(at[station], now)
-            if acts or after != at[station].at:
-                found.add(station)
-            at[station] = replace(at[station], at=after)
+    for station, change in [(move.station, move.change) for move in moves if move.station in at]:
+        after, acts = change(at[station], now)
+        if acts or after != at[station].at:
+            found.add(station)
+        at[station] = replace(at[station], at=after)
     return found
 
 

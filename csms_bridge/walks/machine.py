@@ -230,6 +230,7 @@ def _is_needed(step: Step, at: Progress) -> bool:
 _IS_NEEDED: Mapping[Needed, Callable[[Mapping[str, str]], bool]] = {
     Needed.ALWAYS: lambda _: True,
     Needed.UNLESS_ISSUED: lambda facts: "issued" not in facts,
+    Needed.UNLESS_SLOTS_TOLD: lambda facts: not facts.get("slots"),
     Needed.IF_NOT_ALLOWED: lambda facts: facts.get("may_step_down") != "true",
     Needed.IF_WE_ALLOWED: lambda facts: "allowed" in facts,
     Needed.IF_SLOT_IS_BACK: lambda facts: "slot_back" in facts,

@@ -175,6 +175,7 @@ def read_slots(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
         leg,
         within=timedelta(seconds=20),
         late="the station did not report its slots",
+        needed=Needed.UNLESS_SLOTS_TOLD,  # for some it takes their whole inventory
         otherwise=Do.LIST_ALL,
         tolerate=ANY_REFUSAL,
         optional=True,

@@ -90,6 +90,8 @@ class Needed(Enum):
     IF_ARRIVED = 12
     """The station reached the new profile after all."""
     IF_NOT_ARRIVED = 13
+    UNLESS_SLOTS_TOLD = 14
+    """The station has not reported in this walk which connection slots it has."""
 
 
 class Lost(Enum):

@@ -4,8 +4,9 @@ import pytest
 
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.walks.plans import plan
-from csms_bridge.walks.steps import Do, Lost, Needed, Until
-from tests.csms_bridge.walks.journey import PLANS
+from csms_bridge.walks.steps import Do, Lost, Needed, Until, WalkState
+from tests.csms_bridge.walks.journey import PLANS, Journey
+from tests.csms_bridge.walks.model_station import Manners
 
 NONE, BASIC, TLS, MUTUAL = SecurityProfile
 V16, V201, V21 = OcppVersion
@@ -106,6 +107,15 @@ def test_2_x_reads_its_slots_writes_one_prefers_it_and_restarts(version, leg):
     order = [Do.LIST_SLOTS, Do.READ_NETWORK, write, Do.PREFER_SLOT, Do.RESTART]
     assert sorted(order, key=dos.index) == order
     assert Do.RAISE_PROFILE not in dos
+
+
+@pytest.mark.parametrize("version", [V201, V21])
+@pytest.mark.parametrize(("tells", "asked"), [(True, 1), (False, 2)])
+def test_which_slots_a_station_has_is_asked_until_it_says_so(version, tells, asked):
+    """For some it takes their whole inventory to find out."""
+    journey = Journey(version, BASIC, MUTUAL, Manners(tells_slots=tells))
+    assert journey.run().at.outcome is WalkState.DONE
+    assert sum(act in (Do.LIST_SLOTS, Do.LIST_ALL) for act in journey.acts) == asked
 
 
 @pytest.mark.parametrize("leg", [TLS, MUTUAL])
