@@ -1,5 +1,7 @@
 """One turn of a campaign: what came of what was begun, and what is done next; all of it in one transaction."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import and_, case, literal, update
 from sqlmodel import col, func, select
 
@@ -57,8 +59,10 @@ def _decision(turn: Turn) -> Decision:
 
 
 def _carry_out(turn: Turn, decision: Decision) -> None:
+    begun = _locked(turn, [station for station, _ in decision.starts]) if decision.starts else {}
     for station, wave in decision.starts:
-        _begin(turn, station, wave)
+        if station in begun:
+            _begin(turn, begun[station][0], wave)
     if decision.wave is not None:
         _next_wave(turn, decision.wave)
     if decision.pause:
@@ -69,10 +73,19 @@ def _carry_out(turn: Turn, decision: Decision) -> None:
         _end(turn)
 
 
-def _begin(turn: Turn, station: str, wave: int) -> None:
-    target = turn.session.get(CampaignTargetRow, (turn.row.id, station), populate_existing=True)
-    if target is None or target.state != TargetState.PENDING:
-        return
+def _locked(turn: Turn, stations: Sequence[str]) -> dict[str, tuple[CampaignTargetRow, StationRow]]:
+    """These stations, locked in one order: two transactions with some of the same cannot wait for each other."""
+    query = select(CampaignTargetRow, StationRow).where(
+        CampaignTargetRow.campaign == turn.row.id,
+        CampaignTargetRow.state == TargetState.PENDING,
+        col(CampaignTargetRow.station).in_(stations),
+        col(StationRow.id) == col(CampaignTargetRow.station),
+    )
+    rows = turn.session.exec(query.order_by(col(StationRow.id)).with_for_update())
+    return {target.station: (target, station) for target, station in rows}
+
+
+def _begin(turn: Turn, target: CampaignTargetRow, wave: int) -> None:
     target.wave, target.tries, target.updated_at = wave, target.tries + 1, turn.now
     turn.row.updated_at = turn.now
     try:
@@ -86,7 +99,7 @@ def _begin(turn: Turn, station: str, wave: int) -> None:
     target.state, target.reason, target.not_before = TargetState.RUNNING.value, "", None
     target.started_at, target.ended_at = turn.now, None
     turn.session.add(target)
-    turn.begun.append(station)
+    turn.begun.append(target.station)
 
 
 def _work(turn: Turn, target: CampaignTargetRow) -> str:

@@ -75,7 +75,7 @@ class Ledger:
     ) -> WalkView:  # fmt: skip
         """The same in the caller's transaction; from `start`, where the station has lost what it was seen on."""
         now = self._clock()
-        row = session.get(StationRow, station, populate_existing=True)
+        row = session.get(StationRow, station)
         if row is None:
             raise UnknownStation(station)
         self._check_free(session, station)
