@@ -4,6 +4,8 @@ import json
 import os
 import tempfile
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +29,32 @@ _PACE = {"waves": ["100%"], "growth": 1, "in_flight": 1000, "errors": 100, "succ
 
 
 def measure_walks(count: int = 1000) -> list[Figure]:
-    """All of them by one campaign, in one wave: a canary would be waited for as long as all of them."""
+    """All of them by one campaign, in one wave: a canary would be waited for as long as all of them.
+
+    Then once more, with the service killed (SIGKILL) when half of them have moved, and started again.
+    """
+    return [*_walked(count, killed=False), *_walked(count, killed=True)]
+
+
+def _walked(count: int, *, killed: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="vw") as place:
         folder, file = Path(place) / "data", Path(place) / "stations.json"
         web, plain, tls = free_ports(3)
-        token = _new_fleet(folder, file, count, plain)
-        with program("web.cli", ["serve", "--data", str(folder)], _settings(web, plain, tls), plain), walkers(file):
-            api = _Api(web, token)
+        api = _Api(web, _new_fleet(folder, file, count, plain))
+        serve = partial(program, "web.cli", ["serve", "--data", str(folder)], _settings(web, plain, tls), plain)
+        with walkers(file), ExitStack() as running:
+            service = running.enter_context(serve())
             api.until_online(count)
-            seconds, states = api.carry_out({"kind": "walk", "to": 3}, count)
-            on_3 = api.get("overview")["by_profile"]["3"]
+            campaign, began = api.begin({"kind": "walk", "to": 3}, count), time.monotonic()
+            if killed:
+                api.until_moved(count // 2)
+                service.kill()
+                running.close()
+                running.enter_context(serve())
+            states = api.until_ended(campaign)
+            seconds, on_3 = time.monotonic() - began, api.get("overview")["by_profile"]["3"]
     stranded = count - on_3
-    what = f"walk 1 to 3 of {count:,} stations by a campaign"
+    what = f"walk 1 to 3 of {count:,} stations by a campaign" + (", with kill -9 in the middle" if killed else "")
     return [
         Figure(what, seconds, "s", f"< {LONGEST:g} s", seconds < LONGEST and states["done"] == count),
         Figure(f"{what}: not on profile 3 at the end", stranded, "stations", "0", stranded == 0),
@@ -59,7 +75,9 @@ def measure_rotation(count: int = 5000) -> list[Figure]:
         with program("web.cli", ["serve", "--data", str(folder)], _settings(web, plain, tls), tls), walkers(file):
             api = _Api(web, token)
             api.until_online(count)
-            seconds, states = api.carry_out({"kind": "renewal"}, count)
+            campaign, began = api.begin({"kind": "renewal"}, count), time.monotonic()
+            states = api.until_ended(campaign)
+            seconds = time.monotonic() - began
             api.until_online(count)
     lost = count - states["done"]
     what = f"rotation of {count:,} certificates by a campaign"
@@ -86,18 +104,28 @@ class _Api:
                 raise RuntimeError("the stations did not all come")
             time.sleep(1)
 
-    def carry_out(self, kind: dict[str, object], count: int) -> tuple[float, dict[str, int]]:
-        """Seconds from the start of a campaign over everybody to its end, and where its stations stand."""
+    def until_moved(self, count: int) -> None:
+        """Until so many have left profile 1."""
+        while sum(self.get("overview")["by_profile"][profile] for profile in ("2", "3")) < count:
+            time.sleep(0.5)
+
+    def begin(self, kind: dict[str, object], count: int) -> str:
+        """A campaign over everybody, which runs; its id."""
         pace = {**_PACE, "in_flight": min(count, 1000)}
         asked = {"name": "bench", **kind, "selection": {"everything": True}, "pace": pace}
-        made = self._client.post("campaigns", json=asked).raise_for_status().json()["id"]
-        began = time.monotonic()
+        made = str(self._client.post("campaigns", json=asked).raise_for_status().json()["id"])
         self._client.post(f"campaigns/{made}/start", json={}).raise_for_status()
-        while (seen := self.get(f"campaigns/{made}"))["state"] == "running":
-            if time.monotonic() > began + _PATIENCE:
+        return made
+
+    def until_ended(self, campaign: str) -> dict[str, int]:
+        """Where its stations stand at its end."""
+        end = time.monotonic() + _PATIENCE
+        while (seen := self.get(f"campaigns/{campaign}"))["state"] == "running":
+            if time.monotonic() > end:
                 raise RuntimeError(f"the campaign does not end: {seen['states']}")
             time.sleep(0.5)
-        return time.monotonic() - began, seen["states"]
+        states: dict[str, int] = seen["states"]
+        return states
 
 
 def _new_fleet(folder: Path, file: Path, count: int, port: int) -> str:
