@@ -164,7 +164,7 @@ class Fleet:
             store, trail, authority, self._ledger, sightings.closing,
             lambda station: acts.first_facts(self.quirks.of_station(station)), clock,
         )  # fmt: skip
-        custom = Custom(settings.recovery_approvals, settings.heartbeat * 2, self.makers)
+        custom = Custom(settings.recovery_approvals, settings.heartbeat * 2, self.makers, limits)
         self.recoveries = Recoveries(
             store, trail, authority, passwords, self._ledger, sightings.closing, finishing, custom, clock
         )

@@ -91,9 +91,12 @@ class Lanes:
             self._record(session, FleetAct.LANE_HINDERED, station, "service", self._clock(), reason)
 
     def may_request(self, station: str) -> bool:
-        """Whether the station may ask for one more certificate today."""
-        mine = (col(CertificateAskRow.station) == station, col(CertificateAskRow.asked_at) > self._clock() - _DAY)
+        """Whether the station may ask for one more certificate today; what it asked for before its loss is over."""
         with self._store.reading() as session:
+            row = session.get(StationRow, station)
+            opened = row.recovery_since if row is not None else None
+            since = max(self._clock() - _DAY, opened) if opened is not None else self._clock() - _DAY
+            mine = (col(CertificateAskRow.station) == station, col(CertificateAskRow.asked_at) > since)
             return session.exec(select(func.count()).select_from(CertificateAskRow).where(*mine)).one() < MOST_REQUESTS
 
     def _record(

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
-from csms_bridge.errors import UnknownRecovery
+from csms_bridge.errors import UnknownRecovery, UnknownStation
 from csms_bridge.recovery.rows import RecoveryRow, RecoveryVoteRow
 from csms_bridge.recovery.words import UNDER_WAY, Approval, Ask, Loss, Proof, Recovery, RecoveryState
+from csms_bridge.tables import StationRow
 from pki.store import Store
 
 
@@ -55,6 +56,27 @@ def row_under_way(session: Session, station: str) -> RecoveryRow | None:
     """A station has one at most."""
     mine = (col(RecoveryRow.station) == station, col(RecoveryRow.state).in_(UNDER_WAY))
     return session.exec(select(RecoveryRow).where(*mine)).first()
+
+
+def locked(session: Session, recovery: str) -> tuple[StationRow, RecoveryRow]:
+    """The rows of a station and its way back; the station's is locked first, as by whoever connects.
+
+    Raises UnknownRecovery.
+    """
+    row = session.get(RecoveryRow, recovery)
+    if row is None:
+        raise UnknownRecovery(recovery)
+    station = locked_station(session, row.station)
+    session.refresh(row)  # another node may have been at it while we waited
+    return station, row
+
+
+def locked_station(session: Session, station: str) -> StationRow:
+    """Raises UnknownStation."""
+    row = session.get(StationRow, station, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise UnknownStation(station)
+    return row
 
 
 def people_of(session: Session, recovery: str) -> list[str]:

@@ -11,15 +11,16 @@ from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.admission import Admitted
-from csms_bridge.errors import RecoveryNotNow, StationRefused, UnknownRecovery, UnknownStation
+from csms_bridge.errors import RecoveryNotNow, StationRefused, UnknownStation
 from csms_bridge.password_book import PasswordBook
-from csms_bridge.recovery.book import RecoveryBook, ask_of, people_of, row_under_way
+from csms_bridge.recovery.book import RecoveryBook, ask_of, locked, locked_station, people_of, row_under_way
 from csms_bridge.recovery.closing import Closing
 from csms_bridge.recovery.finishing import Finishing
 from csms_bridge.recovery.opening import Opening
 from csms_bridge.recovery.rows import RecoveryRow, RecoveryVoteRow
 from csms_bridge.recovery.rules import Facts, check, says, walk_after
-from csms_bridge.recovery.words import UNDER_WAY, Ask, Loss, Proof, Recovery, RecoveryState
+from csms_bridge.recovery.words import UNDER_WAY, Ask, Proof, Recovery, RecoveryState
+from csms_bridge.renewal.allowance import Limits
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import StationRow
 from csms_bridge.walks.ledger import Ledger
@@ -47,11 +48,23 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """How ways back are dealt with here: how many other people must approve, and whose certificates may vouch."""
+    """How ways back are dealt with here: how many other people must approve, whose certificates may vouch, and how many
+    requests for a certificate a station begins anew with. A line that is silent for `dead_after` counts as gone.
+    """
 
     approvals: int
     dead_after: timedelta
     makers: Callable[[], Sequence[str]]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the authority knows, read before the station's row is locked. `good`: what is to be revoked."""
+
+    good: tuple[str, ...]
+    had_certificate: bool
+    makers: frozenset[str]
 
 
 class Recoveries:
@@ -66,7 +79,7 @@ class Recoveries:
         self._authority = authority
         self._passwords = passwords
         self._closing = closing
-        self._opening = Opening(trail, passwords, ledger)
+        self._opening = Opening(trail, passwords, ledger, custom.limits)
         self._finishing = finishing
         self._custom = custom
         self._clock = clock
@@ -74,9 +87,9 @@ class Recoveries:
 
     def preview(self, ask: Ask) -> tuple[str, ...]:
         """What opening it would mean, in sentences. Raises what `ask` raises."""
-        good = self._good(ask)
+        known = self._known(ask)
         with self._store.reading() as session:
-            facts = self._facts(session, _station(session, ask.station), ask, good)
+            facts = self._facts(session, _station(session, ask.station), ask, known)
             check(ask, facts)
             return says(ask, facts)
 
@@ -86,15 +99,15 @@ class Recoveries:
         A password that is made for it is good for nothing before it is open. Raises UnknownStation, StationRefused,
         and RecoveryNotNow when the station has one already, or is connected and so has lost nothing.
         """
-        good, now = self._good(ask), self._clock()
+        known, now = self._known(ask), self._clock()
         with self._store.writing() as session:
-            station = _locked(session, ask.station)
-            if known := row_under_way(session, ask.station):
+            station = locked_station(session, ask.station)
+            if other := row_under_way(session, ask.station):
                 raise RecoveryNotNow(
-                    f"station {ask.station!r} has a way back already: {known.id}, {known.state}, {known.loss}",
+                    f"station {ask.station!r} has a way back already: {other.id}, {other.state}, {other.loss}",
                     f"close it first: voltward station recover {ask.station} --end --reason WHY",
                 )
-            facts = self._facts(session, station, ask, good)
+            facts = self._facts(session, station, ask, known)
             check(ask, facts)
             row = self._row(ask, facts, by, person or by, now)
             session.add(row)
@@ -104,7 +117,7 @@ class Recoveries:
                 password = self._passwords.make_for_recovery(session, ask.station, now)
             self._act(session, FleetAct.RECOVERY_ASKED, row, by, ask.reason, now, {"approvals": row.approvals})
             if not row.approvals:
-                self._opening.open(session, station, row, good, by, now)
+                self._opening.open(session, station, row, known.good, by, now)
             recovery = row.id
         self._follow_up(recovery)
         return Asked(self.book.find(recovery), password)
@@ -116,14 +129,14 @@ class Recoveries:
         station's case is another one by now.
         """
         waiting = self.book.find(recovery)
-        good, now = self._good(_ask_of(waiting)), self._clock()
+        known, now = self._known(_ask_of(waiting)), self._clock()
         with self._store.writing() as session:
-            station, row = self._locked(session, recovery)
+            station, row = locked(session, recovery)
             if row.state == RecoveryState.WAITING and _has_lapsed(row, now):
                 self._closing.close(session, station, row, RecoveryState.LAPSED, "service", _LAPSED, now)
             if row.state == RecoveryState.WAITING and self._count(session, row, by, person or by, note, now):
-                check(ask_of(row), self._facts(session, station, ask_of(row), good))
-                self._opening.open(session, station, row, good, by, now)
+                check(ask_of(row), self._facts(session, station, ask_of(row), known))
+                self._opening.open(session, station, row, known.good, by, now)
             state = row.state
         self._follow_up(recovery)
         if state not in UNDER_WAY:
@@ -133,7 +146,7 @@ class Recoveries:
     def refuse(self, recovery: str, reason: str, by: str) -> Recovery:
         """Say no for good; it may be asked for anew. Raises UnknownRecovery, RecoveryNotNow."""
         with self._store.writing() as session:
-            station, row = self._locked(session, recovery)
+            station, row = locked(session, recovery)
             if row.state != RecoveryState.WAITING:
                 raise RecoveryNotNow(f"the way back {recovery} does not wait for approval: it is {row.state}")
             self._closing.close(session, station, row, RecoveryState.REFUSED, by, reason, self._clock())
@@ -143,7 +156,7 @@ class Recoveries:
     def end(self, station: str, reason: str, by: str) -> Recovery:
         """Close a station's way back, or ask for it no more. Raises UnknownStation, StationRefused without one."""
         with self._store.writing() as session:
-            found = _locked(session, station)
+            found = locked_station(session, station)
             row = row_under_way(session, station)
             if row is None:
                 raise StationRefused("id", f"no way back of station {station!r} is open or waits for approval")
@@ -199,34 +212,32 @@ class Recoveries:
         self._act(session, FleetAct.RECOVERY_APPROVED, row, by, note, now, {"person": person, "missing": missing})
         return missing == 0
 
-    def _facts(self, session: Session, station: StationRow, ask: Ask, good: Sequence[str]) -> Facts:
-        now, others = self._clock(), col(StationRow.id) != station.id
-        is_alive = station.last_seen is not None and station.last_seen > now - self._custom.dead_after
-        namesake = select(StationRow.id).where(StationRow.serial == ask.new_serial, others)
+    def _known(self, ask: Ask) -> _Known:
+        makers = frozenset(self._custom.makers()) if ask.maker else frozenset[str]()
+        if ask.loss.revokes_as is None:
+            return _Known((), bool(self._authority.certificates(station=ask.station, limit=1)), makers)
+        # Those on hold as well: a hold may be released.
+        held = self._authority.certificates(station=ask.station, state=CertificateState.HELD, limit=100)
+        good = {*self._authority.serials_of_station(ask.station), *(one.serial for one in held)}
+        return _Known(tuple(sorted(good)), True, makers)
+
+    def _facts(self, session: Session, station: StationRow, ask: Ask, known: _Known) -> Facts:
+        is_alive = station.last_seen is not None and station.last_seen > self._clock() - self._custom.dead_after
+        namesake = select(StationRow.id).where(StationRow.serial == ask.new_serial, col(StationRow.id) != station.id)
         return Facts(
             serial=station.serial,
             floor=SecurityProfile(station.floor),
             is_connected=station.online and not station.lane and is_alive,
-            had_certificate=self._had_certificate(ask),
+            had_certificate=known.had_certificate,
             taken=bool(ask.new_serial) and session.exec(namesake).first() is not None,
-            good=len(good),
-            makers=frozenset(self._custom.makers()) if ask.maker else frozenset(),
+            good=len(known.good),
+            makers=known.makers,
         )
-
-    def _had_certificate(self, ask: Ask) -> bool:
-        return ask.loss is not Loss.EXPIRED or bool(self._authority.certificates(station=ask.station, limit=1))
-
-    def _good(self, ask: Ask) -> list[str]:
-        """Certificates of the station that are to be revoked: the good ones, and those on hold that may be released."""
-        if ask.loss.revokes_as is None:
-            return []
-        held = self._authority.certificates(station=ask.station, state=CertificateState.HELD, limit=100)
-        return sorted({*self._authority.serials_of_station(ask.station), *(one.serial for one in held)})
 
     def _close_overdue(self, recovery: str) -> None:
         now = self._clock()
         with self._store.writing() as session:
-            station, row = self._locked(session, recovery)
+            station, row = locked(session, recovery)
             if row.state == RecoveryState.OPEN and row.until is not None and now >= row.until:
                 self._finishing.close(session, station, row, RecoveryState.OVER, "service", "its time is over", now)
             elif row.state == RecoveryState.WAITING and _has_lapsed(row, now):
@@ -245,14 +256,6 @@ class Recoveries:
             alarms.settle(AlarmKind.RECOVERY_WAITING, found.station)
         if found.state not in UNDER_WAY:
             alarms.settle(AlarmKind.RECOVERY_CONTESTED, found.station)
-
-    def _locked(self, session: Session, recovery: str) -> tuple[StationRow, RecoveryRow]:
-        row = session.get(RecoveryRow, recovery)
-        if row is None:
-            raise UnknownRecovery(recovery)
-        station = _locked(session, row.station)
-        session.refresh(row)  # another node may have been at it while we waited for the station's row
-        return station, row
 
     def _act(
         self, session: Session, act: FleetAct, row: RecoveryRow, by: str, reason: str, now: datetime,
@@ -273,13 +276,6 @@ def _ask_of(one: Recovery) -> Ask:
     return Ask(
         one.station, one.loss, one.life, one.reason, one.proof, one.maker, one.new_serial, one.then_walk
     )  # fmt: skip
-
-
-def _locked(session: Session, station: str) -> StationRow:
-    row = session.get(StationRow, station, with_for_update=True, populate_existing=True)
-    if row is None:
-        raise UnknownStation(station)
-    return row
 
 
 def _station(session: Session, station: str) -> StationRow:

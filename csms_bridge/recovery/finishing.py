@@ -10,6 +10,7 @@ from sqlmodel import Session, and_, col, or_, select
 from csms_bridge.acts import FleetAct
 from csms_bridge.arrivals import ACTIVE_WALKS
 from csms_bridge.errors import UnknownStation, WalkRefused
+from csms_bridge.recovery.book import locked
 from csms_bridge.recovery.closing import Closing, is_to_walk
 from csms_bridge.recovery.rows import RecoveryRow
 from csms_bridge.recovery.words import Loss, Proof, Recovery, RecoveryState
@@ -82,7 +83,7 @@ class Finishing:
             log.warning("recovery_not_revoked", recovery=recovery.id, fault=fault.sentence)
             return
         with self._store.writing() as session:
-            row = session.get_one(RecoveryRow, recovery.id, populate_existing=True)
+            _, row = locked(session, recovery.id)
             row.revoked_at = row.revoked_at or self._clock()
             row.unfinished = is_to_walk(row)
             session.add(row)
@@ -91,7 +92,7 @@ class Finishing:
         facts = self._facts_of(recovery.station)
         try:
             with self._store.writing() as session:
-                row = session.get_one(RecoveryRow, recovery.id, with_for_update=True, populate_existing=True)
+                _, row = locked(session, recovery.id)
                 if is_to_walk(row) and row.unfinished:
                     row.walk = self._begun(session, row, facts)
                     row.unfinished = False
@@ -109,7 +110,7 @@ class Finishing:
     def _give_walk_up(self, recovery: Recovery, why: str) -> None:
         """A person must: the station's page says why it was not walked."""
         with self._store.writing() as session:
-            row = session.get_one(RecoveryRow, recovery.id, populate_existing=True)
+            _, row = locked(session, recovery.id)
             row.unfinished = False
             session.add(row)
             self._trail.record(

@@ -15,11 +15,13 @@ from csms_bridge.posture.rows import POSTURE_ROWS
 from csms_bridge.recovery.book import ask_of
 from csms_bridge.recovery.rows import RecoveryRow
 from csms_bridge.recovery.words import Ask, Loss, RecoveryState
+from csms_bridge.renewal.allowance import Limits
+from csms_bridge.renewal.allowances import release_in
 from csms_bridge.station_roots.rows import RootActRow, RootListingRow, StationRootRow
 from csms_bridge.tables import CertificateAskRow, PasswordRotationRow, StationRow, WalkRow
 from csms_bridge.trust.rows import RootSightingRow
 from csms_bridge.walks.ledger import Ledger
-from pki.audit import JSON, AuditTrail
+from pki.audit import JSON, AuditTrail, Entry
 
 _WHAT_IT_HELD = (StationRootRow, RootListingRow, RootActRow, RootSightingRow, *POSTURE_ROWS)
 
@@ -27,7 +29,8 @@ _WHAT_IT_HELD = (StationRootRow, RootListingRow, RootActRow, RootSightingRow, *P
 class Opening:
     """In the caller's transaction, with the station's row locked."""
 
-    def __init__(self, trail: AuditTrail, passwords: PasswordBook, ledger: Ledger) -> None:
+    def __init__(self, trail: AuditTrail, passwords: PasswordBook, ledger: Ledger, limits: Limits) -> None:
+        self._limits = limits
         self._trail = trail
         self._passwords = passwords
         self._ledger = ledger
@@ -42,6 +45,7 @@ class Opening:
         station.recovery, station.recovery_lane, station.recovery_maker = row.id, ask.by_proof.lane.value, ask.maker
         station.recovery_since, station.recovery_until = now, until
         station.recovery_reason, station.recovery_by, station.updated_at = ask.reason, by, now
+        self._let_it_ask(session, station, by, now)
         if ask.loss is not Loss.EXPIRED:
             row.revokes, row.unfinished = json.dumps(list(good)), bool(good)
             self._forget_what_proved_it(session, station, ask, by, now)
@@ -56,6 +60,12 @@ class Opening:
             "recovery": row.id, "loss": ask.loss.value, "proof": ask.by_proof.value,
             "until": until.isoformat(timespec="seconds"), "revokes": list(good) if row.unfinished else [],
         })  # fmt: skip
+
+    def _let_it_ask(self, session: Session, station: StationRow, by: str, now: datetime) -> None:
+        """One that was paused for asking too often needs a certificate now."""
+        entries: list[Entry] = []
+        release_in(session, station.id, self._limits, by, "it is to come back", entries, now)
+        self._trail.record_all(session, entries, now)
 
     def _forget_what_proved_it(self, session: Session, station: StationRow, ask: Ask, by: str, now: datetime) -> None:
         """Its certificates are revoked next; a maker's counts through this way alone from now on."""

@@ -20,6 +20,7 @@ from csms_bridge.password_book import PasswordBook
 from csms_bridge.recovery.door import Custom, Recoveries
 from csms_bridge.recovery.finishing import Finishing
 from csms_bridge.registry import Registry
+from csms_bridge.renewal.allowance import Limits
 from csms_bridge.sealed_payloads import PayloadSeal
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
@@ -146,7 +147,7 @@ class SigningRoom(Room):
 
     def recoveries_approved_by(self, people: int, *makers: str) -> Recoveries:
         """Ways back that so many other people must approve; these makers have anchors."""
-        custom = Custom(people, timedelta(minutes=10), lambda: makers)
+        custom = Custom(people, timedelta(minutes=10), lambda: makers, Limits(20, timedelta(hours=6)))
         return Recoveries(
             self.store, self.trail, self.authority, self.passwords, self.ledger, self.sightings.closing,
             self._finishing, custom, self.clock,

@@ -154,12 +154,14 @@ async def wire(
     *,
     password: str | None = None,
     tls: ssl.SSLContext | None = None,
+    source: str = "127.0.0.1",
 ) -> AsyncIterator[Wire]:
-    """An open connection by hand. Raises InvalidStatus when it is refused."""
+    """An open connection by hand, from this address. Raises InvalidStatus when it is refused."""
     sent = {}
     if password is not None:
         sent["Authorization"] = "Basic " + base64.b64encode(f"{identity}:{password}".encode()).decode()
     url = f"{'wss' if tls else 'ws'}://localhost:{service.ocpp_port}/ocpp/{identity}"
     offered: list[Any] = [SUBPROTOCOL[version]]
-    async with connect(url, ssl=tls, additional_headers=sent, subprotocols=offered, proxy=None) as socket:
+    how: dict[str, Any] = {"ssl": tls, "additional_headers": sent, "subprotocols": offered, "proxy": None}
+    async with connect(url, local_addr=(source, 0), **how) as socket:
         yield Wire(socket)

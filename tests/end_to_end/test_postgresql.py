@@ -8,17 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 from sqlmodel import Session, SQLModel
+from websockets.exceptions import ConnectionClosed
 
 from pki.audit import AuditTrail, PkiAct
 from pki.store import Store
 from pki.tables import MarkRow
 from tests.end_to_end.postgres import Postgres, needs_postgresql, running_postgres
 from tests.end_to_end.running_service import RunningService, voltward
-from tests.end_to_end.stations import Version, register, station, walk_until
+from tests.end_to_end.stations import Version, register, station, trusting, walk_until, wire
+from tests.end_to_end.test_admission_lanes import until
 
 pytestmark = [pytest.mark.end_to_end, needs_postgresql]
 
@@ -73,6 +76,30 @@ async def test_a_revocation_on_one_node_closes_the_line_on_another(
         body = {"reason": "keyCompromise"}
         await asyncio.to_thread(on_postgres.post, f"certificates/{serial}/revoke", body)
         await _until_offline(on_postgres, "NODE-2")
+
+
+async def test_a_way_back_is_opened_once_and_held_at_one_of_two_nodes(
+    on_postgres: RunningService, second_node: RunningService
+) -> None:
+    """Of operators who ask at once one is heard; of two who come at two nodes, who came first stays; then it walks."""
+    identity, service = "NODE-BACK", on_postgres
+    await asyncio.to_thread(register, service, identity, "2.0.1", 3)
+    body = {"loss": "lost", "reason": "flash memory broken"}
+    with service.api() as api:
+        asked = [asyncio.to_thread(api.post, f"stations/{identity}/recovery", json=body) for _ in range(3)]
+        answers = await asyncio.gather(*asked)
+    assert sorted(one.status_code for one in answers) == [200, 409, 409]
+    (password,) = [one.json()["password"] for one in answers if one.is_success]
+    root = await asyncio.to_thread(service.root_pem)
+    how: dict[str, Any] = {"password": password, "tls": trusting(root)}
+    first = wire(service, identity, "2.0.1", **how)
+    async with first, wire(second_node, identity, "2.0.1", source="127.0.0.2", **how) as second:
+        with pytest.raises(ConnectionClosed, match="already connected"):
+            await second.until(lambda _: False)
+    async with station(second_node, identity, "2.0.1", password, profile=2, roots=(root,)):
+        await until(service, identity, lambda one: one["profile"] == 3)
+    (recovery,) = (await asyncio.to_thread(service.get, "recoveries", station=identity))["items"]
+    assert recovery["state"] == "done"
 
 
 def test_a_record_and_a_row_may_be_written_in_either_order(postgres: Postgres) -> None:

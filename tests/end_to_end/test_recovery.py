@@ -141,6 +141,29 @@ async def test_another_board_with_the_right_password_is_rejected(shared_service:
             await line.until(lambda _: False)
 
 
+async def test_two_who_come_by_one_password_from_two_places_are_kept_apart(shared_service: RunningService) -> None:
+    """Who is in the lane stays; the other is turned away, and a person hears of both addresses."""
+    service, identity = shared_service, "TWICE-1"
+    await with_certificate(service, identity, "2.0.1")
+    opened = await recover(service, identity, loss="lost")
+    tls = trusting(await asyncio.to_thread(service.root_pem))
+    how: dict[str, Any] = {"password": opened["password"], "tls": tls}
+    async with wire(service, identity, "2.0.1", **how) as first:
+        assert (await boot(first, "2.0.1"))["status"] == "Accepted"
+        async with wire(service, identity, "2.0.1", source="127.0.0.2", **how) as second:
+            with pytest.raises(ConnectionClosed, match="already connected"):
+                await second.until(lambda _: False)
+        assert (await boot(first, "2.0.1"))["status"] == "Accepted"
+        posture = await asyncio.to_thread(service.get, f"stations/{identity}/posture")
+        assert posture["address"] == "127.0.0.1"
+        alarms = (await asyncio.to_thread(service.get, "alarms"))["items"]
+        (alarm,) = [one for one in alarms if one["kind"] == "recovery-contested" and one["thing"] == identity]
+        assert (alarm["severity"], "127.0.0.2" in alarm["sentence"]) == ("critical", True)
+    await asyncio.to_thread(service.post, f"stations/{identity}/recovery/end", {"reason": "looked at it"})
+    alarms = (await asyncio.to_thread(service.get, "alarms"))["items"]
+    assert not [one for one in alarms if one["kind"] == "recovery-contested" and one["thing"] == identity]
+
+
 async def test_a_copy_of_the_expired_certificate_never_displaces_the_station_that_is_back(
     shared_service: RunningService, tmp_path: Path
 ) -> None:

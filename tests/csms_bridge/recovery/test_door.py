@@ -1,5 +1,7 @@
 """Ways back in the database: asked for, approved by others, opened, closed, each with its record."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +10,10 @@ from csms_bridge.admission import Refused
 from csms_bridge.errors import RecoveryNotNow, StationRefused, UnknownRecovery, UnknownStation
 from csms_bridge.events import CertificateAsked
 from csms_bridge.judging import Welcome
+from csms_bridge.lanes import MOST_REQUESTS
 from csms_bridge.recovery.words import Loss, RecoveryState
+from csms_bridge.renewal.allowance import Limits, Standing, fresh
+from csms_bridge.renewal.rows import CertificateAllowanceRow
 from csms_bridge.standing import Lane
 from csms_bridge.station import OcppVersion, SecurityProfile
 from pki.certificates import CertificateState
@@ -19,6 +24,7 @@ from tests.csms_bridge.recovery.losing import BY, DAY, HOME, PERSON, alarms, com
 from tests.pki.requests import pem_request
 
 NONE, BASIC, TLS, MUTUAL = SecurityProfile
+LIMITS = Limits(20, timedelta(hours=6))
 PROVING = [Loss.LOST, Loss.RESET, Loss.SWAPPED, Loss.REVOKED]
 
 
@@ -103,6 +109,32 @@ def test_two_operators_at_once_open_one_way_back(room):
     second = room.recoveries.ask(loss(Loss.RESET), "user:bob")
     listed = room.recoveries.book.page(station="CS-1")
     assert [one.id for one in listed] == sorted([first.recovery.id, second.recovery.id], reverse=True)
+
+
+def test_of_many_who_ask_at_the_same_moment_one_is_heard(room):
+    on_profile_3(room)
+
+    def ask(number):
+        try:
+            return room.recoveries.ask(loss(Loss.LOST), f"user:{number}").recovery.id
+        except RecoveryNotNow:
+            return None
+
+    with ThreadPoolExecutor(4) as people:
+        heard = [one for one in people.map(ask, range(4)) if one]
+    assert [one.id for one in room.recoveries.book.page(station="CS-1")] == heard
+    assert room.acts().count("station:recovery-opened") == 1
+
+
+def test_two_who_approve_at_the_same_moment_open_it_once(room):
+    recoveries = room.recoveries_approved_by(1)
+    on_profile_3(room)
+    waiting = recoveries.ask(loss(Loss.LOST), BY, PERSON).recovery
+    with ThreadPoolExecutor(3) as people:
+        states = list(people.map(lambda name: recoveries.approve(waiting.id, f"user:{name}").state, "xyz"))
+    assert set(states) == {RecoveryState.OPEN}
+    assert room.acts().count("station:recovery-opened") == 1
+    assert len(recoveries.book.find(waiting.id).approvals) == 1
 
 
 def test_a_preview_changes_nothing(room):
@@ -194,6 +226,28 @@ def test_a_request_that_waited_when_the_board_was_swapped_is_signed_for_nobody(r
     assert room.enrolment.ask("CS-1", asked, MUTUAL).accepted
     room.recoveries.ask(loss(Loss.SWAPPED), BY)
     assert room.enrolment.sign_waiting("CS-1") == []
+
+
+def test_a_station_that_was_paused_for_asking_too_often_may_ask_again(room):
+    on_profile_3(room)
+    with room.store.writing() as session:
+        paused = replace(fresh(LIMITS, room.clock()), standing=Standing.PAUSED, tokens=0.0)
+        row = CertificateAllowanceRow(station="CS-1", **asdict(paused))
+        session.add(row)
+    room.recoveries.ask(loss(Loss.RESET), BY)
+    with room.store.reading() as session:
+        assert session.get(CertificateAllowanceRow, "CS-1").standing == Standing.FREE
+    assert "station:certificate-requests-released" in room.acts()
+
+
+def test_what_it_asked_for_before_its_loss_does_not_count_in_the_lane(room, clock):
+    on_profile_3(room)
+    for _ in range(MOST_REQUESTS):
+        room.enrolment.ask("CS-1", CertificateAsked("no request", None), MUTUAL)
+    assert not room.sightings.lanes.may_request("CS-1")
+    clock.advance(minutes=1)
+    room.recoveries.ask(loss(Loss.RESET), BY)
+    assert room.sightings.lanes.may_request("CS-1")
 
 
 # --- passwords
