@@ -99,8 +99,11 @@ def segment(text: str) -> str:
 
 
 @contextmanager
-def service(data: Path | None, bearer: Secret | None = None) -> Iterator[ServiceClient]:
-    """The running service of VOLTWARD_URL, or the one over a data folder. `bearer` stands in for VOLTWARD_TOKEN."""
+def service(data: Path | None, bearer: Callable[[], Secret] | None = None) -> Iterator[ServiceClient]:
+    """The running service of VOLTWARD_URL, or the one over a data folder.
+
+    `bearer` gives, for each request, what stands in for VOLTWARD_TOKEN.
+    """
     if data is not None and bearer is not None:
         raise WrongUse("an OIDC token is for a running service: leave --data out")
     with _folder(data) if data is not None else _remote(bearer) as client:
@@ -108,12 +111,12 @@ def service(data: Path | None, bearer: Secret | None = None) -> Iterator[Service
 
 
 @contextmanager
-def _remote(bearer: Secret | None) -> Iterator[ServiceClient]:
+def _remote(bearer: Callable[[], Secret] | None) -> Iterator[ServiceClient]:
     base = os.environ.get("VOLTWARD_URL") or DEFAULT_URL
-    token = bearer.text() if bearer is not None else os.environ.get("VOLTWARD_TOKEN")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    token = os.environ.get("VOLTWARD_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token and bearer is None else {}
     try:
-        client = httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT)
+        client = httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT, auth=_signing_in(bearer))
     except (httpx.InvalidURL, UnicodeEncodeError) as fault:
         raise CommandFailed(f"VOLTWARD_URL or VOLTWARD_TOKEN is not usable: {fault}") from None
 
@@ -137,6 +140,17 @@ def _remote(bearer: Secret | None) -> Iterator[ServiceClient]:
 
     with client:
         yield ServiceClient(request, stream)
+
+
+def _signing_in(bearer: Callable[[], Secret] | None) -> Callable[[httpx.Request], httpx.Request] | None:
+    if bearer is None:
+        return None
+
+    def sign_in(request: httpx.Request) -> httpx.Request:
+        request.headers["Authorization"] = f"Bearer {bearer().text()}"
+        return request
+
+    return sign_in
 
 
 @contextmanager

@@ -83,6 +83,10 @@ def sign(
     oidc_env: Annotated[
         str | None, typer.Option("--oidc-env", metavar="NAME", help="The same, in this environment variable.")
     ] = None,
+    oidc_github: Annotated[
+        str | None,
+        typer.Option("--oidc-github", metavar="AUDIENCE", help="The same, asked of GitHub Actions as often as needed."),
+    ] = None,
     data: Data = None,
     _json: Json = False,
 ) -> None:
@@ -95,7 +99,7 @@ def sign(
         "release_counter": release_counter, "minimum_counter": minimum_counter, "hardware": hardware or [],
         "attachments": [*attachments("sbom", sbom or []), *attachments("provenance", provenance or [])],
     }  # fmt: skip
-    with service(data, bearer=oidc_token(oidc_token_file, oidc_env)) as client:
+    with service(data, bearer=oidc_token(oidc_token_file, oidc_env, oidc_github)) as client:
         signed = client.post("firmware", asked)
         if wait:
             signed = decided(client, signed, timeout)
