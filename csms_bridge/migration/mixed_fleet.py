@@ -1,6 +1,6 @@
 """The fleet on several versions: who is on what, what keeps the others, and how long both will be there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntFlag
@@ -20,6 +20,8 @@ _ORDER = list(OcppVersion)
 _AWAY = timedelta(days=30)
 _PACE_OVER = timedelta(weeks=4)
 _MODELS = 200
+_PORTION = 1000
+"""Stations that are read at once for a list of all."""
 
 
 class Standing(IntFlag):
@@ -120,17 +122,24 @@ class MixedFleet:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A station below the target, and what keeps it."""
+    """A station, and what keeps it below the target; None for one that is there."""
 
     station: str
-    blocker: Blocker
+    blocker: Blocker | None
     version: str | None
     vendor: str
     model: str
     firmware: str
     site: str
+    profile: int | None
     online: bool
     last_seen: datetime | None
+
+
+_SHOWN: tuple[Any, ...] = (
+    col(StationRow.ocpp_version), col(StationRow.vendor), col(StationRow.model), col(StationRow.firmware),
+    col(StationRow.site), col(StationRow.profile), col(StationRow.online), col(StationRow.last_seen),
+)  # fmt: skip
 
 
 class MixedFleets:
@@ -155,13 +164,26 @@ class MixedFleets:
         below, row = _below(target, self._clock()), StationRow
         with self._store.reading() as session:
             masks = [mask for mask in _masks(session, below) if blocker_of(Standing(mask)) is blocker]
-            shown = (
-                col(row.ocpp_version), col(row.vendor), col(row.model), col(row.firmware), col(row.site),
-                col(row.online), col(row.last_seen),
-            )  # fmt: skip
-            query: Any = select(below.c.id, *shown).join(row, col(row.id) == below.c.id)  # type: ignore[call-overload]
+            query: Any = select(below.c.id, *_SHOWN).join(row, col(row.id) == below.c.id)  # type: ignore[call-overload]
             found = query.where(below.c.mask.in_(masks), below.c.id > (after or "")).order_by(below.c.id).limit(limit)
             return [Kept(station, blocker, *rest) for station, *rest in session.exec(found)]
+
+    def every(self, target: OcppVersion) -> Iterator[Kept]:
+        """All stations, by name, a portion at a time; nothing keeps those that speak the target or a later version."""
+        after = ""
+        while found := self._portion(target, after):
+            yield from found
+            after = found[-1].station
+
+    def _portion(self, target: OcppVersion, after: str) -> list[Kept]:
+        below, row = _below(target, self._clock()), StationRow
+        query: Any = select(col(row.id), below.c.mask, *_SHOWN).outerjoin(below, below.c.id == col(row.id))
+        query = query.where(col(row.id) > after).order_by(col(row.id)).limit(_PORTION)
+        with self._store.reading() as session:
+            return [
+                Kept(station, None if mask is None else blocker_of(Standing(mask)), *rest)
+                for station, mask, *rest in session.exec(query)
+            ]
 
 
 def _later(target: OcppVersion) -> list[str]:

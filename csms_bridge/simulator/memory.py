@@ -69,6 +69,11 @@ class Memory:
             may_step_down=self.settings.get("SecurityCtrlr.AllowSecurityProfileDowngrade") == "true",
         )
 
+    def make_first_slot(self, url: str) -> None:
+        """A firmware with slots takes over from one without: the address that was dialled becomes its first slot."""
+        slot = factory_slot(url, self.profile)
+        self.slots, self.priority, self.last_good = {self.active_slot: slot}, (self.active_slot,), slot
+
     def keep_pending(self, key: PendingKey) -> None:
         """Remember a key until its certificate comes; only the newest few are kept."""
         self.pending = (key, *self.pending)[:KEPT_REQUESTS]

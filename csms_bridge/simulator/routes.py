@@ -64,6 +64,12 @@ def plan(config: StationConfig, memory: Memory, *, booting: bool) -> Rota:
     return Rota(tuple(dict.fromkeys(_route_2x(config, memory, number, slot) for number, slot in ordered)))
 
 
+def first_address(config: StationConfig, memory: Memory) -> str:
+    """What a 1.6 station dials, without the identity: a maker's own key for the address may hold it or not."""
+    own = memory.settings.get(ADDRESS, "") if config.has(Fault.URL_KEY) else ""
+    return (own or config.url).rstrip("/").removesuffix(f"/{quote(config.identity, safe='')}")
+
+
 def basic_header(config: StationConfig, route: Route) -> str | None:
     """Give the Authorization header of profiles 1 and 2, None for the others.
 

@@ -19,7 +19,7 @@ from csms_bridge.simulator.dial import close, hang_up
 from csms_bridge.simulator.dialler import Arrival, Dialler
 from csms_bridge.simulator.events import Answered, Disconnected, StationEvent
 from csms_bridge.simulator.memory import open_memory
-from csms_bridge.simulator.slots import factory_slot
+from csms_bridge.simulator.routes import first_address
 from csms_bridge.simulator.wire import (
     LINKS,
     Answer,
@@ -199,6 +199,8 @@ class SimulatedStation:
 
     def take_firmware(self, version: str, ocpp: str | None) -> None:
         """Run this firmware from the next start on; `ocpp`: it speaks this version, None: as before."""
+        if self.config.version == "1.6" and ocpp not in (None, "1.6"):
+            self.memory.make_first_slot(first_address(self.config, self.memory))
         self.memory.firmware, self.memory.ocpp = version, ocpp or self.memory.ocpp
         self.memory.remember()
 
@@ -228,9 +230,6 @@ class SimulatedStation:
         if spoken not in VERSIONS or spoken == self.config.version:
             return
         self.config = replace(self.config, version=spoken)
-        slot = factory_slot(self.config.url, self.memory.profile)
-        self.memory.slots, self.memory.last_good = {self.memory.active_slot: slot}, slot
-        self.memory.priority = (self.memory.active_slot,)
         self._behaviour = Behaviour16(self) if spoken == "1.6" else Behaviour2x(self)
         self._dialler = Dialler(self.config, self.memory, self.emit, self.report)
 

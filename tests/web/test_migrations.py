@@ -1,6 +1,9 @@
 """Changes of version and the mixed fleet over REST and in commands."""
 
+import csv
+import io
 import json
+from pathlib import Path
 
 import httpx
 
@@ -52,14 +55,21 @@ async def test_the_mixed_fleet_by_rest(api: httpx.AsyncClient, service: Service)
     assert (found["coexistence"]["staying"], found["coexistence"]["until"] is not None) == (2, True)
     kept = await api.get(f"{API}/reports/mixed-fleet/stations", params={"blocker": "no-firmware"})
     assert [(one["station"], one["firmware"]) for one in kept.json()["items"]] == [("CS-1", "1.0")]
+    answer = await api.get(f"{API}/reports/mixed-fleet.csv", params={"target": "1.6"})
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [(row["station"], row["version"], row["blocker"], row["why"]) for row in rows] == [
+        ("CS-1", "1.6", "", ""), ("CS-never", "", "never-seen", "it has never connected"),
+    ]  # fmt: skip
 
 
-def test_the_commands(voltward: Command) -> None:
+def test_the_commands(voltward: Command, tmp_path: Path) -> None:
     assert voltward("station", "add", "CS-1", "--serial", "SN-1").code == 0
     refused = voltward("migration", "expect", "CS-1", "--to", "2.0.1", "--reason", "x")
     assert (refused.code, "never connected" in refused.err) == (2, True)
     assert json.loads(voltward("migration", "list", "--json").out)["items"] == []
     assert voltward("migration", "show", "7").code == 2
     assert "it has never connected" in voltward("migration", "fleet").out
+    assert voltward("migration", "fleet", "--csv", f"{tmp_path}/fleet.csv").code == 0
+    assert "CS-1,,never-seen,it has never connected" in (tmp_path / "fleet.csv").read_text()
     kept = json.loads(voltward("migration", "fleet", "--blocker", "never-seen", "--json").out)
     assert [one["station"] for one in kept["items"]] == ["CS-1"]

@@ -92,3 +92,8 @@ async def test_the_versions_of_the_fleet(page: httpx.AsyncClient, service: Servi
     assert "no station of its model speaks a later version here" in shown
     kept = (await page.get("/fleet/versions", params={"blocker": "no-firmware"})).text
     assert 'href="/stations/CS-2"' in kept
+    table = await page.get("/fleet/versions.csv", params={"target": "2.0.1"})
+    assert table.headers["content-type"].startswith("text/csv")
+    assert [line.split(",")[:3] for line in table.text.splitlines()[1:]] == [
+        ["CS-1", "2.0.1", ""], ["CS-2", "1.6", "no-firmware"],
+    ]  # fmt: skip

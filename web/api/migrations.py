@@ -1,9 +1,11 @@
 """/api/v1/migrations: stations that change to another OCPP version, and /api/v1/reports/mixed-fleet."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from csms_bridge.migration.mixed_fleet import WORDS, MixedFleet
@@ -13,9 +15,14 @@ from csms_bridge.station import OcppVersion
 from web.api.asked import After, Doors, Limit, number_cursor, page
 from web.api.shapes import In, Out, Page
 from web.auth import Needs
+from web.csv_lines import MEDIA_TYPE, csv_lines
 from web.permissions import Permission, Principal
 
 router = APIRouter(tags=["migrations"])
+
+COLUMNS = (
+    "station", "version", "blocker", "why", "vendor", "model", "firmware", "site", "profile", "online", "last_seen",
+)  # fmt: skip
 
 
 class CriteriaOut(Out):
@@ -133,15 +140,16 @@ class MixedFleetOut(Out):
 
 
 class KeptOut(Out):
-    """A station below the target version, and what keeps it."""
+    """A station, and what keeps it below the target version (null: it is there)."""
 
     station: str
-    blocker: str
+    blocker: str | None
     version: str | None
     vendor: str
     model: str
     firmware: str
     site: str
+    profile: int | None
     online: bool
     last_seen: datetime | None
 
@@ -217,3 +225,26 @@ def kept_stations(
     """The stations below the target version that something keeps there, by name."""
     found = doors.fleet.mixed.stations(target, blocker, after, limit + 1)
     return page(found, limit, KeptOut.of, lambda one: one.station)
+
+
+@router.get("/reports/mixed-fleet.csv", response_class=StreamingResponse)
+def mixed_fleet_csv(
+    doors: Doors,
+    target: Target = OcppVersion.V201,
+    _caller: Principal = Depends(Needs(Permission.STATIONS_READ)),
+) -> StreamingResponse:
+    """Every station, its version, and what keeps it from the target, as CSV (RFC 4180)."""
+    return as_csv(doors, target)
+
+
+def as_csv(doors: Doors, target: OcppVersion) -> StreamingResponse:
+    """The whole fleet, line by line; the page offers it too."""
+    headers = {"Content-Disposition": f'attachment; filename="mixed-fleet-{target.value}.csv"'}
+    return StreamingResponse(csv_lines(COLUMNS, _rows(doors, target)), media_type=MEDIA_TYPE, headers=headers)
+
+
+def _rows(doors: Doors, target: OcppVersion) -> Iterator[list[object]]:
+    for one in doors.fleet.mixed.every(target):
+        told = KeptOut.of(one).model_dump(mode="json")
+        told["why"] = WORDS[one.blocker] if one.blocker is not None else ""
+        yield [told[name] for name in COLUMNS]

@@ -1,11 +1,13 @@
 """voltward migration: stations that change to another OCPP version, and the fleet on several."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from csms_bridge.migration.states import Blocker, MigrationState
 from web.cli.client import Data, segment, service
+from web.cli.files import appearing
 from web.cli.output import Json, plain, say, show_fields, show_json, show_list, show_table, wants_json
 
 app = typer.Typer(help="Stations that change to another OCPP version.", no_args_is_help=True)
@@ -71,6 +73,7 @@ def cancel(
 def fleet(
     to: Target = "2.0.1",
     blocker: Annotated[Blocker | None, typer.Option("--blocker", help="Name the stations that this keeps.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every station there.")] = None,
     limit: Limit = 100,
     after: After = None,
     data: Data = None,
@@ -78,6 +81,10 @@ def fleet(
 ) -> None:
     """Show who is on which version, what keeps the others, and how long both will be there."""
     with service(data) as client:
+        if csv is not None:
+            with client.stream("GET", "reports/mixed-fleet.csv", target=to) as pieces, appearing(csv) as file:
+                file.writelines(pieces)
+            say(f"wrote {csv}")
         if blocker is not None:
             asked = {"target": to, "blocker": blocker.value, "limit": limit, "after": after}
             kept = client.get("reports/mixed-fleet/stations", **asked)

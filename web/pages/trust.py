@@ -16,6 +16,7 @@ from csms_bridge.trust.plan_steps import DOES, Gates, PlanStep
 from csms_bridge.trust.states import TrustState
 from pki.errors import PkiError
 from web.api.asked import Doors
+from web.api.migrations import as_csv as versions_as_csv
 from web.api.will_it_connect import Asked, as_csv
 from web.errors import RequestRefused
 from web.pages.rendering import render
@@ -228,6 +229,16 @@ def versions(
         after=after,
         migrations=doors.fleet.migrations.search(limit=20),
     )
+
+
+@router.get("/fleet/versions.csv")
+def versions_csv(
+    doors: Doors,
+    target: OcppVersion = OcppVersion.V201,
+    _visitor: Visitor = Depends(Seen(Permission.STATIONS_READ)),
+) -> StreamingResponse:
+    """Every station, its version, and what keeps it from the target, as CSV."""
+    return versions_as_csv(doors, target)
 
 
 def _to(plan: str) -> Response:

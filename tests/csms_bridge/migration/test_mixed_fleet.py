@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from csms_bridge.migration import mixed_fleet
 from csms_bridge.migration.mixed_fleet import MixedFleets, Standing, blocker_of, forecast
 from csms_bridge.migration.states import Blocker
 from csms_bridge.station import OcppVersion, SecurityProfile
@@ -40,7 +41,7 @@ def test_how_long_both_will_be_there() -> None:
     assert forecast({Blocker.NO_FIRMWARE: 5}, moved=0, now=NOON).until == NOON
 
 
-def test_the_fleet_is_counted_and_its_stations_are_named(room: Room) -> None:
+def test_the_fleet_is_counted_and_its_stations_are_named(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     migrating = MigrationRoom(room)
     for name in ("CS-old", "CS-new", "CS-lost"):
         migrating.station(name)
@@ -63,6 +64,8 @@ def test_the_fleet_is_counted_and_its_stations_are_named(room: Room) -> None:
     }  # fmt: skip
     assert (found.coexistence.movable, found.coexistence.staying, found.coexistence.per_week) == (2, 2, 0.25)
     assert mixed.report(V21).blocked[Blocker.NO_FIRMWARE] == 3
+    monkeypatch.setattr(mixed_fleet, "_PORTION", 2)
+    assert {one.station: one.blocker for one in mixed.every(V201)} == {**expected, "CS-new": None}
 
 
 def test_who_is_long_away_and_who_is_on_profile_0(room: Room) -> None:
