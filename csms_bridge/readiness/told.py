@@ -64,7 +64,7 @@ def extension(case: Case) -> Iterator[Reason]:
 
 def slots(case: Case) -> Iterator[Reason]:
     """2.x: the slot in use is never written, so there have to be two (B09.FR.06)."""
-    if case.is_16 or case.station.ocpp_version is None or not case.was_read:
+    if case.is_16 or case.station.ocpp_version is None or not case.was_read or case.facts.told == 0:
         return
     known = case.quirks.slots or case.facts.slots
     if known is not None and len(known) < 2:

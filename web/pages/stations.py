@@ -9,14 +9,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from csms_bridge.errors import BridgeError
 from csms_bridge.password_rotations import RotationState
+from csms_bridge.readiness.codes import Verdict
+from csms_bridge.readiness.door import StationReadiness
 from csms_bridge.renewals import RenewalState
 from csms_bridge.security_events import EventFilter
-from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
+from csms_bridge.station import NewStation, OcppVersion, SecurityProfile, Station
 from csms_bridge.station_certificates import CertificateKind
 from pki.secret_text import Secret
 from web.api.asked import Doors
 from web.errors import RequestRefused
 from web.pages.postures import sides
+from web.pages.readiness import MEANINGS
 from web.pages.rendering import render
 from web.pages.station_firmware import releases_for
 from web.pages.visitor import Seen, Submitted, Visitor
@@ -149,6 +152,8 @@ def show(doors: Doors, station_id: str, visitor: Visitor = Depends(Seen(Permissi
         posture=posture,
         full=full,
         sides=sides(posture, full),
+        readiness=_readiness(doors, posture.station),
+        meanings=MEANINGS,
         station=posture.station,
         moving=Moving.of(walk) if walk else None,
         certificates=certificates,
@@ -275,6 +280,12 @@ def remove(
     _check_typed(typed, station_id)
     doors.fleet.remove_station(station_id, visitor.name, reason)
     return RedirectResponse("/stations", status_code=303)
+
+
+def _readiness(doors: Service, station: Station) -> StationReadiness | None:
+    """How ready it is for profile 3; None when it is there."""
+    found = doors.fleet.readiness.of(station.id)
+    return None if found.assessment.verdict is Verdict.THERE else found
 
 
 def _check_typed(typed: str, name: str) -> None:

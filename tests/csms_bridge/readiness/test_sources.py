@@ -88,6 +88,7 @@ def test_a_2_x_station_tells_its_slots_and_its_password_in_a_report(ready):
 
 def test_a_2_x_station_without_the_priority_is_told_from_one_that_was_not_asked(ready):
     ready.met(version=OcppVersion.V201)
+    ready.model.take("CS-1", [Reading(Variable("ClockCtrlr", "TimeSource"), "NTP")], Source.VALUES)
     read(ready)
     assert Code.NO_PRIORITY not in ready.codes()
     ready.model.take("CS-1", [Reading(PRIORITY, None, words="UnknownVariable")], Source.VALUES)
