@@ -43,6 +43,8 @@ class FleetAct(StrEnum):
     REQUESTS_SLOWED = "station:certificate-requests-slowed"
     REQUESTS_PAUSED = "station:certificate-requests-paused"
     REQUESTS_RELEASED = "station:certificate-requests-released"
+    RENEWALS_PAUSED = "renewals:paused"
+    RENEWALS_RESUMED = "renewals:resumed"
     ENROLLED = "station:enrolled"
     ENROLMENT_REFUSED = "station:enrolment-refused"
     SECURITY_EVENT = "station:security-event"

@@ -358,11 +358,10 @@ class Enrolment:
         """Write down what became of requests, in one transaction."""
         taken = [one.ask for one in settled if one.state is AskState.TAKEN]
         with self._store.writing() as session:
-            stations = {row.station for row in rows_of(session, taken)} if taken else set()
-            news = self._allowances.took(session, stations) if stations else set()
             self._settle_in(session, settled)
+            stations = {row.station for row in rows_of(session, taken)} if taken else set()
         if stations:
-            self._allowances.tell(news)
+            self._allowances.took(stations)
             self._watch.all_is_well(stations)
         return [None] * len(settled)
 

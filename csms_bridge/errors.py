@@ -5,6 +5,7 @@ BridgeError
 ├── UnknownCampaign, UnknownSite                  the same
 ├── CampaignRefused, SiteRefused                  the caller's data about a campaign or a site
 ├── CampaignNotNow                                what a campaign cannot do in its state
+├── RenewalsNotNow                                renewals are paused already, or are not
 ├── StationExists, StationRefused                 the caller's data about a station
 ├── IdTokenRefused                                the caller's data about a token
 ├── QuirkRefused, UnknownQuirk                    a row of the quirk book that cannot be right, or is not there
@@ -217,6 +218,10 @@ class CampaignRefused(BridgeError):
 
 class CampaignNotNow(BridgeError):
     """A campaign cannot be started, paused, resumed or aborted in the state it is in."""
+
+
+class RenewalsNotNow(BridgeError):
+    """Renewals by themselves cannot be paused, or resumed, as they stand."""
 
 
 class UnknownSite(BridgeError):

@@ -49,8 +49,9 @@ from csms_bridge.recovery.finishing import Finishing
 from csms_bridge.registry import Place, Registry, StationFilter
 from csms_bridge.renewal.allowance import Limits
 from csms_bridge.renewal.allowances import Allowances
-from csms_bridge.renewal_rounds import RenewalRounds
-from csms_bridge.renewal_schedule import Pace as RenewalPace
+from csms_bridge.renewal.door import RenewalDesk
+from csms_bridge.renewal.habit import SIGNING
+from csms_bridge.renewal.pace import Pace as RenewalPace
 from csms_bridge.renewals import Renewal, Renewals
 from csms_bridge.rush import Rush
 from csms_bridge.safety import objection
@@ -77,6 +78,7 @@ from csms_bridge.strangers import Bounds, Strangers
 from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
 from csms_bridge.trust.door import Trust
+from csms_bridge.variables import Variable
 from csms_bridge.walk_moves import WalkMoves, pace_of
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger
@@ -135,7 +137,7 @@ class Fleet:
         quirks_of = self.quirks.of_stations
         sightings = Sightings(store, trail, passwords, clock, node, settings.heartbeat * 2, quirks_of)
         model = DeviceModel(store, clock, settings.variables_per_station, settings.variable_octets_per_station)
-        watch = CertificateWatch(authority.alarms, lambda stations: _chain_limits(model, stations))
+        watch = CertificateWatch(authority.alarms, lambda stations: _told(model, stations, CHAIN_LIMITS))
         limits = Limits(settings.certificate_requests_per_hour, settings.certificate_requests_quiet)
         self.allowances = Allowances(store, trail, authority.alarms, clock, limits)
         enrolment = Enrolment(
@@ -156,8 +158,11 @@ class Fleet:
         self.trust = Trust(
             store, trail, authority, self.roots, self._renewals, clock, node, settings.handshake_timeout, self.quirks.of
         )  # fmt: skip
-        pace = RenewalPace(settings.renewals_per_minute, settings.renewals_in_flight)
-        self.renewal_rounds = RenewalRounds(store, trail, authority, self._orders, self._renewals, pace, clock)
+        self.renewing = RenewalDesk(
+            store, trail, authority.alarms, self._orders, self._renewals, self.allowances,
+            RenewalPace(settings.renewals_per_minute, settings.renewals_in_flight), clock,
+            told_of=lambda stations: _told(model, stations, SIGNING), on=settings.renew_unasked,
+        )  # fmt: skip
         self._authority = authority
         self.lanes = sightings.lanes
         finishing = Finishing(
@@ -473,10 +478,13 @@ class Fleet:
         """How far renewals are: of these stations, or of all, by station."""
         return self._renewals.page(after, limit) if stations is None else self._renewals.progress(stations)
 
+    def renewals_moved(self, since: datetime, limit: int = 200) -> list[tuple[Renewal, datetime]]:
+        """Renewals that moved after `since`, for the live stream."""
+        return self._renewals.moved_since(since, limit)
+
     def renew_due(self) -> int:
         """To be called every few seconds: asks stations whose certificates are due; how many."""
-        self.allowances.round()
-        return self.renewal_rounds.round() if self._settings.renew_unasked else 0
+        return self.renewing.round()
 
     def prune(self) -> int:
         """To be called every few seconds: deletes some of what is old enough; how many rows."""
@@ -518,6 +526,6 @@ def _profile(number: int) -> SecurityProfile:
         raise StationRefused("profile", f"there is no security profile {number}") from None
 
 
-def _chain_limits(model: DeviceModel, stations: Collection[str]) -> dict[str, Told]:
-    told = model.of_many(list(stations), CHAIN_LIMITS)
+def _told(model: DeviceModel, stations: Collection[str], names: Sequence[Variable]) -> dict[str, Told]:
+    told = model.of_many(list(stations), names)
     return {station: {name: one.value for name, one in of_it.items()} for station, of_it in told.items()}

@@ -18,7 +18,7 @@ from csms_bridge.password_book import PasswordBook
 from csms_bridge.posture.rows import POSTURE_ROWS
 from csms_bridge.readiness.rows import ReadinessRow
 from csms_bridge.recovery.rows import RecoveryRow, RecoveryVoteRow
-from csms_bridge.renewal.rows import CertificateAllowanceRow
+from csms_bridge.renewal.rows import CertificateAllowanceRow, RenewalPlanRow
 from csms_bridge.standing import Lane
 from csms_bridge.station import (
     AddedStation,
@@ -79,7 +79,8 @@ class Place:
 _ABOUT_ONE = (
     PasswordRow, WalkRow, CertificateAskRow, TransactionRow, ConnectorRow, RenewalAskRow, PasswordRotationRow,
     StationLogRow, StationRootRow, RootListingRow, RootActRow, RootSightingRow, PlanExclusionRow, CampaignTargetRow,
-    MigrationRow, CertificateAllowanceRow, ReadinessRow, FirmwareUpdateRow, RecoveryVoteRow, RecoveryRow,
+    MigrationRow, CertificateAllowanceRow, RenewalPlanRow, ReadinessRow, FirmwareUpdateRow, RecoveryVoteRow,
+    RecoveryRow,
     *POSTURE_ROWS,
 )  # fmt: skip
 

@@ -90,9 +90,11 @@ class Renewals:
         names = list(dict.fromkeys(stations))
         found: list[Renewal] = []
         for start in range(0, len(names), AT_ONCE):
+            part = names[start : start + AT_ONCE]
             with self._store.writing() as session:
+                hold_stations(session, part)
                 entries: list[Entry] = []
-                found += [self.ask_in(session, name, by, entries) for name in names[start : start + AT_ONCE]]
+                found += [self.ask_in(session, name, by, entries) for name in part]
                 self._trail.record_all(session, entries, self._clock())
         self._orders.wake_those_here([one.station for one in found if one.state is RenewalState.QUEUED])
         return found
@@ -131,6 +133,13 @@ class Renewals:
         with self._store.reading() as session:
             return [_progress(session, ask) for ask in session.exec(query)]
 
+    def moved_since(self, since: datetime, limit: int) -> list[tuple[Renewal, datetime]]:
+        """Those that were found to have moved after `since`, and when, the oldest move first."""
+        query = select(RenewalAskRow).where(col(RenewalAskRow.moved_at) > since)
+        with self._store.reading() as session:
+            rows = session.exec(query.order_by(col(RenewalAskRow.moved_at)).limit(limit)).all()
+            return [(_progress(session, row), row.moved_at) for row in rows]
+
     def ask_in(self, session: Session, name: str, by: str, entries: list[Entry]) -> Renewal:
         """One of them in the caller's transaction, which records the `entries` and wakes the station afterwards."""
         station = session.get(StationRow, name, populate_existing=True)
@@ -142,13 +151,19 @@ class Renewals:
         if station is None or station.ocpp_version is None:
             raise AssertionError("_objection has refused it")
         now = self._clock()
+        if known is not None:  # nobody has sent it yet: it must not reach the station beside the new one
+            self._orders.withdraw_in(session, known.command, "the station is asked anew")
         if is_paused_in(session, name) and not _is_person(by):
             return Renewal(name, RenewalState.UNABLE, "its certificate requests are paused: it asked too often")
         if self._allowances is not None:
             release_in(session, name, self._allowances.limits, by, "asked to renew", entries, now)
         request = DIALECTS[OcppVersion(station.ocpp_version)].request(TriggerCertificateRequest())
         row = self._orders.enlist(session, station, request.action, request.payload, by, now)
-        asked = session.merge(RenewalAskRow(station=name, command=row.id or 0, asked_by=by, asked_at=now))
+        state = RenewalState.SENT if station.online else RenewalState.QUEUED
+        fresh = RenewalAskRow(
+            station=name, command=row.id or 0, asked_by=by, asked_at=now, state=state.value, moved_at=now
+        )  # fmt: skip
+        asked = session.merge(fresh)
         details = {"command": row.id, "action": request.action, "queued": not station.online}
         entries.append(Entry(FleetAct.COMMAND_ORDERED, by, "station", name, "renewal", details))
         session.flush()
@@ -162,6 +177,15 @@ class Renewals:
         if state is RenewalState.QUEUED:
             return True
         return state in UNDER_WAY and self._clock() - ask.asked_at < _PATIENCE
+
+
+def hold_stations(session: Session, stations: Sequence[str]) -> None:
+    """Nobody else asks any of them until the transaction ends; in one order, as everybody does who locks several.
+
+    Rows that name a station may be written meanwhile (FOR NO KEY UPDATE), else two would wait for each other.
+    """
+    query = select(StationRow.id).where(col(StationRow.id).in_(stations)).order_by(col(StationRow.id))
+    session.exec(query.with_for_update(key_share=True)).all()
 
 
 def _is_person(by: str) -> bool:

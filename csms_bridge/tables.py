@@ -307,14 +307,26 @@ class CommandRow(SQLModel, table=True):
 
 
 class RenewalAskRow(SQLModel, table=True):
-    """The last time that a station was asked to renew its certificate, and the command that asked."""
+    """The last time that a station was asked to renew its certificate, and the command that asked.
+
+    `state`, `reason` and `serial` are how far it was found to be `moved_at` (see csms_bridge.renewal.news).
+    """
 
     __tablename__ = "renewal_asks"
+    __table_args__ = (
+        Index("ix_renewal_asks_asked", "asked_at"),
+        Index("ix_renewal_asks_moved", "moved_at"),
+        Index("ix_renewal_asks_state", "state", "moved_at", "station"),
+    )
 
     station: str = Field(primary_key=True, max_length=48)
     command: int
     asked_by: str
     asked_at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(max_length=16)
+    reason: str = Field(default="", sa_type=Text)
+    serial: str | None = None
+    moved_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class PasswordRotationRow(SQLModel, table=True):

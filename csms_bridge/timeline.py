@@ -39,6 +39,8 @@ _OF_RENEWALS: Mapping[str, str] = {
     FleetAct.REQUESTS_SLOWED: "its certificate requests are slowed",
     FleetAct.REQUESTS_PAUSED: "its certificate requests are paused",
     FleetAct.REQUESTS_RELEASED: "its certificate requests are taken in again",
+    FleetAct.RENEWALS_PAUSED: "renewals by themselves are paused",
+    FleetAct.RENEWALS_RESUMED: "renewals by themselves go on",
 }
 _OF_FIRMWARE: Mapping[str, str] = {
     FleetAct.FIRMWARE_ORDERED: "firmware {version} to be installed",

@@ -46,6 +46,8 @@ class AlarmKind(StrEnum):
     CERTIFICATE_TURNED_DOWN = "certificate-turned-down"
     CERTIFICATE_REQUESTS = "certificate-requests"
     CERTIFICATE_KEYS = "certificate-keys"
+    CERTIFICATE_UNUSED = "certificate-unused"
+    RENEWALS_FAILING = "renewals-failing"
     UNKNOWN_ROOT = "unknown-root"
     MIGRATION_FAILED = "migration-failed"
     ROLLOVER_HINDERED = "rollover-hindered"

@@ -6,7 +6,7 @@ from pki.alarms import AlarmKind
 
 _OF_A_STATION = (
     AlarmKind.MIGRATION_FAILED, AlarmKind.CERTIFICATE_TURNED_DOWN, AlarmKind.CERTIFICATE_REQUESTS,
-    AlarmKind.CERTIFICATE_KEYS, AlarmKind.WEAK_KEY,
+    AlarmKind.CERTIFICATE_KEYS, AlarmKind.CERTIFICATE_UNUSED, AlarmKind.WEAK_KEY,
 )  # fmt: skip
 
 
@@ -31,6 +31,8 @@ def console_path(kind: str, thing: str) -> str:
         return f"/certificates/{thing}"
     if kind == AlarmKind.ROLLOVER_HINDERED:  # its thing is the plan
         return f"/trust/plans/{quote(thing, safe='')}"
+    if kind == AlarmKind.RENEWALS_FAILING:
+        return "/renewals?state=failed"
     if kind == AlarmKind.CAMPAIGN_PAUSED:  # its thing is the campaign, and which of its pauses
         return f"/campaigns/{quote(thing.split(' ')[0], safe='')}"
     return "/alarms"

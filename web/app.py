@@ -43,6 +43,7 @@ from web.api import (
     quirks,
     readiness,
     renewals,
+    renewing,
     reports,
     rollovers,
     roots,
@@ -67,7 +68,7 @@ from web.service import Service
 API_MODULES = (
     overview, reports, will_it_connect, migrations,
     unknown, stations, postures, readiness, station_roots, passwords, logs, lanes, certificate_requests, walks,
-    campaigns, sites, quirks, renewals, certificates, lint,
+    campaigns, sites, quirks, renewing, renewals, certificates, lint,
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, trust, rollovers, chains, firmware, firmware_log,

@@ -96,6 +96,7 @@ STATUS: Mapping[type[Exception], int] = {
     bridge.CampaignRefused: 422,
     bridge.SiteRefused: 422,
     bridge.CampaignNotNow: 409,
+    bridge.RenewalsNotNow: 409,
     bridge.CommandRefused: 409,
     bridge.ProofRefused: 403,
     bridge.TooManyRefusals: 429,

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import exists, tuple_
 from sqlmodel import col, func, select
 
 from csms_bridge.campaigns.book import ORDER
 from csms_bridge.campaigns.engine import Candidate, SiteNow
 from csms_bridge.campaigns.rows import CampaignRow, CampaignTargetRow, SiteRow
 from csms_bridge.campaigns.selecting import Condition, reason
+from csms_bridge.campaigns.site_hours import at_closed_site
 from csms_bridge.campaigns.sites import count_stations
 from csms_bridge.campaigns.turn import Turn
 from csms_bridge.campaigns.windows import Hours, hours_of
@@ -73,17 +73,9 @@ def _site_conditions(turn: Turn, pace: Pace) -> Iterator[Condition]:
     full = [name for name, site in sites_now(turn, _working_sites(turn)).items() if not site.room(pace)]
     if full:
         yield col(StationRow.site).not_in(full)
-    closed = [] if pace.at_any_hour else _closed(turn)
-    if closed:
-        shut = tuple_(col(SiteRow.time_zone), col(SiteRow.windows)).in_(closed)
-        yield ~exists().where(col(SiteRow.name) == col(StationRow.site), shut)
-
-
-def _closed(turn: Turn) -> list[tuple[str, str]]:
-    """The hours that are closed now: thousands of sites have a few kinds of hours between them."""
-    kinds = select(SiteRow.time_zone, SiteRow.windows).where(col(SiteRow.windows) != "").distinct()
-    found = turn.session.exec(kinds).all()
-    return [(zone, windows) for zone, windows in found if not hours_of(zone, windows).is_open(turn.now)]
+    closed = None if pace.at_any_hour else at_closed_site(turn.session, turn.now)
+    if closed is not None:
+        yield ~closed
 
 
 def _running_at(turn: Turn) -> dict[str, int]:

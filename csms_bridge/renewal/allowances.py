@@ -68,13 +68,18 @@ class Allowances:
         """Their accounts, for the caller's transaction."""
         return Accounts.of(session, stations, self.limits, self._clock())
 
-    def took(self, session: Session, stations: Collection[str]) -> set[str]:
-        """These stations took certificates; of whom a person is to be told."""
-        accounts = self.of_these(session, stations)
-        for station in sorted(stations):
-            accounts.took(station)
-        self._trail.record_all(session, accounts.entries, self._clock())
-        return accounts.news
+    def took(self, stations: Collection[str]) -> None:
+        """These stations took certificates.
+
+        In a transaction of its own: whoever takes requests in locks the accounts first, and what was delivered
+        last. When it is lost with its process, a station has a request less.
+        """
+        with self._store.writing() as session:
+            accounts = self.of_these(session, stations)
+            for station in sorted(stations):
+                accounts.took(station)
+            self._trail.record_all(session, accounts.entries, self._clock())
+        self.tell(accounts.news)
 
     def tell(self, stations: Collection[str]) -> None:
         """Raise the alarms that these stations deserve, and end those that they do not any more."""

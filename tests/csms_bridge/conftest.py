@@ -1,7 +1,7 @@
 """One hierarchy and one empty database per test run, copied for each test: every test starts clean and none waits."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,3 +57,19 @@ def signing_room(established: Path, tmp_path: Path, clock: SetClock) -> Iterator
     room = SigningRoom(folder, clock)
     yield room
     room.store.close()
+
+
+@pytest.fixture
+def empty_room(empty_database: Path, tmp_path: Path) -> Iterator[Callable[[], Room]]:
+    """Makes a room of its own for each example of a property."""
+    rooms: list[Room] = []
+
+    def make() -> Room:
+        path = tmp_path / f"voltward-{len(rooms)}.db"
+        shutil.copy(empty_database, path)
+        rooms.append(Room(Store(f"sqlite:///{path}"), SetClock()))
+        return rooms[-1]
+
+    yield make
+    for room in rooms:
+        room.store.close()

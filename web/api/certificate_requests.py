@@ -1,4 +1,4 @@
-"""/api/v1/stations/{id}/certificate-requests: how often a station may ask for a certificate, and letting it again."""
+"""/api/v1/stations/{id}/certificate-requests: how often a station asks by itself, may ask, and letting it again."""
 
 from datetime import datetime
 from typing import Self
@@ -6,19 +6,47 @@ from typing import Self
 from fastapi import APIRouter, Depends
 
 from csms_bridge.renewal.allowances import Allowance
+from csms_bridge.renewal.door import RequestHabit
 from web.api.asked import Doors
+from web.api.renewing import StationRenewalOut
 from web.api.shapes import Out, ReasonIn
 from web.auth import Needs
 from web.permissions import Permission, Principal
+from web.service import Service
 
 router = APIRouter(prefix="/stations/{station_id}/certificate-requests", tags=["renewals"])
+
+
+class HabitOut(Out):
+    """How it repeats a request by itself (2.0.1 A02.FR.17-19), by what it told; nulls: it told nothing.
+
+    `repeats_after` and `gives_up_after` are seconds from its first request. `worries` are for people.
+    """
+
+    wait: float | None
+    repeats: int | None
+    repeats_after: list[float]
+    gives_up_after: float | None
+    worries: list[str]
+
+    @classmethod
+    def made(cls, found: RequestHabit) -> Self:
+        """The wire's shape."""
+        habit, end = found.habit, found.gives_up_after
+        return cls(
+            wait=habit.wait.total_seconds() if habit.wait is not None else None,
+            repeats=habit.repeats,
+            repeats_after=[one.total_seconds() for one in found.repeats_after],
+            gives_up_after=end.total_seconds() if end is not None else None,
+            worries=list(found.worries),
+        )
 
 
 class CertificateRequestsOut(Out):
     """What a station's certificate requests meet: free, slowed or paused, since when, and how many are `left` now.
 
     `keys`: over how many keys in a row it asked without taking a certificate. `paused_until`: unless it asks again
-    before. Nulls: it never asked.
+    before. Nulls: it never asked. `renewal`: where its renewal stands, null without a certificate of ours.
     """
 
     station: str
@@ -28,24 +56,16 @@ class CertificateRequestsOut(Out):
     keys: int
     asked_at: datetime | None
     paused_until: datetime | None
-
-    @classmethod
-    def made(cls, station: str, allowance: Allowance | None, most: int) -> Self:
-        """The wire's shape; of one that never asked as well."""
-        if allowance is not None:
-            return cls.of(allowance)
-        return cls(
-            station=station, standing="free", since=None, left=most, keys=0, asked_at=None, paused_until=None
-        )  # fmt: skip
+    habit: HabitOut
+    renewal: StationRenewalOut | None
 
 
 @router.get("")
 def show_certificate_requests(
     doors: Doors, station_id: str, _caller: Principal = Depends(Needs(Permission.STATIONS_READ))
 ) -> CertificateRequestsOut:
-    """Whether the station's requests are taken in, slowed or paused."""
-    station, allowances = doors.fleet.station(station_id).id, doors.fleet.allowances
-    return CertificateRequestsOut.made(station, allowances.of(station), allowances.limits.per_hour)
+    """Whether the station's requests are taken in, slowed or paused, and how it repeats them by itself."""
+    return _shown(doors, doors.fleet.station(station_id).id)
 
 
 @router.post("/release")
@@ -53,4 +73,23 @@ def release_certificate_requests(
     doors: Doors, station_id: str, body: ReasonIn, caller: Principal = Depends(Needs(Permission.CERTIFICATES_RENEW))
 ) -> CertificateRequestsOut:
     """Take a slowed or paused station's requests in again, at once."""
-    return CertificateRequestsOut.of(doors.fleet.allowances.release(station_id, caller.name, body.reason))
+    doors.fleet.allowances.release(station_id, caller.name, body.reason)
+    return _shown(doors, station_id)
+
+
+def _shown(doors: Service, station: str) -> CertificateRequestsOut:
+    allowances, renewing = doors.fleet.allowances, doors.fleet.renewing
+    stands = renewing.states.station(station)
+    return CertificateRequestsOut(
+        station=station,
+        **_allowance(allowances.of(station), allowances.limits.per_hour),
+        habit=HabitOut.made(renewing.habit(station)),
+        renewal=None if stands is None else StationRenewalOut.of(stands),
+    )
+
+
+def _allowance(found: Allowance | None, most: int) -> dict[str, object]:
+    if found is None:
+        return dict.fromkeys(("since", "asked_at", "paused_until")) | {"standing": "free", "left": most, "keys": 0}
+    names = ("standing", "since", "left", "keys", "asked_at", "paused_until")
+    return {name: getattr(found, name) for name in names}

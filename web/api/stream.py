@@ -2,6 +2,7 @@
 
 event: stations          data: [station, …]        event: walks          data: [walk, …]
 event: campaigns         data: [campaign, …]
+event: renewals          data: [renewal, …]        (asked, or found to have moved)
 event: firmware          data: [firmware, …]       (ordered, approved, decided or signed)
 event: alarms            data: [alarm, …]          (raised, repeated or cleared; for those who may see alarms)
 """
@@ -16,11 +17,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from csms_bridge.fleet import Changes
+from csms_bridge.renewals import Renewal
 from pki.alarms import Alarm
 from pki.firmware_book import SignedFirmware
 from web.api.asked import Doors
 from web.api.campaign_shapes import CampaignOut
 from web.api.firmware_shapes import FirmwareOut
+from web.api.renewals import RenewalOut
 from web.api.shapes import AlarmOut, Out, StationOut, WalkOut
 from web.auth import Needs, principal_of
 from web.errors import NotSignedIn
@@ -57,7 +60,8 @@ async def _events(doors: Service, request: Request, sees_alarms: bool) -> AsyncI
         changes = await run_in_threadpool(doors.fleet.changes, since, _LIMIT)
         moved = await run_in_threadpool(doors.authority.alarms.changed_since, since, _LIMIT) if sees_alarms else []
         decided = await run_in_threadpool(doors.authority.firmware_book.moved_since, since, _LIMIT)
-        for text in sent.fresh(changes, moved, decided):
+        renewed = await run_in_threadpool(doors.fleet.renewals_moved, since, _LIMIT)
+        for text in sent.fresh(changes, moved, decided, renewed):
             said = looked
             yield text
         since = next_look(changes, looked)
@@ -94,7 +98,11 @@ class SentAlready:
         self._versions: dict[tuple[str, str], datetime] = {}
 
     def fresh(
-        self, changes: Changes, alarms: Sequence[Alarm] = (), firmware: Sequence[SignedFirmware] = ()
+        self,
+        changes: Changes,
+        alarms: Sequence[Alarm] = (),
+        firmware: Sequence[SignedFirmware] = (),
+        renewals: Sequence[tuple[Renewal, datetime]] = (),
     ) -> list[str]:
         """The events for what has not been sent in this version."""
         stations = [one for one in changes.stations if self._is_new("station", one.id, one.updated_at)]
@@ -104,7 +112,10 @@ class SentAlready:
             one for one in changes.campaigns if self._is_new("campaign", one.campaign.id, one.campaign.updated_at)
         ]
         decided = [one for one in firmware if self._is_new("firmware", one.id, one.moved_at)]
+        renewed = [one for one, moved_at in renewals if self._is_new("renewal", one.station, moved_at)]
         events = []
+        if renewed:
+            events.append(event("renewals", [RenewalOut.made(one) for one in renewed]))
         if decided:
             events.append(event("firmware", [FirmwareOut.of(one) for one in decided]))
         if moved:

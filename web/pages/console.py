@@ -26,6 +26,7 @@ from web.pages import (
     postures,
     quirks,
     readiness,
+    renewals,
     revoking,
     roots,
     sign_in,
@@ -43,8 +44,8 @@ from web.pages.visitor import SignInFirst, Visitor, visitor_of
 
 PAGES = (
     sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, campaigns,
-    sites, quirks, revoking, certificates, crls, authorities, roots, trust, firmware, account, charging, alarms, events,
-    logs, station_firmware, audit, readiness,
+    sites, quirks, renewals, revoking, certificates, crls, authorities, roots, trust, firmware, account, charging,
+    alarms, events, logs, station_firmware, audit, readiness,
 )  # fmt: skip
 
 _NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")

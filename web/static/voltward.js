@@ -57,6 +57,7 @@
   source.addEventListener("error", () => say("Connection lost; trying again."));
   source.addEventListener("stations", (event) => { if (concerns(event, "id")) soon(); });
   source.addEventListener("walks", (event) => { if (concerns(event, "station")) soon(); });
+  source.addEventListener("renewals", (event) => { if (concerns(event, "station")) soon(); });
   source.addEventListener("campaigns", () => { if (ofFleet && !station) soon(); });
   source.addEventListener("firmware", () => { if (ofFirmware) soon(); });
   source.addEventListener("alarms", soon);

@@ -79,10 +79,64 @@ def _add_renewal() -> None:
         sa.PrimaryKeyConstraint("station"),
     )
     op.create_index("ix_certificate_allowances_standing", "certificate_allowances", ["standing", "station"])
+    _add_renewal_plans()
+
+
+def _add_renewal_plans() -> None:
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "renewal_plans",
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("serial", sa.String(), nullable=False),
+        sa.Column("not_before", moment, nullable=False),
+        sa.Column("not_after", moment, nullable=False),
+        sa.Column("due_at", moment, nullable=False),
+        sa.Column("late_at", moment, nullable=False),
+        sa.Column("next_at", moment, nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("unused", sa.String(), nullable=True),
+        sa.Column("unused_since", moment, nullable=True),
+        sa.PrimaryKeyConstraint("station"),
+    )
+    op.create_index("ix_renewal_plans_due", "renewal_plans", ["due_at", "station"])
+    op.create_index("ix_renewal_plans_end", "renewal_plans", ["not_after", "station"])
+    op.create_index("ix_renewal_plans_unused", "renewal_plans", ["unused"])
+    op.create_table(
+        "renewal_pace",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("in_flight", sa.Integer(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("alarming", sa.Boolean(), nullable=False),
+        sa.Column("measured_at", moment, nullable=False),
+        sa.Column("paused_by", sa.String(), nullable=False),
+        sa.Column("paused_reason", sa.Text(), nullable=False),
+        sa.Column("paused_at", moment, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("renewal_asks") as batch:
+        # How far it is of what was asked before is found out by the next look.
+        batch.add_column(sa.Column("state", sa.String(length=16), nullable=False, server_default="sent"))
+        batch.add_column(sa.Column("reason", sa.Text(), nullable=False, server_default=""))
+        batch.add_column(sa.Column("serial", sa.String(), nullable=True))
+        batch.add_column(sa.Column("moved_at", moment, nullable=True))
+    op.execute("UPDATE renewal_asks SET moved_at = asked_at")
+    with op.batch_alter_table("renewal_asks") as batch:
+        batch.alter_column("moved_at", existing_type=moment, nullable=False)
+        batch.create_index("ix_renewal_asks_asked", ["asked_at"])
+        batch.create_index("ix_renewal_asks_moved", ["moved_at"])
+        batch.create_index("ix_renewal_asks_state", ["state", "moved_at", "station"])
 
 
 def _drop_renewal() -> None:
-    op.drop_table("certificate_allowances")
+    with op.batch_alter_table("renewal_asks") as batch:
+        batch.drop_index("ix_renewal_asks_state")
+        batch.drop_index("ix_renewal_asks_moved")
+        batch.drop_index("ix_renewal_asks_asked")
+        for column in ("moved_at", "serial", "reason", "state"):
+            batch.drop_column(column)
+    for table in ("renewal_pace", "renewal_plans", "certificate_allowances"):
+        op.drop_table(table)
 
 
 def _add_readiness() -> None:
