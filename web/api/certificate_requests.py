@@ -5,7 +5,6 @@ from typing import Self
 
 from fastapi import APIRouter, Depends
 
-from csms_bridge.renewal.allowances import Allowance
 from csms_bridge.renewal.door import RequestHabit
 from web.api.asked import Doors
 from web.api.renewing import StationRenewalOut
@@ -78,18 +77,16 @@ def release_certificate_requests(
 
 
 def _shown(doors: Service, station: str) -> CertificateRequestsOut:
-    allowances, renewing = doors.fleet.allowances, doors.fleet.renewing
+    renewing, found = doors.fleet.renewing, doors.fleet.allowances.of(station)
     stands = renewing.states.station(station)
     return CertificateRequestsOut(
         station=station,
-        **_allowance(allowances.of(station), allowances.limits.per_hour),
+        standing=found.standing if found else "free",
+        since=found.since if found else None,
+        left=found.left if found else doors.fleet.allowances.limits.per_hour,
+        keys=found.keys if found else 0,
+        asked_at=found.asked_at if found else None,
+        paused_until=found.paused_until if found else None,
         habit=HabitOut.made(renewing.habit(station)),
         renewal=None if stands is None else StationRenewalOut.of(stands),
     )
-
-
-def _allowance(found: Allowance | None, most: int) -> dict[str, object]:
-    if found is None:
-        return dict.fromkeys(("since", "asked_at", "paused_until")) | {"standing": "free", "left": most, "keys": 0}
-    names = ("standing", "since", "left", "keys", "asked_at", "paused_until")
-    return {name: getattr(found, name) for name in names}
