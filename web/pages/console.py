@@ -20,6 +20,7 @@ from web.pages import (
     enrolment_codes,
     events,
     firmware,
+    firmware_rules,
     lanes,
     logs,
     overview,
@@ -46,6 +47,10 @@ PAGES = (
     sign_in, overview, postures, unknown, stations, station_roots, lanes, chains, enrolment_codes, walks, campaigns,
     sites, quirks, renewals, revoking, certificates, crls, authorities, roots, trust, firmware, account, charging,
     alarms, events, logs, station_firmware, audit, readiness,
+
+
+    sites, quirks, revoking, certificates, crls, authorities, roots, trust, firmware, account, charging, alarms, events,
+    logs, station_firmware, firmware_rules, audit,
 )  # fmt: skip
 
 _NOT_PAGES = ("/api/", "/pki/", "/logs/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")
