@@ -52,6 +52,10 @@ class CustodySettings(BaseModel):
     signer_users: tuple[str, ...] = ()
     """Names or numbers of the users whose processes may ask for signatures; empty is the signer's own user."""
     signer_log: Path | None = None
+    signer_log_full: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, le=1024**3)
+    """Octets of one file of it."""
+    signer_log_keep: timedelta | None = Field(default=None, ge=timedelta(days=1))
+    """How long full files are kept; not set is for ever."""
     signer_ceremony: bool = False
     signer_timeout: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0), le=timedelta(minutes=5))
 

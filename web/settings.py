@@ -32,7 +32,7 @@ _MAY_BE_EMPTY = {
     "passphrase", "passphrase_file", "checkpoint_file", "tsa_roots", "webhook_secret", "webhook_secret_file",
     "authority_keys",
     "authority_passphrase", "authority_passphrase_file", "pkcs11_module", "pkcs11_pin", "pkcs11_pin_file",
-    "signer_socket", "signer_log", "ocpp_tls_port_policy",
+    "signer_socket", "signer_log", "signer_log_keep", "ocpp_tls_port_policy",
 }  # fmt: skip
 _LISTS = {"hostnames", "signer_users", "ocpp_proxy_peers", "ocpp_edge_peers", "status_responders", "oidc_hosts"}
 _NOT_SETTINGS = {"URL", "TOKEN", "DEBUG", "BACKUP_PASSPHRASE", "NEW_PASSPHRASE"}

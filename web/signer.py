@@ -14,7 +14,7 @@ from pki.clock import utc_now
 from pki.custody import CustodySettings
 from pki.signer_process.desk import SignerDesk
 from pki.signer_process.ledger import Ledger
-from pki.signer_process.log import LogBroken
+from pki.signer_process.log import Bounds, LogBroken
 from pki.signer_process.server import SignerServer, user_ids
 from web import custody
 from web.data_folder import connect, read_passphrase
@@ -87,7 +87,7 @@ def log_of(folder: Path, chosen: CustodySettings) -> Path:
 def _ledger(folder: Path, chosen: CustodySettings) -> Ledger:
     path = log_of(folder, chosen)
     try:
-        return Ledger(path)
+        return Ledger(path, Bounds(chosen.signer_log_full, chosen.signer_log_keep))
     except LogBroken as broken:
         raise SignerLogBroken(str(broken)) from None
     except OSError as fault:

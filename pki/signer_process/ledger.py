@@ -1,6 +1,7 @@
 """What the signer remembers of what it signed: no serial number stands for two certificates, no list goes backwards.
 
-It is all in the log, and read from there at the start.
+It is all in the log, and read from there at the start. The numbers of lists outlive a file of the log that is full:
+they stand in the first line of the next.
 """
 
 import threading
@@ -8,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from pki.signer_process.log import Entry, SignerLog
+from pki.signer_process.log import Bounds, Entry, SignerLog
 
 SIGNED = "signed"
 _MOST_SERIALS = 200_000  # the newest; what is older has an intent that is closed by now
@@ -18,13 +19,13 @@ _MOST_SIGNATURES = 20_000
 class Ledger:
     """Admits what the rules let pass, and writes all of it down."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bounds: Bounds | None = None) -> None:
         """Raises LogBroken, OSError."""
         self._lock = threading.Lock()
         self._serials: OrderedDict[str, str] = OrderedDict()
         self._numbers: dict[tuple[str, str], tuple[int, str]] = {}
         self._signatures: OrderedDict[tuple[str, str], bytes] = OrderedDict()
-        self._log = SignerLog(path, self._remember)
+        self._log = SignerLog(path, self._remember, self._carried, bounds)
 
     def admit(self, entries: Sequence[Entry]) -> list[Entry]:
         """Judge by what was signed before, then write to the log. Each comes back as it was written.
@@ -75,7 +76,12 @@ class Ledger:
                 return f"a list with the number {last} was signed already"
         return None
 
+    def _carried(self) -> Entry:
+        return {"numbers": [[*which, *signed] for which, signed in sorted(self._numbers.items())]}
+
     def _remember(self, entry: Entry) -> None:
+        for key, scope, number, digest in entry.get("numbers", ()):
+            self._numbers[key, scope] = (number, digest)
         if entry.get("verdict") != SIGNED:
             return
         if "serial" in entry:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from pki.keystore import KeyStore
 from pki.secret_text import Secret
@@ -176,9 +178,23 @@ async def test_the_signer_finds_what_was_reserved_in_postgresql_too(tmp_path: Pa
             env={"VOLTWARD_DATABASE_URL": database},
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
-        with signer_of(folder, database) as signer, keyless_over(folder, signer) as service:
-            await walked(service, "PG-KEYLESS-1")
-            assert {line["verdict"] for line in read_log(signer.log)} == {"signed"}
+        with signer_of(folder, user_who_may_only_read(database)) as signer:
+            signer.database = database  # the service's
+            with keyless_over(folder, signer) as service:
+                await walked(service, "PG-KEYLESS-1")
+            asked = [(line["do"], line["verdict"]) for line in read_log(signer.log)]
+            assert ("sign", "signed") in asked
+            assert {verdict for _, verdict in asked} == {"signed"}
+
+
+def user_who_may_only_read(database: str) -> str:
+    """The address of the same database for another user, as docs/operations.md has it for the signer."""
+    engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE ROLE signer LOGIN"))
+        connection.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO signer"))
+    engine.dispose()
+    return re.sub("//[^@]*@", "//signer@", database)
 
 
 def test_the_signer_stops_on_sigterm_and_leaves_no_socket(signer: SignerProcess) -> None:

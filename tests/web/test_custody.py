@@ -12,7 +12,7 @@ import pytest
 from pki.errors import KeyStoreMissing, VaultUnavailable, WrongPassphrase
 from pki.keystore import KeyStore
 from pki.secret_text import Secret
-from pki.signer_process.log import SignerLog
+from pki.signer_process.log import Bounds, SignerLog
 from tests.web.commands import Command
 from tests.web.conftest import ENVIRONMENT, PASSPHRASE
 from tests.web.test_pages import browser  # noqa: F401 -- a fixture
@@ -139,11 +139,25 @@ def test_the_log_can_be_verified(folder: Path, voltward: Command, bare: Command,
     log.append([{"do": "sign", "kind": "list", "verdict": "signed"}, {"do": "make", "verdict": "refused"}])
     log.close()
     ran = bare("ca", "signer-log", str(path), "--json")
-    assert ran.json == {"lines": 2, "requests": {"make: refused": 1, "sign list: signed": 1}}
+    assert ran.json == {"lines": 2, "files": 1, "requests": {"make: refused": 1, "sign list: signed": 1}}
     assert "sign list: signed" in bare("ca", "signer-log", str(path)).out
     path.write_text(path.read_text().replace("refused", "signed!"))
     broken = bare("ca", "signer-log", str(path))
     assert (broken.code, "line 2" in broken.err) == (1, True)
+
+
+def test_all_files_of_the_log_are_verified(bare: Command, tmp_path: Path) -> None:
+    path = tmp_path / "signer.log"
+    log = SignerLog(path, bounds=Bounds(full=300))
+    for _ in range(9):
+        log.append([{"do": "sign", "kind": "list", "verdict": "signed"}])
+    log.close()
+    ran = bare("ca", "signer-log", str(path), "--json")
+    assert ran.json["lines"] == 9
+    assert ran.json["files"] > 2
+    (tmp_path / "signer.log.1").unlink()
+    missing = bare("ca", "signer-log", str(path))
+    assert (missing.code, "before number 2 are missing" in missing.err) == (1, True)
 
 
 def test_a_signer_does_not_start_over_a_log_that_was_changed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pki.signer_process.log import LogBroken, read_log
+from pki.signer_process.segments import sealed
 from web.cli.client import Data, service
 from web.cli.failures import CommandFailed
 from web.cli.output import Json, say, show_json, show_list, show_table, wants_json
@@ -29,15 +30,17 @@ def signer_log(
     log: Annotated[Path, typer.Argument(metavar="FILE", help="The signer's log.", exists=True, dir_okay=False)],
     _json: Json = False,
 ) -> None:
-    """Verify the chain of a signer's log, and count what was asked."""
+    """Verify the chain of a signer's log through all its files, and count what was asked."""
     counted: Counter[str] = Counter()
+    files = 1 + len(sealed(log))
     try:
         for entry in read_log(log):
-            counted[f"{entry['do']} {entry.get('kind', '')}".strip() + f": {entry['verdict']}"] += 1
+            if "verdict" in entry:  # else it is about the log itself
+                counted[f"{entry['do']} {entry.get('kind', '')}".strip() + f": {entry['verdict']}"] += 1
     except LogBroken as broken:
         raise CommandFailed(str(broken), SignerLogBroken.hint) from None
     if wants_json():
-        show_json({"lines": counted.total(), "requests": dict(sorted(counted.items()))})
+        show_json({"lines": counted.total(), "files": files, "requests": dict(sorted(counted.items()))})
         return
-    say(f"{counted.total()} lines, and the chain holds")
+    say(f"{counted.total()} lines in {files} {'file' if files == 1 else 'files'}, and the chain holds")
     show_table(("request", "times"), [(name, str(times)) for name, times in sorted(counted.items())])
