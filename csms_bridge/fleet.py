@@ -225,7 +225,7 @@ class Fleet:
             passwords=passwords,
             enrolment=enrolment,
             counter=EnrolmentCounter(enrolment),
-            moves=WalkMoves(self._ledger, self.charging, pace_of(settings), clock),
+            moves=WalkMoves(self._ledger, self.charging, self.campaigns.shut_among, pace_of(settings), clock),
             rush=self.rush,
             arriving=Lots(sightings.arrivals.note_each),
             leaving=Lots(sightings.disconnected_each),

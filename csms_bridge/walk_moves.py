@@ -3,9 +3,9 @@
 A fleet that is walked by a campaign moves thousands of times in a minute, and nearly every tick moves nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from csms_bridge.charging_book import ChargingBook
 from csms_bridge.lots import Lots
@@ -19,6 +19,12 @@ from pki.clock import Clock
 
 AT_ONCE = 100
 """Stations in one transaction: the write lock is free again after some ten milliseconds."""
+
+SHUT_LOOK = timedelta(minutes=1)
+"""How often it is looked whether a site has opened."""
+
+ShutAmong = Callable[[Collection[str]], set[str]]
+"""Those of these stations whose walks mind a maintenance window that is over."""
 
 
 def pace_of(settings: BridgeSettings) -> Pace:
@@ -36,8 +42,11 @@ class _Seen:
 class WalkMoves:
     """Walks as the sessions of a process move them."""
 
-    def __init__(self, ledger: Ledger, charging: ChargingBook, pace: Pace, clock: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, charging: ChargingBook, shut_among: ShutAmong, pace: Pace, clock: Clock
+    ) -> None:  # fmt: skip
         self._ledger = ledger
+        self._shut_among = shut_among
         self._charging = charging
         self._pace = pace
         self._clock = clock
@@ -71,16 +80,20 @@ class WalkMoves:
     def _carry(self, lot: Sequence[_Seen]) -> list[Moved]:
         ready = {one.station for one in lot if Tick(ready=True) in one.all}
         busy = self._charging.busy_among(ready) if ready else set()
-        told = [self._told(one.station, seen, one.station in busy) for one in lot for seen in one.all or (None,)]
+        shut = self._shut_among(ready - busy) if ready - busy else set()
+        told = [self._told(one.station, seen, busy, shut) for one in lot for seen in one.all or (None,)]
         results = iter(self._ledger.apply_each(told))
         moved = [_together([next(results) for _ in one.all or (None,)]) for one in lot]
         for one in moved:
             if one is not None:
-                self._resting.lay_down(one[0])
+                until = self._clock() + SHUT_LOOK if one[0].station in shut else None
+                self._resting.lay_down(one[0], until)
         return moved
 
-    def _told(self, station: str, seen: Seen | None, charges: bool) -> Move:
-        told = Tick(ready=False) if charges and isinstance(seen, Tick) else seen
+    def _told(self, station: str, seen: Seen | None, busy: Collection[str], shut: Collection[str]) -> Move:
+        told = seen
+        if isinstance(seen, Tick):
+            told = Tick(seen.ready and station not in busy, station in shut)
 
         def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
             if told is None:

@@ -1,7 +1,7 @@
 """The door to campaigns: made, looked at, started, paused, and carried on round by round."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from csms_bridge.campaigns.roll import cancel_waiting, look_again, put_down, why
 from csms_bridge.campaigns.rounds import Rounds, alarm_of
 from csms_bridge.campaigns.rows import CampaignRow, CampaignTargetRow
 from csms_bridge.campaigns.selecting import Model
+from csms_bridge.campaigns.shut import shut_among
 from csms_bridge.campaigns.sites import Sites
 from csms_bridge.campaigns.spelling import goal_text, pace_text, selection_text
 from csms_bridge.campaigns.turn import Turn
@@ -165,6 +166,11 @@ class Campaigns:
         with self._store.reading() as session:
             campaign_row(session, campaign)
             return self._trail.records(session, kind="campaign", thing=campaign, limit=limit, newest_first=True)
+
+    def shut_among(self, stations: Collection[str]) -> set[str]:
+        """Those of these stations whose walk has to wait for a maintenance window (see campaigns.shut)."""
+        with self._store.reading() as session:
+            return shut_among(session, stations, self._clock())
 
     def figures(self) -> tuple[dict[str, int], dict[str, int]]:
         """How many campaigns there are by state, and the stations of the active ones by state."""

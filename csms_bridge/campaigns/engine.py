@@ -153,9 +153,11 @@ def after(outcome: Outcome, tries: int, pace: Pace, now: datetime) -> tuple[Targ
     return TargetState(outcome.kind.value), None
 
 
-def is_late(started_at: datetime, pace: Pace, now: datetime) -> bool:
-    """Whether a station has taken too long."""
-    return now >= started_at + pace.target_within
+def is_late(started_at: datetime, hours: Hours, pace: Pace, now: datetime) -> bool:
+    """Whether a station has taken too long; only the time counts in which its site was open."""
+    if now < started_at + pace.target_within:
+        return False
+    return pace.at_any_hour or hours.open_time(started_at, now) >= pace.target_within
 
 
 def late(pace: Pace) -> Outcome:

@@ -1,18 +1,31 @@
 """What came of what a campaign has begun: outcomes, time-outs, stations that are gone or back."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 
 from sqlalchemy import and_, exists, false, or_, update
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from csms_bridge.campaigns.engine import after, is_late, late
 from csms_bridge.campaigns.kinds.kind import Work
-from csms_bridge.campaigns.rows import CampaignTargetRow
+from csms_bridge.campaigns.rows import CampaignTargetRow, SiteRow
 from csms_bridge.campaigns.selecting import Condition, Exclusion
 from csms_bridge.campaigns.turn import ASKED_TO_END, UNDER_WAY, Turn
+from csms_bridge.campaigns.windows import Hours, hours_of
 from csms_bridge.campaigns.words import BAD, CampaignState, Outcome, OutcomeKind, Pace, TargetState
 from csms_bridge.tables import StationRow
+
+
+@dataclass(frozen=True, slots=True)
+class _Station:
+    """What there is to know of a station: whether it is there, when it was heard of, where it stands."""
+
+    online: bool
+    seen: datetime | None
+    site: str
+
 
 News = tuple[CampaignTargetRow, TargetState, Outcome | None, datetime | None]
 
@@ -21,11 +34,13 @@ def news(turn: Turn, late_too: bool) -> Iterator[News]:
     """Those whose state changes, and to what. `late_too`: also whether one that ended badly is done after all."""
     pace, is_aborting = turn.campaign.pace, turn.row.state == CampaignState.ABORTING
     under_way = _targets(turn, col(CampaignTargetRow.state).in_(UNDER_WAY))
-    outcomes = _outcomes(turn, [target for target, _, _ in under_way])
-    for target, online, seen in under_way:
+    outcomes = _outcomes(turn, [target for target, _ in under_way])
+    hours_at = cache(partial(_hours_at, turn.session))
+    for target, station in under_way:
         outcome = outcomes.get(target.station)
         started = target.started_at or turn.now
-        if outcome is None and target.state == TargetState.RUNNING and is_late(started, pace, turn.now):
+        may_be_late = target.state == TargetState.RUNNING and turn.now >= started + pace.target_within
+        if outcome is None and may_be_late and is_late(started, hours_at(station.site), pace, turn.now):
             outcome = late(pace)
         if outcome is not None:
             borne = Pace() if is_aborting else pace
@@ -34,7 +49,7 @@ def news(turn: Turn, late_too: bool) -> Iterator[News]:
                 state = TargetState.CANCELLED
             yield target, state, outcome, not_before
             continue
-        state = _presence(target, online, max(seen or started, started), pace, turn.now)
+        state = _presence(target, station.online, max(station.seen or started, started), pace, turn.now)
         if state != target.state:
             yield target, state, None, None
     if late_too:
@@ -53,7 +68,7 @@ def _done_after_all(turn: Turn) -> Iterator[News]:
         col(CampaignTargetRow.state).in_(BAD),
         and_(col(CampaignTargetRow.state) == TargetState.PENDING, col(CampaignTargetRow.work) != ""),
     )
-    badly = [target for target, _, _ in _targets(turn, ended)]
+    badly = [target for target, _ in _targets(turn, ended)]
     outcomes = _outcomes(turn, badly)
     for target in badly:
         outcome = outcomes.get(target.station)
@@ -61,11 +76,16 @@ def _done_after_all(turn: Turn) -> Iterator[News]:
             yield target, TargetState.DONE, outcome, None
 
 
-def _targets(turn: Turn, condition: Condition) -> list[tuple[CampaignTargetRow, bool, datetime | None]]:
-    query = select(CampaignTargetRow, StationRow.online, StationRow.last_seen).where(
+def _targets(turn: Turn, condition: Condition) -> list[tuple[CampaignTargetRow, _Station]]:
+    query = select(CampaignTargetRow, StationRow.online, StationRow.last_seen, StationRow.site).where(
         CampaignTargetRow.campaign == turn.row.id, condition, CampaignTargetRow.station == StationRow.id
     )
-    return list(turn.session.exec(query).all())
+    return [(target, _Station(online, seen, site)) for target, online, seen, site in turn.session.exec(query)]
+
+
+def _hours_at(session: Session, site: str) -> Hours:
+    row = session.get(SiteRow, site) if site else None
+    return hours_of(row.time_zone, row.windows) if row is not None else Hours()
 
 
 def _outcomes(turn: Turn, targets: Sequence[CampaignTargetRow]) -> Mapping[str, Outcome]:

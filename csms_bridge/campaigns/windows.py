@@ -8,7 +8,7 @@ hour that does not exist is in no window, and when it is put back the hour that 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -72,6 +72,27 @@ class Hours:
                 yield from (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
         hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         yield from (hour + _HOUR * number / 2 for number in range(2, int(_LOOKED_AHEAD / _HOUR) * 2))
+
+    def open_time(self, since: datetime, until: datetime) -> timedelta:
+        """For how long it was open between two moments."""
+        if not self.windows:
+            return until - since
+        zone, total, end = ZoneInfo(self.time_zone), timedelta(0), since
+        for begin, close in sorted(self._spans(since.astimezone(zone).date(), until.astimezone(zone).date())):
+            begin, close = max(begin, end), min(close, until)
+            total, end = total + max(close - begin, timedelta(0)), max(end, close)
+        return total
+
+    def _spans(self, first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
+        """The windows of these days, and what is left of those of the evening before."""
+        zone = ZoneInfo(self.time_zone)
+        for number in range(-1, (last - first).days + 1):
+            day = first + timedelta(days=number)
+            for window in self.windows:
+                if day.weekday() in window.days:
+                    ends = day + timedelta(days=1) if window.over_midnight else day
+                    walls = datetime.combine(day, window.begins, zone), datetime.combine(ends, window.ends, zone)
+                    yield walls[0].astimezone(UTC), walls[1].astimezone(UTC)
 
     def __iter__(self) -> Iterator[Window]:
         return iter(self.windows)

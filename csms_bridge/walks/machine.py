@@ -20,6 +20,7 @@ from csms_bridge.walks.marking import (
     learn,
     mark,
     next_step,
+    noted,
     numbers_of,
     running,
     touch,
@@ -58,6 +59,8 @@ LATE_FOR = {
     Until.BACK: Cause.NO_WAY_BACK,
     Until.A_PASSWORD_SEEN: Cause.NO_WAY_BACK,
 }
+SWITCHES = (Do.WRITE_URL, Do.RAISE_PROFILE, Do.PREFER_SLOT, Do.SET_PASSWORD)
+WAITS_FOR_A_WINDOW = "waits for the next maintenance window of its site"
 NEVER = datetime.max.replace(tzinfo=UTC)
 CERTIFICATE_ACTS = (Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
 
@@ -99,6 +102,21 @@ def quiet_until(walk: Walk, at: Progress, pace: Pace, *, ready: bool) -> datetim
         ends.append(at.moved + (pace.settle * step.settles if is_settling else step.within))
         ends += [moment for moment in [falls_back_at(at, pace)] if moment is not None]
     return min(ends, default=at.moved)
+
+
+def waits_for_a_window(walk: Walk, at: Progress) -> bool:
+    """Whether what is asked next takes the station off the line, and can wait for the next maintenance window.
+
+    Between any two steps a station is reachable. But a switch that was begun is carried through, since half of one is
+    worse than a late one: a restart that completes it waits for nothing, nor does the way back of a cancelled walk.
+    """
+    step = walk.steps[at.index]
+    if at.state is not StepState.PENDING or walk.back is not None:
+        return False
+    if step.do is not Do.RESTART:
+        return step.do in SWITCHES
+    leg = [i for i in range(at.index) if walk.steps[i].leg is step.leg and walk.steps[i].do in SWITCHES]
+    return not any(at.views[i].state is StepState.DONE for i in leg)
 
 
 def takes_certificate(walk: Walk, at: Progress) -> bool:
@@ -156,6 +174,8 @@ def _go_on(walk: Walk, at: Progress, seen: Seen, now: datetime) -> tuple[Progres
             at = next_step(_recorded(step, at), StepState.DONE, now)
         elif step.do is Do.WAIT:
             at = mark(at, StepState.WAITING, now)
+        elif isinstance(seen, Tick) and seen.shut and waits_for_a_window(walk, at):
+            return noted(at, WAITS_FOR_A_WINDOW), acts
         elif isinstance(seen, Tick) and seen.ready and now >= at.moved:
             at = mark(touch(forget(at, OF_THE_LAST_MESSAGE), step), StepState.SENT, now)
             return replace(at, tries=at.tries + 1), (*acts, _act(step, at))

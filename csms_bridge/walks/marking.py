@@ -52,6 +52,12 @@ def mark(at: Progress, state: StepState, now: datetime, note: str = "") -> Progr
     return replace(at, views=views, moved=now)
 
 
+def noted(at: Progress, note: str) -> Progress:
+    """The step at hand with this note; its time goes on."""
+    view = replace(at.views[at.index], note=note)
+    return replace(at, views=(*at.views[: at.index], view, *at.views[at.index + 1 :]))
+
+
 def hold(at: Progress, reason: str, now: datetime, cause: Cause) -> Progress:
     """Stop here, with the reason an operator reads; what the station complained of lately is part of it."""
     if complaint := at.facts.get("complaint"):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from csms_bridge.walks.machine import quiet_until
+from csms_bridge.walks.machine import quiet_until, waits_for_a_window
 from csms_bridge.walks.rows import WalkUnderWay
 from csms_bridge.walks.steps import Pace
 
@@ -26,9 +26,11 @@ class Resting:
         self._pace = pace
         self._rests: dict[str, _Rest] = {}
 
-    def lay_down(self, walk: WalkUnderWay) -> None:
-        """This is how it stands, in the row that was stored last."""
+    def lay_down(self, walk: WalkUnderWay, shut_until: datetime | None) -> None:
+        """This is how it stands, in the row that was stored last; at a closed site it is looked at then."""
         there, away = (quiet_until(walk.walk, walk.at, self._pace, ready=ready) for ready in (True, False))
+        if shut_until is not None and waits_for_a_window(walk.walk, walk.at):
+            there = max(there, shut_until)
         self._rests[walk.station] = _Rest(walk.stored_at, there, away)
 
     def due(self, running: Mapping[str, datetime], connected: Collection[str], now: datetime) -> list[str]:

@@ -299,9 +299,13 @@ class WeWereAway:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time went by. `ready`: the station is there, has booted, and nobody is charging."""
+    """Time went by. `ready`: the station is there, has booted, and nobody is charging.
+
+    `shut`: its site's maintenance window is over, so that nothing is begun that takes the station off the line.
+    """
 
     ready: bool
+    shut: bool = False
 
 
 Seen = (

@@ -9,13 +9,15 @@ from sqlalchemy import event
 
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.station import SecurityProfile
-from csms_bridge.walk_moves import AT_ONCE, WalkMoves
+from csms_bridge.walk_moves import AT_ONCE, SHUT_LOOK, WalkMoves
 from csms_bridge.walks.steps import Answered, Connected, Do, Pace, StepState, Tick, WalkState
 from tests.csms_bridge.room import Room
 
 FACTS = {"csms_root": "root", "csms_root_serial": "abc"}
 PACE = Pace()
 READY = Tick(ready=True)
+SHUT = {"CS-2"}
+"""Where a maintenance window is over."""
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def moves(room: Room) -> WalkMoves:
         room.add(f"CS-{number}")
     for number in (1, 2):
         room.ledger.start(f"CS-{number}", 2, FACTS, "user:anna")
-    return WalkMoves(room.ledger, room.charging, PACE, room.clock)
+    return WalkMoves(room.ledger, room.charging, lambda stations: set(stations) & SHUT, PACE, room.clock)
 
 
 def commits(room: Room) -> list[Any]:
@@ -79,6 +81,30 @@ async def test_a_station_that_charges_is_asked_for_nothing(room, moves):
     assert (list(charging), free) == ([], [Do.INSTALL_ROOT])
     room.ended("CS-1", "t1")
     assert (await moves.ask("CS-1", READY))[1] == [Do.INSTALL_ROOT]
+
+
+async def test_at_a_closed_site_a_walk_waits_before_the_station_is_moved(room, moves):
+    """CS-2's window is over: its roots are installed, its profile is not raised."""
+    for station in ("CS-1", "CS-2"):
+        for index in (0, 1):
+            await moves.ask(station, READY)
+            await moves.ask(station, accepted(index), Connected(SecurityProfile.BASIC))
+        await moves.ask(station, READY)
+        await moves.ask(station, Answered(2, Answer(Outcome.ACCEPTED, "Accepted", {"roots": "abc"})))
+    open_acts, shut_acts = [(await moves.ask(station, READY))[1] for station in ("CS-1", "CS-2")]
+    assert (open_acts, shut_acts) == ([Do.RAISE_PROFILE], [])
+    waiting = room.ledger.current("CS-2").steps[3]
+    assert (waiting.state, waiting.note) == (StepState.PENDING, "waits for the next maintenance window of its site")
+    began = commits(room)
+    await moves.ask("CS-2", READY)
+    assert (began, moves.due({"CS-2"})[0]) == ([], [])
+    room.clock.advance(seconds=SHUT_LOOK.total_seconds())
+    assert moves.due({"CS-2"})[0] == ["CS-2"]
+    SHUT.clear()
+    try:
+        assert (await moves.ask("CS-2", READY))[1] == [Do.RAISE_PROFILE]
+    finally:
+        SHUT.add("CS-2")
 
 
 async def test_a_look_moves_nothing(room, moves):

@@ -23,7 +23,7 @@ from csms_bridge.campaigns.words import (
 from csms_bridge.errors import CampaignNotNow, CampaignRefused, UnknownCampaign
 from csms_bridge.walks.steps import WalkState
 from pki.alarms import AlarmKind
-from tests.csms_bridge.campaigns.fleet_room import ANNA, EVERYTHING, MUTUAL, QUICK, WALK_TO_3, FleetRoom, days
+from tests.csms_bridge.campaigns.fleet_room import ANNA, EVERYTHING, FACTS, MUTUAL, QUICK, WALK_TO_3, FleetRoom, days
 
 PENDING, RUNNING, AWAY, DONE, FAILED, HELD, LATE, ABSENT, EXCLUDED, CANCELLED = TargetState
 SIX = [f"CS-{number}" for number in range(6)]
@@ -313,6 +313,33 @@ def test_outside_its_window_no_station_of_a_site_is_begun(fleet: FleetRoom) -> N
     assert fleet.stands(campaign) == {"CS-1": PENDING, "CS-2": RUNNING}
     fleet.round(hours=9)  # 21:01 UTC is 22:01 there
     assert fleet.stands(campaign)["CS-1"] is RUNNING
+
+
+def test_a_walk_that_it_began_waits_for_the_next_window_before_the_station_is_moved(fleet: FleetRoom) -> None:
+    fleet.campaigns.sites.put([NewSite("Mall", "UTC", "daily 12:00-14:00")], ANNA)
+    fleet.add("CS-1", "CS-2", "CS-3", site="Mall")
+    fleet.add("CS-4", site="Harbour")
+    fleet.begin(selection=Selection(stations=("CS-1", "CS-4")))
+    fleet.begin(pace=replace(QUICK, at_any_hour=True), selection=Selection(stations=("CS-2",)))
+    fleet.round()
+    fleet.room.ledger.start("CS-3", 2, FACTS, ANNA)  # by hand: whoever does that says when
+    everybody = ("CS-1", "CS-2", "CS-3", "CS-4")
+    assert fleet.campaigns.shut_among(everybody) == set()
+    fleet.clock.advance(hours=2)
+    assert fleet.campaigns.shut_among(everybody) == {"CS-1"}
+    fleet.clock.advance(hours=22)
+    assert fleet.campaigns.shut_among(everybody) == set()
+
+
+def test_who_waits_for_the_next_window_is_not_late(fleet: FleetRoom) -> None:
+    fleet.campaigns.sites.put([NewSite("Mall", "UTC", "daily 12:00-14:00")], ANNA)
+    fleet.add("CS-1", site="Mall")
+    campaign = fleet.begin(pace=replace(QUICK, errors=100, target_within=timedelta(hours=3)))
+    fleet.round()
+    fleet.round(hours=24.5)
+    assert fleet.stands(campaign) == {"CS-1": RUNNING}
+    fleet.round(hours=1)
+    assert fleet.stands(campaign) == {"CS-1": LATE}
 
 
 def test_at_any_hour_is_said_and_written_down(fleet: FleetRoom) -> None:

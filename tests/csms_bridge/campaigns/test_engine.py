@@ -122,7 +122,11 @@ class World:
             if one.state not in (TargetState.RUNNING, TargetState.AWAY):
                 continue
             outcome = outcomes.get(one.name)
-            if outcome is None and one.state is TargetState.RUNNING and is_late(one.started, pace, self.now):
+            if (
+                outcome is None
+                and one.state is TargetState.RUNNING
+                and is_late(one.started, self.hours, pace, self.now)
+            ):
                 outcome = late(pace)
             if outcome is not None:
                 one.last = outcome.kind
@@ -364,6 +368,15 @@ def test_while_it_is_paused_nothing_is_begun_and_when_aborted_it_ends_with_the_l
     aborting = campaign(Pace(), 3, state=CampaignState.ABORTING)
     assert decide(aborting, counts(running=1), some, {}, NOON).is_nothing
     assert decide(aborting, counts(), some, {}, NOON).end
+
+
+def test_a_station_is_late_by_the_time_in_which_its_site_was_open() -> None:
+    """Else all that wait for the next night would be, and pause the campaign in the morning."""
+    pace, begun = Pace(target_within=timedelta(hours=8)), NOON + timedelta(hours=12)
+    assert not is_late(begun, NIGHTS, pace, begun + timedelta(hours=25))  # 4 hours, and 3 of the next night
+    assert is_late(begun, NIGHTS, pace, begun + timedelta(hours=26))
+    assert is_late(begun, Hours(), pace, begun + timedelta(hours=8))
+    assert is_late(begun, NIGHTS, replace(pace, at_any_hour=True), begun + timedelta(hours=8))
 
 
 def test_each_outcome_is_tried_again_as_often_as_its_policy_says() -> None:

@@ -101,3 +101,31 @@ def test_windows_are_spelt_in_one_way(text: str, spelt: str) -> None:
 def test_what_is_no_window_is_refused(zone: str, text: str, why: str) -> None:
     with pytest.raises(SiteRefused, match=why):
         hours_of(zone, text)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "hours"),
+    [
+        ("2026-03-02T12:00", "2026-03-03T12:00", 7),
+        ("2026-03-02T23:00", "2026-03-03T03:00", 4),
+        ("2026-03-02T10:00", "2026-03-02T20:00", 0),
+        ("2026-03-02T02:00", "2026-03-02T22:00", 3),  # of the evening before, and one of this
+        ("2026-03-28T12:00", "2026-03-29T12:00", 6),  # clocks are put forward
+        ("2026-10-24T12:00", "2026-10-25T12:00", 8),  # and back
+    ],
+)
+def test_how_long_it_was_open(since: str, until: str, hours: int) -> None:
+    nights = hours_of("Europe/Berlin", "daily 22:00-05:00")
+    begin, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (since, until))
+    assert nights.open_time(begin, end) == timedelta(hours=hours)
+
+
+def test_windows_that_overlap_count_once() -> None:
+    hours = hours_of("UTC", "daily 22:00-05:00; mon-fri 00:00-06:00; tue 23:00-01:00")
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert hours.open_time(noon, noon + timedelta(days=2)) == timedelta(hours=16)
+
+
+def test_without_windows_all_time_counts() -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert hours_of("UTC", "").open_time(noon, noon + timedelta(hours=30)) == timedelta(hours=30)

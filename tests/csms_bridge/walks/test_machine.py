@@ -1,9 +1,12 @@
 """The engine of a walk: what is sent when, and what of what is seen counts."""
 
+from dataclasses import replace
+
 import pytest
 
 from csms_bridge.commands import Answer
-from csms_bridge.walks.machine import begin
+from csms_bridge.quirks.quirks import USUAL, Asks
+from csms_bridge.walks.machine import begin, waits_for_a_window
 from csms_bridge.walks.plans import plan
 from csms_bridge.walks.steps import (
     Answered,
@@ -13,11 +16,12 @@ from csms_bridge.walks.steps import (
     Do,
     SlotsTold,
     StepState,
+    Tick,
     Unanswered,
     WalkState,
 )
 from tests.csms_bridge.room import NOON
-from tests.csms_bridge.walks.at_a_step import ACCEPTED, BASIC, MUTUAL, REJECTED, TLS, TO_3, TO_TLS, At
+from tests.csms_bridge.walks.at_a_step import ACCEPTED, BASIC, MUTUAL, REJECTED, TLS, TO_3, TO_TLS, V16, V201, At
 from tests.csms_bridge.walks.journey import FACTS, PACE
 
 
@@ -104,3 +108,37 @@ def test_a_walk_whose_station_is_away_for_a_month_is_held_until_it_comes():
     assert here.at.outcome is WalkState.RUNNING
     assert "for 30 days" in here.tick(ready=False, days=1).at.reason
     assert here.see(Connected(TLS)).tick().acts == [Do.TRIGGER_CSR]
+
+
+# maintenance windows
+
+
+SHUT = Tick(ready=True, shut=True)
+
+
+@pytest.mark.parametrize("do", [Do.RAISE_PROFILE, Do.SET_PASSWORD])
+def test_nothing_that_moves_the_station_is_begun_when_its_window_is_over(do):
+    """It stays reachable where it is, and the old way stays good."""
+    at = At((V16, BASIC, MUTUAL), do, TLS)
+    assert at.see(SHUT).acts == []
+    assert at.at.state is StepState.PENDING
+    assert at.see(Tick(ready=True)).acts == [do]
+    assert at.at.views[at.at.index].note == ""
+
+
+@pytest.mark.parametrize("do", [Do.INSTALL_ROOT, Do.LIST_ROOTS])
+def test_what_does_not_move_it_goes_on(do):
+    assert At((V16, BASIC, MUTUAL), do, TLS).see(SHUT).acts == [do]
+
+
+def test_a_switch_that_was_begun_is_carried_through():
+    """Half of one is worse than a late one: 2.x goes to the new slot at its next restart, whenever that is."""
+    assert At((V201, BASIC, MUTUAL), Do.RESTART, TLS).see(SHUT).acts == [Do.RESTART]
+
+
+def test_a_restart_that_begins_something_waits():
+    walk = plan(V16, TLS, MUTUAL, replace(USUAL, asks=Asks.AFTER_RESTART))
+    index = next(i for i, step in enumerate(walk.steps) if step.do is Do.RESTART)
+    at = replace(begin(walk, NOON, FACTS), index=index)
+    assert waits_for_a_window(walk, at)
+    assert not waits_for_a_window(replace(walk, back=index), at), "the way back of a cancelled walk waits for nothing"
