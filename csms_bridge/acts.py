@@ -53,6 +53,8 @@ class FleetAct(StrEnum):
     ID_TOKEN_REMOVED = "id-token:removed"  # noqa: S105 -- the name of an act
     LOG_RECEIVED = "station:log-received"
     LOG_READ = "station:log-read"
+    IMAGE_KEPT = "firmware:image-kept"
+    IMAGE_REMOVED = "firmware:image-removed"
     FIRMWARE_ORDERED = "station:firmware-ordered"
     FIRMWARE_MOVED = "station:firmware-moved"
     FIRMWARE_ENDED = "station:firmware-ended"

@@ -23,6 +23,9 @@ BridgeError
 ├── UploadOver, UploadDiffers, UploadTooLarge, UploadTooSlow   a log's upload that is not taken
 ├── LogElsewhere, LogNotThere                     a log whose file is not here
 ├── UnknownUpdate, FirmwareNotNow                 a firmware update that is not there, or must not begin
+├── ImageRefused, UnknownImage, ImageElsewhere    an image that is not taken, or not here
+├── ImageNoRoom, ImageUnreachable                 where it is to be kept cannot take it now
+├── UploadMoved, UnknownLink, LinkOver            an upload or an address that is elsewhere by now
 ├── ChainTooLong                                  a certificate that the station could not take
 └── StationSilent                                 the station gave no answer: unknown, not failed
     └── NotSent                                   nothing went out, so nothing can have happened
@@ -301,6 +304,67 @@ class FirmwareNotNow(BridgeError):
     def __init__(self, code: str, sentence: str, hint: str = "") -> None:
         super().__init__(sentence, hint)
         self.code = code
+
+
+class ImageRefused(BridgeError):
+    """An image is not taken, or is not what it was: `code` is stable and says which rule stands against it."""
+
+    def __init__(self, code: str, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence, hint)
+        self.code = code
+
+
+class UnknownImage(BridgeError):
+    """The image of this firmware is not here."""
+
+    def __init__(self, firmware: str) -> None:
+        super().__init__(f"the image of {firmware} is not here", "upload it with: voltward firmware upload")
+
+
+class ImageElsewhere(BridgeError):
+    """The image lies on another node's disk."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(
+            f"the image lies on node {node!r}",
+            "let the nodes share the folder, or keep images in VOLTWARD_FIRMWARE_STORE",
+        )
+
+
+class ImageNoRoom(BridgeError):
+    """The disk has no room for an image of so many octets."""
+
+    def __init__(self, size: int, free: int) -> None:
+        super().__init__(f"the disk has no room for {size} octets more: {free} are free", "make room, and go on")
+
+
+class ImageUnreachable(BridgeError):
+    """Where images are kept does not answer."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"{where} does not answer: {why}", "try again later")
+
+
+class UploadMoved(BridgeError):
+    """An upload does not go on where the caller thinks: `received` octets are here."""
+
+    def __init__(self, received: int, sentence: str) -> None:
+        super().__init__(sentence, "ask how much is here, and go on from there")
+        self.received = received
+
+
+class UnknownLink(BridgeError):
+    """Nothing is at this address."""
+
+    def __init__(self) -> None:
+        super().__init__("there is nothing at this address")
+
+
+class LinkOver(BridgeError):
+    """The address was good for a while, and that is over."""
+
+    def __init__(self) -> None:
+        super().__init__("there is nothing at this address any more")
 
 
 class ChangeRefused(BridgeError):

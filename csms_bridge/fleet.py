@@ -123,6 +123,7 @@ class Fleet:
         hostname: str,
         public_url: str,
         log_folder: Path,
+        firmware_folder: Path | None = None,
         node: str = "main",
         clock: Clock = utc_now,
     ) -> None:
@@ -206,9 +207,9 @@ class Fleet:
         )
         firmware = open_firmware(
             store, trail, authority, self._orders, self.roots, self.quirks, PayloadSeal(order_key), settings, clock,
-            public_url=public_url,
+            public_url=public_url, folder=firmware_folder or log_folder.parent / "firmware", node=node,
         )  # fmt: skip
-        self.firmware = firmware.updates
+        self.firmware, self.images, self.links = firmware.updates, firmware.images, firmware.links
         self.campaigns = Campaigns(store, trail, authority.alarms, kinds, clock, self._that_cannot)
         posture = open_desk(store, trail, authority, settings, clock, node=node, organisation=organisation)
         self.postures = posture.postures

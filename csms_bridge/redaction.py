@@ -11,8 +11,8 @@ _SECRET_NAME = re.compile(
 )
 # Up to the last @ before the path: some people put one into the password without encoding it.
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s]+@")
-# The secret in the address that a log is uploaded to (csms_bridge.log_fetches).
-_UPLOAD = re.compile(r"(?<=/logs/)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
+# The secret in the address that a log is uploaded to (log_fetches), or an image fetched from (firmware.links).
+_UPLOAD = re.compile(r"(?:(?<=/logs/)|(?<=/firmware/))[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 # Where a setting's value stands: 1.6, Set/GetVariables, NotifyReport (inside `variableAttribute`), NotifyEvent.
 _VALUES = ("value", "attributeValue", "actualValue")
 

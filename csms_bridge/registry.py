@@ -12,7 +12,7 @@ from csms_bridge.acts import FleetAct
 from csms_bridge.campaigns.rows import CampaignTargetRow
 from csms_bridge.charging_book import busy, is_busy
 from csms_bridge.errors import StationExists, StationRefused, UnknownStation
-from csms_bridge.firmware.rows import FirmwareUpdateRow
+from csms_bridge.firmware.rows import FirmwareLinkRow, FirmwareUpdateRow
 from csms_bridge.migration.rows import MigrationRow
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.posture.rows import POSTURE_ROWS
@@ -80,7 +80,7 @@ _ABOUT_ONE = (
     PasswordRow, WalkRow, CertificateAskRow, TransactionRow, ConnectorRow, RenewalAskRow, PasswordRotationRow,
     StationLogRow, StationRootRow, RootListingRow, RootActRow, RootSightingRow, PlanExclusionRow, CampaignTargetRow,
     MigrationRow, CertificateAllowanceRow, RenewalPlanRow, ReadinessRow, FirmwareUpdateRow, RecoveryVoteRow,
-    RecoveryRow,
+    RecoveryRow, FirmwareLinkRow,
     *POSTURE_ROWS,
 )  # fmt: skip
 

@@ -75,6 +75,28 @@ class BridgeSettings(EndpointSettings):
 
     firmware_signed_only: bool = True
     """Refuse updates without a signature (L02)."""
+    firmware_store: str = Field(default="", pattern=r"^(|s3://[^/\s?#@]+(/[^\s?#]*)?)$")
+    """Where images are kept: empty is the data folder, else `s3://bucket/prefix`."""
+    firmware_s3_endpoint: str = Field(default="", pattern=r"^(|https?://[^\s?#@]+)$")
+    firmware_s3_region: str = ""
+    """Of an S3-compatible store; empty is what boto3 finds by itself."""
+    firmware_image_limit: int = Field(default=1024 * 1024 * 1024, ge=1024)
+    """Octets of one image."""
+    firmware_upload_life: timedelta = Field(default=timedelta(days=1), ge=timedelta(minutes=1))
+    """How long an upload that broke off is kept to be gone on with."""
+    firmware_url: str = Field(default="", max_length=400)
+    """Where stations fetch images, without the path; empty means the public URL."""
+    firmware_plain_url: str = Field(default="", max_length=400)
+    """The same in clear (http://), for stations that say that they know no HTTPS; empty: they get the usual one."""
+    firmware_link_life: timedelta = Field(default=timedelta(days=1), ge=timedelta(minutes=1))
+    """How long a station's address of an image is good, from the time that it may begin."""
+    firmware_link_once: bool = False
+    """Whether it is over with the first whole download."""
+    firmware_downloads_at_once: int = Field(default=200, ge=1, le=100_000)
+    firmware_downloads_per_address: int = Field(default=20, ge=1, le=100_000)
+    """Downloads that may be under way in all, and from one address."""
+    firmware_requests_per_minute: int = Field(default=300, ge=1, le=1_000_000)
+    """Of one address, guesses and all."""
     firmware_steady: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1), le=timedelta(days=7))
     """How long a station must stay connected with the new version before its update counts as done."""
     firmware_silence: timedelta = Field(default=timedelta(minutes=10), ge=timedelta(seconds=1))
@@ -140,7 +162,7 @@ class BridgeSettings(EndpointSettings):
     keep_rows_per_station: int = Field(default=10_000, ge=100)
     """Messages, admissions, and security events of one station, however young they are."""
 
-    @field_validator("log_upload_url")
+    @field_validator("log_upload_url", "firmware_url", "firmware_plain_url")
     @classmethod
     def _upload_address(cls, value: str) -> str:
         if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):

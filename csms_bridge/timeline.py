@@ -43,6 +43,8 @@ _OF_RENEWALS: Mapping[str, str] = {
     FleetAct.RENEWALS_RESUMED: "renewals by themselves go on",
 }
 _OF_FIRMWARE: Mapping[str, str] = {
+    FleetAct.IMAGE_KEPT: "image of {version} kept",
+    FleetAct.IMAGE_REMOVED: "image of {version} removed",
     FleetAct.FIRMWARE_ORDERED: "firmware {version} to be installed",
     FleetAct.FIRMWARE_MOVED: "firmware {version}: {state}",
     FleetAct.FIRMWARE_ENDED: "firmware {version}: {state} {cause}",

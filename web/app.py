@@ -8,7 +8,15 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
-from web import chain_publications, firmware_publications, health, log_uploads, problems, publications
+from web import (
+    chain_publications,
+    firmware_downloads,
+    firmware_publications,
+    health,
+    log_uploads,
+    problems,
+    publications,
+)
 from web.api import (
     accounts,
     alarms,
@@ -27,6 +35,7 @@ from web.api import (
     enrolment_codes,
     events,
     firmware,
+    firmware_images,
     firmware_log,
     firmware_rules,
     firmware_updates,
@@ -72,7 +81,7 @@ API_MODULES = (
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, trust, rollovers, chains, firmware, firmware_log,
-    firmware_rules, firmware_updates, passkeys,
+    firmware_rules, firmware_updates, passkeys, firmware_images,
     events, transactions, id_tokens, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 
@@ -123,7 +132,16 @@ def _router() -> APIRouter:
     """Every route. None knows a data folder, and FastAPI takes a third of a second for them: once in a process."""
     app = _described()
     app.include_router(_api())
-    for module in (chain_publications, firmware_publications, publications, est, log_uploads, health, *console.PAGES):
+    for module in (
+        chain_publications,
+        firmware_publications,
+        publications,
+        est,
+        log_uploads,
+        health,
+        *console.PAGES,
+        firmware_downloads,
+    ):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app.router

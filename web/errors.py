@@ -164,6 +164,14 @@ class FormForged(WebError):
     hint = "Go back, load the page again and repeat."
 
 
+class TooManyDownloads(WebError):
+    """One download too many just now; `wait` is how many seconds to stay away."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__("too many downloads are under way", f"Try again in {wait} seconds.")
+        self.wait = wait
+
+
 class TooManyTries(WebError):
     """Too many wrong passwords; `wait` is how many seconds to stay away."""
 

@@ -32,6 +32,7 @@ async def keep_watch(service: Service) -> None:
     await asyncio.gather(
         _every(_SIGNER_ROUND, service.authority.watch_signers),
         _every(_SWEEP_ROUND, service.fleet.logs.sweep),
+        _every(_SWEEP_ROUND, lambda: service.fleet.images.sweep(service.settings.bridge.firmware_upload_life)),
     )
 
 

@@ -75,6 +75,14 @@ STATUS: Mapping[type[Exception], int] = {
     bridge.MigrationRefused: 409,
     bridge.UnknownUpdate: 404,
     bridge.FirmwareNotNow: 409,
+    bridge.ImageRefused: 422,
+    bridge.UnknownImage: 404,
+    bridge.ImageElsewhere: 409,
+    bridge.ImageNoRoom: 507,
+    bridge.ImageUnreachable: 503,
+    bridge.UploadMoved: 409,
+    bridge.UnknownLink: 404,
+    bridge.LinkOver: 410,
     bridge.UnknownPlan: 404,
     bridge.PlanRefused: 409,
     bridge.UnknownIdToken: 404,
@@ -117,6 +125,7 @@ STATUS: Mapping[type[Exception], int] = {
     web.TokenRefused: 401,
     web.FormForged: 403,
     web.TooManyTries: 429,
+    web.TooManyDownloads: 429,
     web.UnknownUser: 404,
     web.UnknownToken: 404,
     web.UserExists: 409,
@@ -124,7 +133,7 @@ STATUS: Mapping[type[Exception], int] = {
     web.StillUnderWay: 409,
 }
 DOMAIN_ERRORS = (pki.PkiError, bridge.BridgeError, web.WebError)
-_SHOWN_FIELDS = ("field", "code", "clause", "row", "why", "findings", "may_force", "stations")
+_SHOWN_FIELDS = ("field", "code", "clause", "row", "why", "findings", "may_force", "stations", "received")
 
 
 def status_of(error: Exception) -> int:
@@ -164,7 +173,7 @@ def headers_of(error: Exception) -> dict[str, str]:
     headers = {}
     if isinstance(error, web.NotSignedIn):
         headers["WWW-Authenticate"] = 'Bearer realm="voltward"'  # RFC 9110 §11.6.1
-    if isinstance(error, web.TooManyTries):
+    if isinstance(error, web.TooManyTries | web.TooManyDownloads):
         headers["Retry-After"] = str(error.wait)
     return headers
 

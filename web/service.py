@@ -68,6 +68,7 @@ def put_together(
         hostname=settings.pki.hostnames[0],
         public_url=settings.pki.public_url,
         log_folder=folder / "logs",
+        firmware_folder=folder / "firmware",
         node=settings.web.node,
         clock=clock,
     )

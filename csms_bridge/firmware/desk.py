@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from csms_bridge.errands import Errand, ErrandRunner
 from csms_bridge.firmware.asking import Asking
 from csms_bridge.firmware.errand import CancelErrand, Stores, UpdateErrand
+from csms_bridge.firmware.image_store import FolderImages, ImageStore
+from csms_bridge.firmware.images import FirmwareImages
+from csms_bridge.firmware.links import Bases, ImageLinks
 from csms_bridge.firmware.releases import Releases
+from csms_bridge.firmware.s3_images import S3Images
 from csms_bridge.firmware.states import Patience
 from csms_bridge.firmware.updates import FirmwareUpdates
 from csms_bridge.orders import Orders
@@ -25,26 +30,46 @@ class FirmwareRoom:
     """What the fleet's door takes from here."""
 
     updates: FirmwareUpdates
+    images: FirmwareImages
+    links: ImageLinks
     errands: Mapping[Errand, ErrandRunner]
 
 
 def open_firmware(
     store: Store, trail: AuditTrail, authority: Authority, orders: Orders, roots: StationRoots, quirks: StationQuirks,
     seal: PayloadSeal, settings: BridgeSettings, clock: Clock, *, public_url: str,
+    folder: Path, node: str,
 ) -> FirmwareRoom:  # fmt: skip
     """The room over the other doors."""
     releases = Releases(authority, clock)
-    asking = Asking(trail, orders, roots, quirks.in_session, seal, clock, signed_only=settings.firmware_signed_only)
+    images = FirmwareImages(
+        store, trail, authority, _image_store(settings, folder), folder / "parts", clock,
+        limit=settings.firmware_image_limit, node=node,
+    )  # fmt: skip
+    bases = Bases(settings.firmware_url or public_url, settings.firmware_plain_url)
+    links = ImageLinks(
+        store, authority, images, bases, clock, life=settings.firmware_link_life, once=settings.firmware_link_once
+    )
+    asking = Asking(
+        trail, orders, roots, quirks.in_session, seal, clock, signed_only=settings.firmware_signed_only, publisher=links
+    )
     updates = FirmwareUpdates(store, trail, orders, releases, asking, quirks, _patience(settings), clock)
-    stores = Stores(store, orders, releases, quirks, seal, clock)
-    nowhere = f"{public_url.rstrip('/')}/firmware/none/none.bin"
+    stores = Stores(store, orders, releases, quirks, seal, links, clock)
     return FirmwareRoom(
         updates,
+        images,
+        links,
         {
             Errand.UPDATE_FIRMWARE: UpdateErrand(updates, stores),
-            Errand.CANCEL_UPDATE: CancelErrand(updates, stores, lambda: nowhere),
+            Errand.CANCEL_UPDATE: CancelErrand(updates, stores),
         },
     )
+
+
+def _image_store(settings: BridgeSettings, folder: Path) -> ImageStore:
+    if settings.firmware_store:
+        return S3Images(settings.firmware_store, settings.firmware_s3_endpoint, settings.firmware_s3_region)
+    return FolderImages(folder)
 
 
 def _patience(settings: BridgeSettings) -> Patience:

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,14 +9,17 @@ from csms_bridge import commands as c
 from csms_bridge.errands import Caller
 from csms_bridge.errors import BridgeError
 from csms_bridge.firmware.book import of_cancel_command, of_command
-from csms_bridge.firmware.releases import Releases
+from csms_bridge.firmware.links import ImageLinks
+from csms_bridge.firmware.releases import Releases, protocols_of
 from csms_bridge.firmware.rows import FirmwareUpdateRow
 from csms_bridge.firmware.updates import FirmwareUpdates
 from csms_bridge.orders import Ending, Orders
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.quirks.firmware import in_form, misfit
+from csms_bridge.quirks.quirks import Quirks
 from csms_bridge.sealed_payloads import PayloadSeal, SealBroken
 from csms_bridge.station import CommandOrder
+from csms_bridge.tables import StationRow
 from pki.clock import Clock
 from pki.errors import PkiError
 from pki.firmware_book import SignedFirmware
@@ -36,6 +38,7 @@ class Stores:
     releases: Releases
     quirks: StationQuirks
     seal: PayloadSeal
+    links: ImageLinks
     clock: Clock
 
 
@@ -78,24 +81,30 @@ class UpdateErrand:
         quirks = stores.quirks.of_station(order.station)
         signed = stores.releases.verified(stores.releases.forms(row.firmware), quirks) if row.firmware else None
         now = stores.clock()
-        request = in_form(_request(row, self._url(row), signed, now), quirks)
+        request = in_form(_request(row, self._url(row, signed, quirks), signed, now), quirks)
         if why := misfit(request, signed.scheme if signed else None, quirks, now):
             raise BridgeError(why)
         return request
 
-    def _url(self, row: FirmwareUpdateRow) -> Secret:
+    def _url(self, row: FirmwareUpdateRow, signed: SignedFirmware | None, quirks: Quirks) -> Secret:
+        """The address that somebody named, or one of our own, made now and good for this update alone."""
+        stores = self._stores
         if row.sealed is not None:
-            return Secret.of(str(self._stores.seal.open(row.station, row.sealed)["location"]))
-        return Secret.of(row.location)
+            return Secret.of(str(stores.seal.open(row.station, row.sealed)["location"]))
+        if row.location or signed is None:
+            return Secret.of(row.location)
+        stores.links.check_whole(signed)
+        with stores.store.writing() as session:
+            station = session.get_one(StationRow, row.station)
+            return stores.links.make(session, row, signed, protocols_of(session, station, quirks))
 
 
 class CancelErrand:
     """Ends an update: a second request is the only way that OCPP has (L01.FR.24), for an image that is nowhere."""
 
-    def __init__(self, updates: FirmwareUpdates, stores: Stores, nowhere: Callable[[], str]) -> None:
+    def __init__(self, updates: FirmwareUpdates, stores: Stores) -> None:
         self._updates = updates
         self._stores = stores
-        self._nowhere = nowhere
 
     async def carry_out(self, order: CommandOrder, caller: Caller) -> None:
         """Ask for what the station cannot download."""
@@ -117,7 +126,7 @@ class CancelErrand:
             return None
         forms = stores.releases.forms(row.firmware) if row.firmware else []
         signed = next((one for one in forms if one.signing_serial == row.signing_serial), None)
-        url = Secret.of(self._nowhere())
+        url = Secret.of(stores.links.nowhere)
         request = _request(row, url, signed, stores.clock())
         number = secrets.randbelow(2**31 - 1) + 1
         quirks = stores.quirks.of_station(order.station)

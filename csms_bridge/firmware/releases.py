@@ -82,7 +82,7 @@ def machine_of(session: Session, station: StationRow, quirks: Quirks) -> Machine
     hardware = tuple(tag.removeprefix(HARDWARE_TAG).strip() for tag in tags if tag.startswith(HARDWARE_TAG))
     return Machine(
         station.id, station.vendor, station.model, station.firmware, hardware,
-        counter_of(session, station.vendor, station.model, station.firmware), _protocols(session, station, quirks),
+        counter_of(session, station.vendor, station.model, station.firmware), protocols_of(session, station, quirks),
     )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def counter_of(session: Session, vendor: str, model: str, version: str) -> int |
     return max(known, default=None)
 
 
-def _protocols(session: Session, station: StationRow, quirks: Quirks) -> frozenset[str]:
+def protocols_of(session: Session, station: StationRow, quirks: Quirks) -> frozenset[str]:
     """How it says that it fetches files (FileTransferProtocols), else what the quirk book knows of its kind."""
     variable = variable_of(Subject.TRANSFER, OcppVersion(station.ocpp_version)) if station.ocpp_version else None
     told = None

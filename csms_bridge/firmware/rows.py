@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Text, text
+from sqlalchemy import BigInteger, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 from pki.store import UtcDateTime
@@ -70,3 +70,36 @@ class FirmwareUpdateRow(SQLModel, table=True):
     asked: int = 0
     cancelling: bool = False
     cancel_command: int | None = Field(default=None, index=True)
+
+
+class FirmwareImageRow(SQLModel, table=True):
+    """An image that is here whole, by the SHA-256 of what is in it. `store` is where; a folder is `node`'s."""
+
+    __tablename__ = "firmware_images"
+
+    digest: str = Field(primary_key=True, max_length=64)
+    size: int = Field(sa_type=BigInteger)
+    store: str
+    node: str = Field(max_length=63)
+    kept_by: str
+    kept_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class FirmwareLinkRow(SQLModel, table=True):
+    """The address of an image for one update: the digest of its secret, how long it is good, and what went out."""
+
+    __tablename__ = "firmware_links"
+
+    token_sha256: str = Field(primary_key=True, max_length=64)
+    update: int = Field(index=True)
+    station: str = Field(max_length=48, index=True)
+    firmware: str = Field(max_length=32)
+    digest: str = Field(max_length=64)
+    name: str = Field(max_length=100)
+    once: bool
+    made_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    good_until: datetime = Field(sa_type=UtcDateTime)
+    octets: int = Field(default=0, sa_type=BigInteger)
+    first_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    fetched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -62,6 +62,11 @@ class ServiceClient:
         """DELETE under /api/v1."""
         return self._call("DELETE", path, params={k: _spell(v) for k, v in query.items() if v is not None})
 
+    def patch(self, path: str, content: bytes, headers: Mapping[str, str], **query: object) -> Any:
+        """PATCH octets under /api/v1."""
+        asked = {k: _spell(v) for k, v in query.items() if v is not None}
+        return self._call("PATCH", path, content=content, headers=dict(headers), params=asked)
+
     def every(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """All items of a list, page by page."""
         after = None

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pki.keys import SignatureScheme
-from web.cli import firmware_log, firmware_rules, firmware_updates, firmware_verdicts
+from web.cli import firmware_images, firmware_log, firmware_rules, firmware_updates, firmware_verdicts
 from web.cli.client import Data, ServiceClient, segment, service
 from web.cli.failures import REFUSED, CommandFailed, WrongUse
 from web.cli.files import read_bytes, read_text, write_bytes, write_text
@@ -23,6 +23,9 @@ from web.cli.output import Json, plain, say, show_fields, show_json, show_list, 
 app = typer.Typer(help="Sign firmware images and verify their signatures.", no_args_is_help=True)
 app.add_typer(firmware_log.app, name="log")
 app.add_typer(firmware_rules.app, name="rule")
+app.command("upload")(firmware_images.upload)
+app.command("image")(firmware_images.image)
+app.command("remove-image")(firmware_images.remove_image)
 app.command("install")(firmware_updates.install)
 app.command("updates")(firmware_updates.updates)
 app.command("give-up")(firmware_updates.give_up)
@@ -66,6 +69,7 @@ def sign(
     hardware: Hardware = None,
     sbom: Sbom = None,
     provenance: Provenance = None,
+    upload: Annotated[bool, typer.Option("--upload", help="Upload the image too, for stations to fetch.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for approval; fails when it is refused.")] = False,
     timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait at most.")] = 3600.0,
     out_signature: Annotated[
@@ -90,7 +94,7 @@ def sign(
     data: Data = None,
     _json: Json = False,
 ) -> None:
-    """Sign an image. It is hashed here; only its SHA-256 goes to the service."""
+    """Sign an image. It is hashed here; only its SHA-256 goes to the service, unless it is to be uploaded."""
     digest = digest_of(file)
     if digest == hashlib.sha256(b"").digest():
         raise WrongUse(f"{file} is empty", "Look at what the build made.")
@@ -101,6 +105,8 @@ def sign(
     }  # fmt: skip
     with service(data, bearer=oidc_token(oidc_token_file, oidc_env, oidc_github)) as client:
         signed = client.post("firmware", asked)
+        if upload and signed["state"] not in ("refused", "revoked"):
+            firmware_images.send(client, signed["id"], file)
         if wait:
             signed = decided(client, signed, timeout)
         if signed["state"] == "signed" and out_bundle is not None:

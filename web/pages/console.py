@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 
 from web.auth import FormGuard
+from web.firmware_downloads import is_download
 from web.pages import (
     account,
     alarms,
@@ -69,7 +70,7 @@ def install(app: FastAPI) -> None:
 def error_page(request: Request, problem: Mapping[str, Any]) -> Response | None:
     """A problem as a page, when it was a page that was asked for."""
     wants_json = request.headers.get("accept") == "application/json"  # a page's script asks, no person
-    if wants_json or request.url.path.startswith(_NOT_PAGES):
+    if wants_json or request.url.path.startswith(_NOT_PAGES) or is_download(request.url.path):
         return None
     return render("error.html", _visitor(request), problem["status"], problem=problem)
 

@@ -56,6 +56,7 @@ def show_one(
         "firmware_one.html",
         visitor,
         one=one,
+        image=doors.fleet.images.state(firmware_id),
         acts=report.acts,
         asked_by_visitor=bool({visitor.name, visitor.principal.person} & asked),
         needs_passkey=any(asked.passkey and asked.counts(visitor.principal.person) for asked in one.requirements),

@@ -37,8 +37,9 @@ class Works:
         made = open_firmware(
             room.store, room.trail, room.authority, room.orders, room.roots, self.quirks, PayloadSeal(PASSWORD_KEY),
             self.settings, room.clock, public_url="https://csms.example",
+            folder=room.folder / "firmware", node="this-node",
         )  # fmt: skip
-        self.updates, self.errands = made.updates, made.errands
+        self.updates, self.errands, self.images, self.links = made.updates, made.errands, made.images, made.links
 
     def sign(self, version="2.0.0", image=IMAGE, scheme=SignatureScheme.ECDSA_SHA256, **more):
         order = FirmwareOrder("Acme", "Wallbox", version, hashlib.sha256(image).digest(), scheme, **more)

@@ -282,7 +282,7 @@ FACTS = st.sampled_from([OLD, NEW, replace(OLD, online=False), replace(NEW, onli
 STEPS = st.lists(st.tuples(SIGHTS, FACTS, st.integers(0, 4000)), max_size=40)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(STEPS)
 def test_whatever_comes_it_is_done_only_by_version_and_by_staying(steps):
     at, now = fresh(), NOON
@@ -298,7 +298,7 @@ def test_whatever_comes_it_is_done_only_by_version_and_by_staying(steps):
         assert (at.cause is not None) is (at.state is S.FAILED)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(st.permutations(GOOD), st.lists(st.sampled_from(GOOD), max_size=6))
 def test_good_statuses_in_any_order_and_twice_lead_to_the_same_end(order, more):
     at = run(asked(), *map(told, [*order, *more]))
@@ -307,7 +307,7 @@ def test_good_statuses_in_any_order_and_twice_lead_to_the_same_end(order, more):
     assert run(at, Look(), facts=NEW, now=later(minutes=30)).state is S.DONE
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(st.sampled_from(sorted(HARMFUL)), STEPS)
 def test_a_harmful_end_stays_unless_the_station_proves_the_contrary(cause, steps):
     at, now = fresh(state=S.FAILED, cause=cause, sent_at=NOON), NOON

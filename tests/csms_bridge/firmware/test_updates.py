@@ -298,7 +298,7 @@ def test_a_password_in_the_address_lies_nowhere_in_clear(works):
         ({"location": "gopher://x/y"}, "location"),
         ({"location": "https:///y"}, "location"),
         ({"location": URL, "retries": 101}, "retries"),
-        ({"location": ""}, "location"),
+        ({"location": ""}, "no-image"),
     ],
 )
 def test_what_makes_no_sense_is_refused(works, changes, code):

@@ -21,14 +21,15 @@ def upgrade() -> None:
     _add_renewal()
     _add_firmware_updates()
     _add_recoveries()
+    _add_firmware_images()
 
 
 def downgrade() -> None:
     """Back to the revision before."""
     _drop_recoveries()
-    op.drop_table("firmware_updates")
-
     _drop_passkeys()
+    for table in ("firmware_links", "firmware_images", "firmware_updates"):
+        op.drop_table(table)
     op.drop_table("rsa_products")
     _drop_renewal()
     op.drop_table("station_readiness")
@@ -199,6 +200,40 @@ def _add_firmware_updates() -> None:
     op.create_index("ix_firmware_updates_campaign_state", "firmware_updates", ["campaign", "state"])
     for name in ("firmware", "signing_serial", "command", "cancel_command", "created_at", "state"):
         op.create_index(f"ix_firmware_updates_{name}", "firmware_updates", [name])
+
+
+def _add_firmware_images() -> None:
+    """Images that are here, and the addresses at which stations fetch them."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "firmware_images",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("node", sa.String(length=63), nullable=False),
+        sa.Column("kept_by", sa.String(), nullable=False),
+        sa.Column("kept_at", moment, nullable=False),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_table(
+        "firmware_links",
+        sa.Column("token_sha256", sa.String(length=64), nullable=False),
+        sa.Column("update", sa.Integer(), nullable=False),
+        sa.Column("station", sa.String(length=48), nullable=False),
+        sa.Column("firmware", sa.String(length=32), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("once", sa.Boolean(), nullable=False),
+        sa.Column("made_at", moment, nullable=False),
+        sa.Column("good_until", moment, nullable=False),
+        sa.Column("octets", sa.BigInteger(), nullable=False),
+        sa.Column("first_at", moment, nullable=True),
+        sa.Column("last_at", moment, nullable=True),
+        sa.Column("fetched_at", moment, nullable=True),
+        sa.PrimaryKeyConstraint("token_sha256"),
+    )
+    for column in ("update", "station", "made_at"):
+        op.create_index(f"ix_firmware_links_{column}", "firmware_links", [column])
 
 
 def _progress_columns() -> list[sa.Column[object]]:
