@@ -81,12 +81,13 @@ class CampaignIn(In):
     to: int | None = Field(default=None, description="the profile that a walk leads to")
     root: str = Field(default="", max_length=100, description="our name for the root")
     restart: bool = Field(default=False, description="restart a station that wants it for its new password")
+    only_ready: bool = Field(default=False, description="leave out whom a walk is known to lead nowhere with")
     selection: SelectionIn
     pace: PaceIn = PaceIn()
 
     def meaning(self, now: datetime) -> NewCampaign:
         """Raises CampaignRefused, RequestRefused."""
-        goal = Goal(self.kind, self.to, self.root, self.restart)
+        goal = Goal(self.kind, self.to, self.root, self.restart, self.only_ready)
         return NewCampaign(self.name, goal, self.selection.meaning(now), self.pace.meaning())
 
 

@@ -108,7 +108,7 @@ class Campaigns:
         now = self._clock()
         with self._store.reading() as session:
             rules = rules_of(kind, new.goal, new.pace, "", now, now, self._bad_models(session, new.goal))
-            return preview(session, new.selection, rules, new.pace, new.goal.kind)
+            return preview(session, new.selection, rules, new.pace, new.goal)
 
     def campaign(self, campaign: str) -> CampaignView:
         """One of them. Raises UnknownCampaign."""

@@ -1,11 +1,12 @@
 """What a campaign would do, before it does: counted by the database, told page by page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from csms_bridge.campaigns.book import ORDER
@@ -16,6 +17,7 @@ from csms_bridge.campaigns.rows import CampaignRow, CampaignTargetRow, SiteRow
 from csms_bridge.campaigns.selecting import Model, Rule, chosen, common_rules, reason
 from csms_bridge.campaigns.windows import hours_of
 from csms_bridge.campaigns.words import Campaign, Goal, Kind, Pace, Selection, TargetState
+from csms_bridge.readiness.blocking import blocked_by, is_blocked, told
 from csms_bridge.tables import StationRow
 from pki.tables import CertificateRow
 
@@ -35,6 +37,9 @@ class Preview:
     waves: tuple[int, ...]
     sites: int
     estimate: Estimate
+    blocked: int = 0
+    """Of those that it takes, whose walk is known to lead nowhere, and by what."""
+    blocked_by: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +61,24 @@ def rules_of(
     return [first, second, *kind.rules(goal, since), *others]
 
 
-def preview(session: Session, selection: Selection, rules: Sequence[Rule], pace: Pace, kind: Kind) -> Preview:
+def preview(session: Session, selection: Selection, rules: Sequence[Rule], pace: Pace, goal: Goal) -> Preview:
     """Counts by reason; one query for the fleet, however large."""
     # Over a subquery: PostgreSQL takes no expression with parameters for the same one when rows are grouped by it.
-    told: Any = sa.select(
-        reason(rules).label("why"), col(StationRow.online).label("online"), col(StationRow.site).label("site")
-    )
-    each = told.where(*chosen(selection)).subquery()
-    query = sa.select(each.c.why, each.c.online, func.count()).group_by(each.c.why, each.c.online)
+    shown: Any = sa.select(
+        reason(rules).label("why"), col(StationRow.online).label("online"), col(StationRow.site).label("site"),
+        _leads_nowhere(goal).label("blocked"),
+    )  # fmt: skip
+    each = shown.where(*chosen(selection)).subquery()
+    parts = (each.c.why, each.c.online, each.c.blocked)
     excluded: dict[str, int] = {}
-    taken = offline = 0
-    for words, online, number in session.execute(query):
+    taken = offline = blocked = 0
+    for words, online, leads_nowhere, number in session.execute(sa.select(*parts, func.count()).group_by(*parts)):
         if words:
             excluded[words] = excluded.get(words, 0) + number
         else:
             taken += number
             offline += 0 if online else number
+            blocked += number if leads_nowhere else 0
     sites = sa.select(func.count(func.distinct(each.c.site))).where(each.c.why == "")
     return Preview(
         selected=taken + sum(excluded.values()),
@@ -80,8 +87,19 @@ def preview(session: Session, selection: Selection, rules: Sequence[Rule], pace:
         excluded=excluded,
         waves=wave_sizes(taken, pace),
         sites=session.execute(sites).scalar_one(),
-        estimate=estimate_of(session, kind, taken, pace),
+        estimate=estimate_of(session, goal.kind, taken, pace),
+        blocked=blocked,
+        blocked_by=_blocked_by(session, selection, rules, goal) if blocked else {},
     )
+
+
+def _leads_nowhere(goal: Goal) -> ColumnElement[bool]:
+    """Whether a walk of the station is known to end on hold, or cannot be begun."""
+    return is_blocked(goal.to) if goal.kind is Kind.WALK and goal.to is not None else sa.false()
+
+
+def _blocked_by(session: Session, selection: Selection, rules: Sequence[Rule], goal: Goal) -> Mapping[str, int]:
+    return told(blocked_by(session, goal.to or 0, [*chosen(selection), reason(rules) == ""]))
 
 
 def estimate_of(session: Session, kind: Kind, stations: int, pace: Pace) -> Estimate:

@@ -33,6 +33,7 @@ class Exclusion(StrEnum):
     UNFIT = "it cannot: it is on another profile"
     UNLISTED = "it has not listed its certificates"
     MODEL = "its model cannot"
+    BLOCKED = "a walk of it is known to lead nowhere"
     OFFLINE = "it has been offline for long"
 
 

@@ -13,13 +13,15 @@ _NUMBERS = ("growth", "in_flight", "errors", "success", "site_share", "at_any_ho
 
 def goal_text(goal: Goal) -> str:
     """The column of a goal."""
-    return json.dumps({"kind": goal.kind.value, "to": goal.to, "root": goal.root, "restart": goal.restart})
+    told = {"kind": goal.kind.value, "to": goal.to, "root": goal.root, "restart": goal.restart}
+    return json.dumps({**told, "only_ready": goal.only_ready})
 
 
 def goal_of(text: str) -> Goal:
     """The goal of a column."""
     read = json.loads(text)
-    return Goal(Kind(read["kind"]), read["to"], read["root"], read["restart"])
+    # Campaigns that were made before readiness was there say nothing of it.
+    return Goal(Kind(read["kind"]), read["to"], read["root"], read["restart"], read.get("only_ready", False))
 
 
 def selection_text(selection: Selection) -> str:

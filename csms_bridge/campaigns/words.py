@@ -94,13 +94,15 @@ class AbortMode(StrEnum):
 class Goal:
     """What is to be reached: `to` by a walk, `root` (our name for it) by an installation or a removal.
 
-    `restart`: restart a station that wants one for its new password.
+    `restart`: restart a station that wants one for its new password. `only_ready`: leave out whom a walk is known to
+    lead nowhere with (see csms_bridge.readiness).
     """
 
     kind: Kind
     to: int | None = None
     root: str = ""
     restart: bool = False
+    only_ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,13 +142,6 @@ def cursor_of(order: Order, last: Listed) -> str:
     return last.station if order is Order.STATION else f"{last.score or 0}:{last.station}"
 
 
-def is_blocked(goal: int) -> Condition:
-    """Whether the station in the same query is blocked on its way to this profile."""
-    row = ReadinessRow
-    same = (col(row.station) == col(StationRow.id), col(row.goal) == goal, col(row.edition) == EDITION)
-    return sa.exists().where(*same, col(row.verdict) == Verdict.BLOCKED.value)
-
-
 _ORDERS: Mapping[Order, tuple[Any, ...]] = {
     Order.STATION: (col(StationRow.id),),
     Order.SCORE: (col(ReadinessRow.score), col(StationRow.id)),

@@ -54,6 +54,7 @@ class Code(StrEnum):
     NEVER_READ = "never-read"
     READ_BEFORE = "read-before-it-changed"
     TELLS_NOTHING = "tells-no-settings"
+    TELLS_NO_SLOTS = "tells-no-slots"
     NO_REPORT = "no-report"
     NO_EXTENSION = "no-security-extension"
     EXTENSION_UNKNOWN = "extension-unknown"
@@ -108,6 +109,7 @@ WORDS: Mapping[Code, str] = {
     Code.NEVER_READ: "its settings were never read",
     Code.READ_BEFORE: "its settings were read before it changed",
     Code.TELLS_NOTHING: "it tells no settings",
+    Code.TELLS_NO_SLOTS: "it tells nothing of its connection slots",
     Code.NO_REPORT: "it gives no report",
     Code.NO_EXTENSION: "it has no security extension",
     Code.EXTENSION_UNKNOWN: "whether it has the security extension is not known",
@@ -140,6 +142,15 @@ WORDS: Mapping[Code, str] = {
     Code.TRANSFER: "it fetches no files over HTTP",
 }
 """Each reason as it is told of any station; a station's own sentence says it more closely."""
+
+MAY_BLOCK = frozenset(
+    {
+        Code.HELD, Code.LANE, Code.VERSION_UNKNOWN, Code.NO_WALK, Code.MODEL, Code.NO_ISSUER, Code.TELLS_NO_SLOTS,
+        Code.NO_EXTENSION, Code.ONE_SLOT, Code.PASSWORD_LENGTH, Code.CLOCK_IMPOSSIBLE, Code.STORE_FULL,
+        Code.ROOT_ON_SITE, Code.CHAIN, Code.SERIAL,
+    }
+)  # fmt: skip
+"""Reasons by which a walk cannot be begun, or is known to end on hold."""
 
 _BITS: Mapping[Code, int] = {code: 1 << place for place, code in enumerate(Code)}
 

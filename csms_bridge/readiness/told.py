@@ -40,7 +40,7 @@ def _tells_nothing(case: Case) -> Reason:
             "Ask its maker how its profile is changed.",
         )  # fmt: skip
     return blocks(
-        Code.TELLS_NOTHING, f"It tells nothing of its settings ({words}), and without the order of its connection "
+        Code.TELLS_NO_SLOTS, f"It tells nothing of its settings ({words}), and without the order of its connection "
         "slots none can be chosen.", "2.x B06, B09.FR.06", "Ask its maker for a firmware that answers GetVariables.",
     )  # fmt: skip
 

@@ -9,8 +9,12 @@ import httpx
 import pytest
 
 from csms_bridge.admission import Admitted
+from csms_bridge.posture.book import Outcome, Result
+from csms_bridge.posture.device_model import Source
+from csms_bridge.posture.schedule import Due, Why
 from csms_bridge.sightings import Line
 from csms_bridge.station import OcppVersion, SecurityProfile
+from csms_bridge.variables import Reading, configuration_key
 from tests.web.commands import Command
 from web.permissions import Role
 from web.service import Service
@@ -175,3 +179,20 @@ def test_sites_go_out_and_come_in_as_a_table(voltward: Command, tmp_path: Path) 
     assert voltward("site", "import", str(table)).code == 2
     assert voltward("site", "remove", "Mall", "--reason", "sold").code == 0
     assert voltward("site", "show", "Mall").code == 2
+
+
+async def test_a_walk_that_leads_nowhere_is_told_before_and_may_be_left_out(
+    fleet: httpx.AsyncClient, service: Service
+) -> None:
+    shelf, now = service.fleet.desk.posture.shelf, service.fleet.desk.clock()
+    shelf.book.begin("CS-1", Due(now, Why.FIRST, whole=True))
+    shelf.model.take("CS-1", [Reading(configuration_key("HeartbeatInterval"), "60")], Source.KEYS)
+    shelf.book.end("CS-1", Result(Outcome.WHOLE, extension=False))
+    service.fleet.readiness.assess_again(["CS-1", "CS-2"])
+    seen = (await fleet.post(f"{CAMPAIGNS}/preview", json=WALK)).json()
+    assert (seen["taken"], seen["blocked"], seen["blocked_by"]) == (2, 1, {"it has no security extension": 1})
+    narrowed = (await fleet.post(f"{CAMPAIGNS}/preview", json={**WALK, "only_ready": True})).json()
+    assert (narrowed["taken"], narrowed["blocked"]) == (1, 0)
+    assert narrowed["excluded"]["a walk of it is known to lead nowhere"] == 1
+    made = (await fleet.post(CAMPAIGNS, json={**WALK, "only_ready": True})).json()
+    assert (await fleet.get(f"{CAMPAIGNS}/{made['id']}")).json()["only_ready"] is True

@@ -41,7 +41,10 @@ class EstimateOut(Out):
 
 
 class PreviewOut(Out):
-    """What a campaign would do: whom it takes, whom it leaves out (`excluded`: reason and number), in which waves."""
+    """What a campaign would do: whom it takes, whom it leaves out (`excluded`: reason and number), in which waves.
+
+    Of those that it takes `blocked` are known to end on hold, or cannot be begun (`blocked_by`: reason and number).
+    """
 
     selected: int
     taken: int
@@ -50,6 +53,8 @@ class PreviewOut(Out):
     waves: list[int]
     sites: int
     estimate: EstimateOut
+    blocked: int
+    blocked_by: dict[str, int]
 
     @classmethod
     def made(cls, preview: Preview) -> Self:
@@ -62,6 +67,8 @@ class PreviewOut(Out):
             waves=list(preview.waves),
             sites=preview.sites,
             estimate=EstimateOut.made(preview.estimate),
+            blocked=preview.blocked,
+            blocked_by=dict(preview.blocked_by),
         )
 
 
@@ -85,6 +92,7 @@ class CampaignOut(Out):
     kind: str
     to: int | None
     root: str
+    only_ready: bool
     selection: dict[str, Any]
     pace: dict[str, Any]
     state: str
@@ -118,6 +126,7 @@ class CampaignOut(Out):
             kind=one.goal.kind,
             to=one.goal.to,
             root=one.goal.root,
+            only_ready=one.goal.only_ready,
             selection=selection_fields(one.selection),
             pace=pace_written(one.pace),
             state=one.state,

@@ -59,6 +59,7 @@ Kind = Annotated[KindOf, typer.Option("--kind", help="What is done.")]
 To = Annotated[int | None, typer.Option("--to", min=2, max=3, help="The profile that a walk leads to.")]
 Root = Annotated[str, typer.Option("--root", help="Our name for the root that is installed or removed.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Restart stations that want it for a new password.")]
+OnlyReady = Annotated[bool, typer.Option("--only-ready", help="Leave out whom a walk is known to lead nowhere with.")]
 Vendor = Annotated[str, typer.Option("--vendor", help="Stations of this vendor.")]
 Model = Annotated[str, typer.Option("--model", help="Of this model.")]
 Site = Annotated[str, typer.Option("--site", help="At this site.")]
@@ -90,7 +91,8 @@ Now = Annotated[bool, typer.Option("--now", help="At any hour: maintenance windo
 
 @app.command()
 def preview(
-    kind: Kind, to: To = None, root: Root = "", restart: Restart = False, vendor: Vendor = "", model: Model = "",
+    kind: Kind, to: To = None, root: Root = "", restart: Restart = False, only_ready: OnlyReady = False,
+    vendor: Vendor = "", model: Model = "",
     site: Site = "", tag: Tag = "", profile: Profile = None, ocpp: Version = None, firmware: Firmware = "",
     expires_before: Expires = "", station: Stations = None, stations_from: StationFile = None,
     everything: Everything = False, waves: Waves = "5", growth: Growth = 3, in_flight: InFlight = 50,
@@ -111,7 +113,8 @@ def preview(
 @app.command()
 def create(
     kind: Kind, name: Annotated[str, typer.Option("--name", help="What people call it.")] = "", to: To = None,
-    root: Root = "", restart: Restart = False, vendor: Vendor = "", model: Model = "",
+    root: Root = "", restart: Restart = False, only_ready: OnlyReady = False,
+    vendor: Vendor = "", model: Model = "",
     site: Site = "", tag: Tag = "", profile: Profile = None, ocpp: Version = None, firmware: Firmware = "",
     expires_before: Expires = "", station: Stations = None, stations_from: StationFile = None,
     everything: Everything = False, waves: Waves = "5", growth: Growth = 3, in_flight: InFlight = 50,
@@ -255,6 +258,7 @@ def _asked(given: dict[str, Any], name: str) -> dict[str, Any]:
         "to": given["to"],
         "root": given["root"],
         "restart": given["restart"],
+        "only_ready": given["only_ready"],
         "selection": {**selection, "ocpp_version": ocpp, "stations": named},
         "pace": {
             "waves": [size.strip() for size in given["waves"].split(",")],
@@ -313,6 +317,8 @@ def _show_preview(found: dict[str, Any]) -> None:
     show_fields(found, ("selected", "taken", "offline", "sites", "waves"))
     for why, number in found["excluded"].items():
         say(f"left out: {number}: {why}")
+    for why, number in found["blocked_by"].items():
+        say(f"of these {number} are blocked: {why}; --only-ready leaves them out")
     guess = found["estimate"]
     say(f"takes {_span(guess['seconds'])} at least, limited by {guess['limited_by']}")
 

@@ -126,7 +126,7 @@ def _asked(filled: dict[str, str]) -> CampaignIn:
     selection: dict[str, object] = {name: given.pop(name) for name in _SELECTION if name in given}
     if "stations" in selection:
         selection["stations"] = str(selection["stations"]).split()
-    top = {name: given.pop(name) for name in ("name", "kind", "to", "root", "restart") if name in given}
+    top = {name: given.pop(name) for name in ("name", "kind", "to", "root", "restart", "only_ready") if name in given}
     pace = {name: value.replace(",", " ").split() if name in _LISTED else value for name, value in given.items()}
     return CampaignIn.model_validate({**top, "selection": selection, "pace": pace})
 

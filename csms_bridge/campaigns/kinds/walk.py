@@ -10,6 +10,7 @@ from csms_bridge.campaigns.kinds.kind import Starter, Work
 from csms_bridge.campaigns.selecting import Exclusion, Model, Rule
 from csms_bridge.campaigns.words import Goal, Outcome, OutcomeKind
 from csms_bridge.errors import CampaignRefused, UnknownStation, WalkRefused
+from csms_bridge.readiness.blocking import is_blocked
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import StationRow, WalkRow
 from csms_bridge.walks.ledger import Ledger
@@ -33,8 +34,10 @@ class WalkKind:
             raise CampaignRefused("to", "a walk leads to profile 2 or 3")
 
     def rules(self, goal: Goal, since: datetime) -> Sequence[Rule]:
-        """Who is on the profile already."""
-        return [Rule(Exclusion.THERE, col(StationRow.profile) >= goal.to)]
+        """Who is on the profile already; and, where that is wanted, whose walk is known to lead nowhere."""
+        there = Rule(Exclusion.THERE, col(StationRow.profile) >= goal.to)
+        blocked = [Rule(Exclusion.BLOCKED, is_blocked(goal.to))] if goal.only_ready and goal.to is not None else []
+        return [there, *blocked]
 
     def starter(self, goal: Goal, campaign: str) -> Starter:
         """Walks by the ledger."""

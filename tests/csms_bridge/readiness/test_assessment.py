@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from csms_bridge.posture.book import Outcome, ReadingState
+from csms_bridge.posture.book import ReadingState
 from csms_bridge.posture.subjects import Subject
 from csms_bridge.quirks.quirks import Asks, Chain, NewRoot, RestartRule
 from csms_bridge.quirks.quirks import Roots as RootsUsed
@@ -52,7 +52,8 @@ CASES = {
     Code.LEARNED: (replace(FACTS, lessons=(Lesson("chain", Chain.ROOT, 3),)), USUAL, UNKNOWN),
     Code.NEVER_READ: (replace(FACTS, reading=UNREAD), USUAL, UNKNOWN),
     Code.READ_BEFORE: (replace(FACTS, read_as_it_is=False), USUAL, UNKNOWN),
-    Code.TELLS_NOTHING: (replace(modern(), told=0), USUAL, BLOCKS),
+    Code.TELLS_NOTHING: (replace(FACTS, told=0), USUAL, RISK),
+    Code.TELLS_NO_SLOTS: (replace(modern(), told=0), USUAL, BLOCKS),
     Code.NO_REPORT: (replace(modern(), slots=None, reading=replace(READ, report="the station gives none")), USUAL,
                      NOTE),
     Code.NO_EXTENSION: (known(extension=False), USUAL, BLOCKS),
@@ -261,12 +262,6 @@ def test_a_silent_list_is_told_from_an_empty_one():
     silent = replace(FACTS, roots=Roots(listing=ListingState.SILENT))
     assert _effect(judged(silent).reasons, Code.LISTS_NONE) is RISK
     assert Code.ROOT_ON_SITE not in judged(silent, book(roots_from_profile=2)).codes
-
-
-def test_a_1_6_station_that_tells_nothing_is_a_risk_and_not_lost():
-    """Its profile is written, and nothing that it tells is needed for that."""
-    facts = replace(known(extension=None), told=0, reading=replace(READ, outcome=Outcome.PART, words="NotSupported"))
-    assert _effect(judged(facts).reasons, Code.TELLS_NOTHING) is RISK
 
 
 def test_the_row_of_the_quirk_book_is_named_as_the_source():
