@@ -42,9 +42,10 @@ def asked_for(
         "profile": profile if profile in ("0", "1", "2", "3") else "", "verdict": _one_of(Verdict, verdict) or "",
         "reason": _one_of(Code, reason) or "", "order": _one_of(Order, order) or "",
     }  # fmt: skip
-    named = {name: filled[name].strip() for name in ("vendor", "model", "site", "tag")}
     on = int(filled["profile"]) if filled["profile"] else None
-    selection = Selection(**named, profile=on, everything=not any(named.values()) and on is None)
+    vendor, model, site, tag = (text.strip() for text in (vendor, model, site, tag))
+    everything = not (vendor or model or site or tag) and on is None
+    selection = Selection(vendor=vendor, model=model, site=site, tag=tag, profile=on, everything=everything)
     wanted = Wanted(SecurityProfile(int(filled["to"])), selection, _one_of(Verdict, verdict), _one_of(Code, reason))
     return wanted, _one_of(Order, order) or Order.STATION, {name: text for name, text in filled.items() if text}
 
