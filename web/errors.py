@@ -3,7 +3,7 @@
     WebError
     ├── SettingsWrong, PassphraseMissing, PortInUse          the operator, before anything runs
     ├── FolderMissing, FolderTaken, FolderNewer,
-    │   FolderServed, FolderOffline                          the operator: the data folder
+    │   FolderServed, NodeServed, FolderOffline              the operator: the data folder
     ├── SignerAlone, SignerLogBroken                         the operator: the signer process
     ├── BackupUnreadable, RestoreRefused                     whoever restores: the file, or what it holds
     ├── RequestRefused                                       the caller: an argument that cannot be right
@@ -74,6 +74,18 @@ class FolderServed(WebError):
     """Another process serves the stations of this folder."""
 
     hint = "Stop it first. Commands with --data may be used while it runs."
+
+
+class NodeServed(WebError):
+    """Another process serves stations under the same node's name, on the same database."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(
+            f"another process serves stations as the node {node!r} on this database already",
+            "Give each process a VOLTWARD_NODE of its own. One that was cut off from the database is forgotten when "
+            "the database notices.",
+        )
+        self.node = node
 
 
 class FolderOffline(WebError):

@@ -24,6 +24,7 @@ from web.garbage import collect_seldom
 from web.housekeeping import keep_house, keep_watch
 from web.logs import set_up_logs
 from web.metrics_port import make_metrics_app
+from web.node_name import holding
 from web.roles import Role
 from web.service import Service
 from web.tls_port import TlsContexts, configure, keep_renewing
@@ -46,7 +47,10 @@ def serve_folder(folder: Path, roles: frozenset[Role]) -> None:
 
 
 async def serve(service: Service, roles: frozenset[Role]) -> None:
-    """Serve until a signal comes. Raises PortInUse, AddressRefused, FolderServed; then nothing keeps running."""
+    """Serve until a signal comes.
+
+    Raises PortInUse, AddressRefused, FolderServed, NodeServed; then nothing keeps running.
+    """
     stop = asyncio.Event()
     with stopping_signals(stop):
         await serve_until(service, roles, stop)
@@ -59,6 +63,7 @@ async def serve_until(
     async with contextlib.AsyncExitStack() as running:
         if roles & {Role.ALL, Role.BRIDGE}:
             running.enter_context(_alone(service))
+            await running.enter_async_context(holding(service.store, service.settings.web.node, stop))
         if roles & {Role.ALL, Role.WEB}:
             ports = running.enter_context(_web_ports(service))
         if service.settings.web.metrics_port is not None:

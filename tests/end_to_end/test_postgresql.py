@@ -141,6 +141,16 @@ def test_a_record_and_a_row_may_be_written_in_either_order(postgres: Postgres) -
     store.close()
 
 
+def test_a_second_node_of_the_same_name_does_not_start(on_postgres: RunningService, tmp_path: Path) -> None:
+    """They would take each other's lines for their own; each has a folder, so that the folder's lock tells nothing."""
+    node = RunningService(shutil.copytree(on_postgres.folder, tmp_path / "same-name"))
+    node.extra.update(on_postgres.extra)
+    ended = voltward("serve", "--data", str(node.folder), "--roles", "bridge", env=node.environment)
+    assert ended.returncode == 1
+    assert "another process serves stations as the node 'main' on this database already" in ended.stderr
+    assert "Give each process a VOLTWARD_NODE of its own" in ended.stderr
+
+
 def test_a_folder_on_an_occupied_database_is_refused(on_postgres: RunningService, tmp_path: Path) -> None:
     made = voltward("init", "--data", str(tmp_path / "second"), "--organisation", "Other", env=on_postgres.environment)
     assert made.returncode == 2

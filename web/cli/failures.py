@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from web.errors import AddressRefused, FolderServed, PortInUse
+from web.errors import AddressRefused, FolderServed, NodeServed, PortInUse
 
 FAILED = 1
 REFUSED = 2
@@ -42,4 +42,4 @@ def of_domain(error: Exception) -> CommandFailed:
 
 
 def _exit_code(error: Exception) -> int:
-    return FAILED if isinstance(error, PortInUse | AddressRefused | FolderServed) else REFUSED
+    return FAILED if isinstance(error, PortInUse | AddressRefused | FolderServed | NodeServed) else REFUSED
