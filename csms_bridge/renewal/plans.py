@@ -17,7 +17,7 @@ from csms_bridge.tables import StationRow
 from pki.alarms import AlarmKind, Alarms
 from pki.clock import Clock
 from pki.revocation import RevocationReason
-from pki.store import Store
+from pki.store import Store, hold_lock
 from pki.tables import CertificateRow, RevokedRow
 
 _STRETCH = 2000
@@ -81,6 +81,7 @@ class Plans:
     def _write(self, found: Any) -> None:
         proved: list[str] = []
         with self._store.writing() as session:
+            hold_lock(session, "renewal-plans")  # several nodes find the same differences
             for station, before, serial, not_before, not_after in found:
                 known = session.get(RenewalPlanRow, station, populate_existing=True)
                 if known is not None and known.serial != (before or ""):

@@ -126,8 +126,8 @@ class Room:
 class SigningRoom(Room):
     """A room with a real authority beneath it."""
 
-    def __init__(self, folder: Path, clock: SetClock) -> None:
-        super().__init__(Store(f"sqlite:///{folder}/voltward.db"), clock)
+    def __init__(self, folder: Path, clock: SetClock, store: Store | None = None) -> None:
+        super().__init__(store or Store(f"sqlite:///{folder}/voltward.db"), clock)
         self.folder = folder
         self.keys = KeyStore.open(folder / "keys", PASSPHRASE)
         settings = PkiSettings(organisation="Acme Charging", hostnames=("csms.example",))

@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -22,15 +23,15 @@ ENDING = {"VOLTWARD_STATION_BACKDATE": "PT1S", "VOLTWARD_STATION_VALIDITY": "PT3
 """Certificates that end in two seconds."""
 
 
-def own(service: RunningService, station: str, **settings: str) -> Credential:
-    """A certificate of ours for a registered station; a new key each time."""
+def own(service: RunningService, station: str, *, validity: timedelta | None = None, **settings: str) -> Credential:
+    """A certificate of ours for a registered station, good for `validity` from now on; a new key each time."""
     key = ec.generate_private_key(ec.SECP256R1())
     folder = open_folder(service.folder, {**service.environment, **settings})
     try:
         serial = folder.fleet.station(station).serial
         config = StationConfig(identity=station, serial=serial, url="ws://localhost", profile=0)
         request = folder.authority.read_request(make_csr(config, "Test Operator", key))
-        order = Order(request=request, profile="station", common_name=serial, station=station)
+        order = Order(request=request, profile="station", common_name=serial, station=station, validity=validity)
         issued = folder.authority.issue(order, by="tests")
     finally:
         folder.close()
