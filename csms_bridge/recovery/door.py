@@ -16,13 +16,13 @@ from csms_bridge.password_book import PasswordBook
 from csms_bridge.recovery.book import RecoveryBook, ask_of, locked, locked_station, people_of, row_under_way
 from csms_bridge.recovery.closing import Closing
 from csms_bridge.recovery.finishing import Finishing
-from csms_bridge.recovery.opening import Opening
+from csms_bridge.recovery.opening import Opening, walks_of
 from csms_bridge.recovery.rows import RecoveryRow, RecoveryVoteRow
 from csms_bridge.recovery.rules import Facts, check, says, walk_after
 from csms_bridge.recovery.words import UNDER_WAY, Ask, Proof, Recovery, RecoveryState
 from csms_bridge.renewal.allowance import Limits
 from csms_bridge.station import SecurityProfile
-from csms_bridge.tables import StationRow
+from csms_bridge.tables import StationRow, WalkRow
 from csms_bridge.walks.ledger import Ledger
 from pki.alarms import AlarmKind, Severity
 from pki.audit import JSON, AuditTrail
@@ -232,6 +232,7 @@ class Recoveries:
             taken=bool(ask.new_serial) and session.exec(namesake).first() is not None,
             good=len(known.good),
             makers=known.makers,
+            is_walking=session.exec(select(WalkRow.id).where(*walks_of(station.id))).first() is not None,
         )
 
     def _close_overdue(self, recovery: str) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, update
 from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
@@ -24,6 +24,11 @@ from csms_bridge.walks.ledger import Ledger
 from pki.audit import JSON, AuditTrail, Entry
 
 _WHAT_IT_HELD = (StationRootRow, RootListingRow, RootActRow, RootSightingRow, *POSTURE_ROWS)
+
+
+def walks_of(station: str) -> tuple[ColumnElement[bool], ...]:
+    """The condition of the station's walks that are not over."""
+    return col(WalkRow.station) == station, col(WalkRow.outcome).in_(ACTIVE_WALKS)
 
 
 class Opening:
@@ -76,8 +81,7 @@ class Opening:
         why = {"state": AskState.REFUSED, "reason": f"what asked for it is {ask.loss}", "updated_at": now}
         session.execute(update(CertificateAskRow).where(*mine).values(why))
         session.execute(delete(PasswordRotationRow).where(col(PasswordRotationRow.station) == station.id))
-        walking = (col(WalkRow.station) == station.id, col(WalkRow.outcome).in_(ACTIVE_WALKS))
-        for walk in list(session.exec(select(WalkRow.id).where(*walking))):
+        for walk in list(session.exec(select(WalkRow.id).where(*walks_of(station.id)))):
             self._ledger.cancel_in(session, walk, f"the station is to be recovered: {ask.loss}", by, as_it_is=True)
 
     def _forget_what_it_held(self, session: Session, station: StationRow) -> None:

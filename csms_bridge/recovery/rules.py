@@ -6,6 +6,7 @@ from datetime import timedelta
 from csms_bridge.errors import RecoveryNotNow, StationRefused
 from csms_bridge.recovery.words import LONGEST, SHORTEST, Ask, Loss, Proof
 from csms_bridge.station import SERIAL_NUMBER, SecurityProfile
+from pki.revocation import RevocationReason
 
 _TOP = SecurityProfile.MUTUAL_TLS
 
@@ -24,6 +25,7 @@ class Facts:
     had_certificate: bool
     taken: bool = False
     good: int = 0
+    is_walking: bool = False
     makers: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -106,13 +108,13 @@ def _who(ask: Ask, facts: Facts) -> str:
     serial = ask.new_serial or facts.serial
     match ask.by_proof:
         case Proof.CERTIFICATE:
-            shown = f"shows its newest certificate for {serial}, although that has run out"
+            shown = f"its newest certificate for {serial}, although that has run out,"
         case Proof.MAKER:
-            shown = f"shows a certificate of {ask.maker} for {serial}"
+            shown = f"a certificate of {ask.maker} for {serial}"
         case Proof.PASSWORD:
-            transport = "over TLS " if facts.floor >= SecurityProfile.TLS_BASIC else ""
-            shown = f"shows {transport}the password that is made for this, once"
-    return f"For {span} from its opening on, who {shown} is let in as {ask.station}."
+            transport = ", over TLS," if facts.floor >= SecurityProfile.TLS_BASIC else ""
+            shown = f"the password that is made for this{transport}"
+    return f"For {span}, whoever shows {shown} is let in as {ask.station}."
 
 
 def _to_what(ask: Ask, facts: Facts) -> str:
@@ -127,19 +129,23 @@ def _to_what(ask: Ask, facts: Facts) -> str:
 
 def _what_goes(ask: Ask, facts: Facts) -> list[str]:
     lines = []
-    if ask.loss is Loss.SWAPPED:
-        lines.append(
-            f"The serial number becomes {ask.new_serial}; whatever states {facts.serial} is refused from then on."
-        )
+    if ask.new_serial:
+        number = f"The serial number becomes {ask.new_serial}"
+        lines.append(f"{number}; whatever states {facts.serial} is refused from then on.")
     if (reason := ask.loss.revokes_as) is not None:
-        many = f"{facts.good} certificates" if facts.good != 1 else "1 certificate"
-        lines.append(f"{many} that it could still show are revoked at once ({reason}), for good.")
-        lines.append("Its old passwords are refused meanwhile." if ask.loss is not Loss.SWAPPED else
-                     "Its old passwords are refused for good.")  # fmt: skip
-        lines.append("A walk under way is given up.")
+        meanwhile = "for good" if ask.loss is Loss.SWAPPED else "meanwhile"
+        lines += [_revoking(facts.good, reason), f"Its old passwords are refused {meanwhile}."]
+        lines += ["Its walk is given up."] if facts.is_walking else []
     if ask.loss.is_a_new_start:
         lines.append("What is known of its settings and roots is forgotten: it is not so any more.")
     return lines
+
+
+def _revoking(good: int, reason: RevocationReason) -> str:
+    if not good:
+        return "It has no certificate any more that could be revoked."
+    many = "1 certificate is" if good == 1 else f"{good} certificates are"
+    return f"{many} revoked at once, for good ({reason})."
 
 
 def in_words(life: timedelta) -> str:

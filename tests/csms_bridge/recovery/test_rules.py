@@ -98,7 +98,7 @@ def test_a_password_leads_up_by_a_walk(asked, floor, walk):
 def test_says_what_is_let_in_for_how_long_and_what_is_revoked():
     told = " ".join(says(replace(SWAPPED, life=timedelta(hours=36)), FACTS))
     for words in ("For 36 hours", "let in as CS-1", "password that is made for this", "walked up to profile 3",
-                  "becomes SN-9", "states SN-1 is refused", "2 certificates", "superseded", "refused for good",
+                  "becomes SN-9", "states SN-1 is refused", "2 certificates are revoked", "superseded", "for good",
                   "roots is forgotten"):  # fmt: skip
         assert words in told
     told = " ".join(says(EXPIRED, FACTS))
