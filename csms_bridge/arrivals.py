@@ -15,12 +15,13 @@ from sqlmodel import Session, col, select
 from csms_bridge.acts import FleetAct
 from csms_bridge.admission import Admitted
 from csms_bridge.certificate_asks import OPEN
-from csms_bridge.errors import LineOutranked, UnknownStation
+from csms_bridge.errors import LineOutranked, ProofWithdrawn, UnknownStation
 from csms_bridge.lanes import Lanes
 from csms_bridge.line_elsewhere import check_rank
 from csms_bridge.password_book import PasswordBook
 from csms_bridge.standing import Standing
 from csms_bridge.station import OcppVersion
+from csms_bridge.strangers import network_of
 from csms_bridge.tables import CertificateAskRow, CommandRow, PasswordRotationRow, StationRow, WalkRow
 from pki.audit import AuditTrail, Entry
 from pki.clock import Clock
@@ -74,10 +75,14 @@ class Business:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A connection that is on record, since when, and what there is to do."""
+    """A connection that is on record, since when, and what there is to do.
+
+    `displaced`: where a live line came from whose place it took, when that is another network; else empty.
+    """
 
     at: datetime
     business: Business
+    displaced: str = ""
 
 
 class Arrivals:
@@ -98,7 +103,8 @@ class Arrivals:
     def note_each(self, incoming: Sequence[Incoming]) -> list[Arrived | Exception]:
         """These WebSockets are open; for each since when, or why it is not taken in.
 
-        UnknownStation when it was removed meanwhile, LineOutranked when another node has a line with more proof.
+        UnknownStation when it was removed meanwhile, LineOutranked when another node has a line with more proof,
+        ProofWithdrawn when what it was let in by was closed or set aside since it was judged.
         An offered password that was used becomes the only one. Outside a walk the profile seen becomes the floor at
         once; in a walk the walk decides when. What comes through a lane proves neither profile nor certificate.
         """
@@ -128,6 +134,9 @@ class Arrivals:
             check_rank(row, admitted, one.line.address, self._node, now, self._dead_after)
         except LineOutranked as outranked:
             return outranked
+        if self._is_withdrawn(session, row, one, is_usual=is_usual):
+            return ProofWithdrawn(one.station)
+        displaced = self._displaced(row, one.line.address, now)
         session.add(row)
         if admitted.lane is not None:
             self._lanes.entered(session, row, admitted.lane, admitted, one.line.address)
@@ -145,7 +154,18 @@ class Arrivals:
             self._passwords.confirm(session, one.station, one.password, now)
         if is_new or raised:
             self._trail.record_all(session, [_seen(one)], now)
-        return Arrived(now, found)
+        return Arrived(now, found, displaced)
+
+    def _is_withdrawn(self, session: Session, row: StationRow, one: Incoming, *, is_usual: bool) -> bool:
+        """Whether it would be judged otherwise now. Of those who come in for good with the usual password nobody is."""
+        if one.admitted.lane is not None:
+            return not self._lanes.is_open(row, one.admitted.lane)
+        return one.password is not None and not is_usual and self._passwords.is_set_aside(session, one.password)
+
+    def _displaced(self, row: StationRow, address: str, now: datetime) -> str:
+        before = row.address or ""
+        is_alive = row.online and row.last_seen is not None and row.last_seen >= now - self._dead_after
+        return before if is_alive and network_of(before) != network_of(address) else ""
 
     def _note_line(self, row: StationRow, one: Incoming, now: datetime) -> None:
         row.online, row.node = True, self._node

@@ -10,6 +10,7 @@ BridgeError
 ├── IdTokenRefused                                the caller's data about a token
 ├── QuirkRefused, UnknownQuirk                    a row of the quirk book that cannot be right, or is not there
 ├── WalkRefused                                   this walk cannot be started, held or resumed now
+├── ProofWithdrawn                                what a station was let in by does not count any more
 ├── LineOutranked                                 another node has a line with more proof for this identity
 ├── ChargingFull                                  a station has left more here than it may
 ├── ProofRefused, TooManyRefusals                 who asks for a certificate outside OCPP did not prove itself
@@ -56,6 +57,14 @@ class LineOutranked(BridgeError):
         super().__init__(f"station {station!r} is on a line with more proof, at node {node!r}")
         self.station = station
         self.node = node
+
+
+class ProofWithdrawn(BridgeError):
+    """What a station was let in by does not count any more: its lane was closed, or its password set aside."""
+
+    def __init__(self, station: str) -> None:
+        super().__init__(f"what station {station!r} was let in by does not count any more")
+        self.station = station
 
 
 class ChargingFull(BridgeError):

@@ -78,6 +78,7 @@ from csms_bridge.strangers import Bounds, Strangers
 from csms_bridge.tally import Tally
 from csms_bridge.timeline import timeline_of
 from csms_bridge.trust.door import Trust
+from csms_bridge.two_places import TwoPlaces
 from csms_bridge.variables import Variable
 from csms_bridge.walk_moves import WalkMoves, pace_of
 from csms_bridge.walks.acts import Acts, Address
@@ -171,6 +172,7 @@ class Fleet:
             lambda station: acts.first_facts(self.quirks.of_station(station)), clock,
         )  # fmt: skip
         custom = Custom(settings.recovery_approvals, settings.heartbeat * 2, self.makers, limits)
+        self.two_places = TwoPlaces(authority.alarms, clock)
         self.recoveries = Recoveries(
             store, trail, authority, passwords, self._ledger, sightings.closing, finishing, custom, clock
         )
@@ -294,10 +296,11 @@ class Fleet:
         """Set the Basic password that a station has, or make one; every other is refused from then on.
 
         The station is told nothing: this is for one that cannot come back with what we know. Raises UnknownStation,
-        StationRefused.
+        StationRefused, RecoveryNotNow.
         """
         check_password(password)
         found = self._registry.station(station)
+        self.recoveries.check_by_oneself(found)
         return AddedStation(found, self.desk.passwords.replace(station, password, by, reason))
 
     def place_stations(self, places: Sequence[Place], by: str, reason: str) -> list[Station]:
@@ -305,8 +308,11 @@ class Fleet:
         return self._registry.place(places, by, reason)
 
     def permit_profile(self, station: str, profile: int, by: str, reason: str) -> Station:
-        """Allow profile 2 again for a station that reached 3. Raises UnknownStation, StationRefused."""
-        return self._registry.permit(station, _profile(profile), by, reason)
+        """Allow profile 2 again for a station that reached 3. Raises UnknownStation, StationRefused, RecoveryNotNow."""
+        found, lower = self._registry.station(station), _profile(profile)
+        if found.floor is SecurityProfile.MUTUAL_TLS and lower is SecurityProfile.TLS_BASIC:
+            self.recoveries.check_by_oneself(found)
+        return self._registry.permit(station, lower, by, reason)
 
     def make_quiet(self, station: str, quiet: bool, by: str, reason: str) -> Station:
         """Send a station nothing unasked from now on, or talk to it again. Raises UnknownStation."""

@@ -58,6 +58,10 @@ class Lanes:
         row.lane = ""
         self._closing.back(session, row, admitted, password, self._clock())
 
+    def is_open(self, row: StationRow, lane: Lane) -> bool:
+        """Whether this lane is open for the station now; quarantine is for those that have no row."""
+        return not _why_closed(row, lane, self._clock())
+
     def closed_among(self, lines: Mapping[str, Lane]) -> dict[str, str]:
         """Of stations on a line in a lane, those whose lane is not open any more, with the reason."""
         now = self._clock()

@@ -189,6 +189,11 @@ class PasswordBook:
         """The old ones are another device's."""
         self._forget(session, station, col(PasswordRow.state).startswith(_ASIDE))
 
+    def is_set_aside(self, session: Session, password: str) -> bool:
+        """Whether this one is refused now, while a way back is open."""
+        row = session.get(PasswordRow, int(password))
+        return row is not None and row.state.startswith(_ASIDE)
+
     def is_for_recovery(self, session: Session, password: str) -> bool:
         """Whether this is the one that was made for a way back."""
         row = session.get(PasswordRow, int(password))

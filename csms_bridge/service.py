@@ -17,7 +17,7 @@ from csms_bridge.dialects import DIALECTS
 from csms_bridge.doorkeeper import Doorkeeper
 from csms_bridge.edge_chain import Anchors
 from csms_bridge.edges import Edges
-from csms_bridge.errors import LineOutranked, UnknownStation
+from csms_bridge.errors import LineOutranked, ProofWithdrawn, UnknownStation
 from csms_bridge.fleet import Fleet
 from csms_bridge.judging import Welcome
 from csms_bridge.link import Limits, Link
@@ -29,7 +29,7 @@ from csms_bridge.reception import Reception
 from csms_bridge.session import Session
 from csms_bridge.settings import UnknownStations
 from csms_bridge.standing import Lane
-from csms_bridge.tally import OUTRANKED_WORDS, REPLACED_WORDS
+from csms_bridge.tally import OUTRANKED_WORDS, REPLACED_WORDS, WITHDRAWN_WORDS
 from csms_bridge.tls import TlsPolicy, server_context
 from pki.authority import Authority, ServerCredential
 
@@ -165,10 +165,15 @@ class Bridge:
             arrived = await desk.arriving.ask(Incoming(station, admitted, version, welcome.password, welcome.line))
         except UnknownStation:
             return "not registered"
+        except ProofWithdrawn:
+            return WITHDRAWN_WORDS
         except LineOutranked as error:
             log.info("line_outranked", station=station, node=error.node)
             await asyncio.to_thread(self._fleet.recoveries.contested, station, admitted, welcome.line.address)
             return OUTRANKED_WORDS
+        if arrived.displaced:
+            displaced = arrived.displaced, welcome.line.address
+            await asyncio.to_thread(self._fleet.two_places.took_over, station, *displaced)
         limits = Limits(desk.settings.call_timeout.total_seconds(), desk.settings.unanswered_limit)
         link = Link(station, connection, DIALECTS[version], self._fleet.journal, limits)
         replaced = self._sessions.get(station)

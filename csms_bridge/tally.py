@@ -42,6 +42,7 @@ FLOOD_WORDS = "too many messages"
 UNANSWERED_WORDS = "too many unanswered calls"
 OUTRANKED_WORDS = "already connected"
 REPLACED_WORDS = "replaced by a newer connection"
+WITHDRAWN_WORDS = "not let in any more"
 
 _BY_WORDS = {
     FLOOD_WORDS: Dropped.FLOOD,

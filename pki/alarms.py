@@ -54,6 +54,7 @@ class AlarmKind(StrEnum):
     CAMPAIGN_PAUSED = "campaign-paused"
     RECOVERY_WAITING = "recovery-waiting"
     RECOVERY_CONTESTED = "recovery-contested"
+    LINE_CONTESTED = "line-contested"
     PROOF_OF_ANOTHER = "proof-of-another"
 
 

@@ -25,6 +25,8 @@ def console_path(kind: str, thing: str) -> str:
         return f"/certificates/{quote(thing.removeprefix('the certificate '), safe='')}"
     if kind in _OF_A_STATION:  # its thing is the station
         return f"/stations/{quote(thing, safe='')}"
+    if kind == AlarmKind.LINE_CONTESTED:  # its thing is the station
+        return f"/stations/{quote(thing, safe='')}"
     if kind in (AlarmKind.RECOVERY_WAITING, AlarmKind.RECOVERY_CONTESTED):  # its thing is the station
         return f"/stations/{quote(thing, safe='')}#lanes"
     if kind == AlarmKind.PROOF_OF_ANOTHER and len(thing) >= 16 and set(thing) <= set("0123456789abcdef"):

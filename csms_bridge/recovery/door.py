@@ -21,7 +21,7 @@ from csms_bridge.recovery.rows import RecoveryRow, RecoveryVoteRow
 from csms_bridge.recovery.rules import Facts, check, says, walk_after
 from csms_bridge.recovery.words import UNDER_WAY, Ask, Proof, Recovery, RecoveryState
 from csms_bridge.renewal.allowance import Limits
-from csms_bridge.station import SecurityProfile
+from csms_bridge.station import SecurityProfile, Station
 from csms_bridge.tables import StationRow, WalkRow
 from csms_bridge.walks.ledger import Ledger
 from pki.alarms import AlarmKind, Severity
@@ -164,6 +164,14 @@ class Recoveries:
             self._finishing.close(session, found, row, RecoveryState.ENDED, by, reason, self._clock())
         self._follow_up(recovery)
         return self.book.find(recovery)
+
+    def check_by_oneself(self, station: Station) -> None:
+        """Raise RecoveryNotNow where others must approve what lets a station back in that was seen already."""
+        if self._custom.approvals and station.last_seen is not None:
+            raise RecoveryNotNow(
+                "here other people must approve what lets a station back in",
+                f"ask them: voltward station recover {station.id} --loss reset --reason WHY",
+            )
 
     def round(self) -> int:
         """To be called every few seconds: closes what is over, and does what is left to do; how many there were."""

@@ -24,8 +24,10 @@ from csms_bridge.renewal.allowance import Limits
 from csms_bridge.sealed_payloads import PayloadSeal
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
+from csms_bridge.standing import Lane
 from csms_bridge.station import AddedStation, NewStation, OcppVersion, SecurityProfile
 from csms_bridge.station_roots.door import StationRoots
+from csms_bridge.tables import StationRow
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger
 from pki.audit import AuditRecord, AuditTrail
@@ -99,6 +101,14 @@ class Room:
         line = line or (TLS_LINE if profile >= SecurityProfile.TLS_BASIC else PLAIN_LINE)
         admitted = Admitted(profile, SUBPROTOCOL[version], certificate)
         return self.sightings.connected(station, admitted, version, password, line)
+
+    def open_lane(self, lane: Lane, station: str = "CS-1") -> None:
+        """Let somebody in through this lane for a day."""
+        now = self.clock.now
+        with self.store.writing() as session:
+            row = session.get_one(StationRow, station)
+            row.recovery_lane, row.recovery_since, row.recovery_until = lane.value, now, now + timedelta(days=1)
+            session.add(row)
 
     def began(self, station: str, transaction: str) -> None:
         """A transaction of 2.x began."""

@@ -1,12 +1,13 @@
 """Connections written down together: each as if alone, and what there is to do is found in the same queries."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
 
 from csms_bridge.admission import Admitted
-from csms_bridge.arrivals import Arrived, Business, Incoming
+from csms_bridge.arrivals import Arrived, Business, Incoming, Line
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.errors import LineOutranked, UnknownStation
 from csms_bridge.events import Booted, CertificateAsked
@@ -100,9 +101,29 @@ def test_who_is_still_on_its_old_password_keeps_the_offer(room):
 
 def test_who_comes_through_a_lane_reaches_no_profile(room):
     room.add(profile=BASIC)
+    room.open_lane(Lane.BOOTSTRAP)
     arrive(room, incoming(profile=MUTUAL, lane=Lane.BOOTSTRAP))
     station = room.registry.station("CS-1")
     assert (station.lane, station.profile, station.floor) == (Lane.BOOTSTRAP, None, BASIC)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "displaced"),
+    [
+        ("192.0.2.7", "192.0.2.7", ""),
+        ("192.0.2.7", "198.51.100.66", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::2", ""),
+    ],
+)
+def test_tells_whose_live_line_from_another_network_it_took_the_place_of(room, before, after, displaced):
+    room.add()
+    first, second, last = (replace(incoming(), line=Line(address)) for address in (before, after, "203.0.113.9"))
+    arrive(room, first)
+    room.clock.advance(seconds=1)
+    (arrived,) = arrive(room, second)
+    assert arrived.displaced == displaced
+    room.sightings.disconnected("CS-1", arrived.at)
+    assert arrive(room, last)[0].displaced == ""
 
 
 def test_there_is_nothing_to_do_for_most(room):

@@ -27,6 +27,7 @@ def test_a_lane_needs_a_station(room):
 @pytest.mark.parametrize("admitted", [IN_RECOVERY, IN_BOOTSTRAP])
 def test_what_comes_through_a_lane_proves_neither_profile_nor_certificate(room, admitted):
     room.add()
+    room.open_lane(admitted.lane)
     come(room, admitted)
     station = room.registry.station("CS-1")
     assert (station.online, station.lane, station.profile, station.floor) == (True, admitted.lane, None, 1)

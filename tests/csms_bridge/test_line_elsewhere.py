@@ -33,6 +33,7 @@ def take_in(sightings, admitted):
 def test_less_proof_does_not_displace_a_line_at_another_node(room, there, less):
     room.add()
     since = take_in(room.sightings, MUTUAL)
+    room.open_lane(Lane.RECOVERY)
     with pytest.raises(LineOutranked):
         take_in(there, less)
     station = room.registry.station("CS-1")
@@ -43,6 +44,7 @@ def test_less_proof_does_not_displace_a_line_at_another_node(room, there, less):
 @pytest.mark.parametrize(("first", "second"), [(TLS, TLS), (TLS, MUTUAL), (RECOVERY, TLS), (RECOVERY, RECOVERY)])
 def test_as_much_proof_takes_over_and_the_older_node_hears_of_it(room, there, first, second):
     room.add()
+    room.open_lane(Lane.RECOVERY)
     take_in(room.sightings, first)
     room.clock.advance(seconds=1)
     since = room.clock.now

@@ -32,18 +32,23 @@ def fleet(signing_room: SigningRoom, tmp_path: Path) -> Fleet:
 async def test_of_two_lines_that_come_together_the_one_with_more_proof_stays(fleet, signing_room):
     bridge = Bridge(fleet, signing_room.authority)
     strong, serving_strong = serve(bridge, "CS-1", "SN-1", PROVED)
-    weak, serving_weak = serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
+    weak, serving_weak = serve_in_lane(signing_room, bridge)
     await until(lambda: strong.closed or weak.closed)
     assert (strong.closed, fleet.station("CS-1").lane) == (None, None)
     strong.hang_up()
     await asyncio.gather(serving_strong, serving_weak)
 
 
+def serve_in_lane(room, bridge):
+    room.open_lane(Lane.BOOTSTRAP)
+    return serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
+
+
 async def test_a_new_password_waits_until_the_station_is_out_of_the_lane(fleet, signing_room):
     """Whoever holds the maker's key would get it, and come back with it for good."""
     signing_room.connect("CS-1", SecurityProfile.TLS_BASIC, version=OcppVersion.V201)
     bridge = Bridge(fleet, signing_room.authority)
-    line, serving = serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
+    line, serving = serve_in_lane(signing_room, bridge)
     await until(lambda: "CS-1" in bridge._sessions)
     (asked,) = fleet.rotations.ask(["CS-1"], "user:anna")
     await bridge._send_orders()
@@ -61,7 +66,7 @@ async def test_who_is_in_a_lane_is_not_restarted_for_a_new_password(fleet, signi
     fleet.rotations.offered(order, "1")
     fleet.rotations.answered(order, Answer(Outcome.REBOOT_REQUIRED, "RebootRequired"))
     bridge = Bridge(fleet, signing_room.authority)
-    line, serving = serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
+    line, serving = serve_in_lane(signing_room, bridge)
     await until(lambda: "CS-1" in bridge._sessions)
     await bridge._sessions["CS-1"]._round(sign=True, restart=True)
     assert fleet.rotations.restart_due() == ["CS-1"]
@@ -75,7 +80,7 @@ async def test_what_happens_in_a_lane_moves_no_walk(fleet, signing_room):
     fleet.start_walk("CS-1", 3, "user:anna")
     before = signing_room.ledger.under_way("CS-1").at
     bridge = Bridge(fleet, signing_room.authority)
-    line, serving = serve(bridge, "CS-1", "SN-1", BOOTSTRAP)
+    line, serving = serve_in_lane(signing_room, bridge)
     await until(lambda: "CS-1" in bridge._sessions)
     await bridge._sessions["CS-1"].walk.feed(Issued("0a", "root"))
     await bridge._sessions["CS-1"].walk.feed(Complained("InvalidCsmsCertificate"))

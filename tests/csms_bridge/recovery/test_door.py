@@ -21,6 +21,7 @@ from pki.errors import ApproverRefused
 from pki.keys import KeyAlgorithm, generate_key
 from pki.revocation import RevocationReason
 from tests.csms_bridge.recovery.losing import BY, DAY, HOME, PERSON, alarms, come_in, knock, loss, on_profile_3
+from tests.csms_bridge.talking import open_fleet
 from tests.pki.requests import pem_request
 
 NONE, BASIC, TLS, MUTUAL = SecurityProfile
@@ -311,6 +312,21 @@ def test_nobody_is_let_in_and_nothing_revoked_before_others_have_approved(room):
     assert [one.person for one in opened.approvals] == ["user:bob", "user:carol"]
     assert room.authority.certificate(made.serial).state is CertificateState.REVOKED
     assert alarms(room) == []
+
+
+def test_nobody_goes_round_those_who_must_approve(signing_room, tmp_path):
+    """A password set by one, or profile 2 permitted by one, would let in whoever fooled that one."""
+    fleet = open_fleet(signing_room, tmp_path, recovery_approvals=1)
+    on_profile_3(signing_room)
+    signing_room.add("CS-2", profile=TLS)
+    for act in (
+        lambda: fleet.set_password("CS-1", None, BY, "why"),
+        lambda: fleet.permit_profile("CS-1", 2, BY, "why"),
+    ):
+        with pytest.raises(RecoveryNotNow, match="other people must approve"):
+            act()
+    assert fleet.set_password("CS-2", None, BY, "it was never seen").password is not None
+    assert open_fleet(signing_room, tmp_path).permit_profile("CS-1", 2, BY, "why").floor is TLS
 
 
 @pytest.mark.parametrize(("by", "person"), [(BY, PERSON), ("token:other", PERSON), (PERSON, PERSON), (BY, "user:x")])

@@ -18,7 +18,7 @@ from csms_bridge.admission import (
     Registered,
     decide,
 )
-from csms_bridge.errors import LineOutranked
+from csms_bridge.errors import LineOutranked, ProofWithdrawn
 from csms_bridge.judging import Welcome
 from csms_bridge.recovery.words import Loss
 from csms_bridge.sightings import Sightings
@@ -228,6 +228,24 @@ def test_an_expired_certificate_at_another_node_never_displaces_a_full_line(room
     there = Sightings(room.store, room.trail, room.passwords, clock, "other-node")
     with pytest.raises(LineOutranked):
         there.connected("CS-1", early.admitted, OcppVersion.V201, None, ELSEWHERE)
+
+
+def test_what_was_judged_before_the_way_was_closed_is_not_let_in_afterwards(room, clock):
+    proof = lane_proof(room, clock, Loss.LOST)
+    welcome = knock(room, **proof)
+    room.recoveries.end("CS-1", "it was somebody else", BY)
+    with pytest.raises(ProofWithdrawn):
+        come_in(room, welcome)
+
+
+def test_an_old_password_that_was_judged_before_it_was_set_aside_is_not_let_in_afterwards(room):
+    """Nor does it become the only one again, and the recovery's nothing."""
+    old = room.add(profile=TLS, version=OcppVersion.V201).password
+    early = knock(room, line=ELSEWHERE, password=old)
+    asked = room.recoveries.ask(loss(Loss.RESET), BY)
+    with pytest.raises(ProofWithdrawn):
+        come_in(room, early)
+    come_in(room, knock(room, password=asked.password))
 
 
 def test_the_old_board_never_comes_back_beside_the_new_one(room, clock):
