@@ -56,12 +56,13 @@ class Readiness:
         Raises UnknownStation, and StationRefused for a goal that no walk leads to.
         """
         now = self._clock()
+        probe = self._probing.of(station)  # before the facts: what is told to be read is among them
         found = self._sources.of([station], now).get(station)
         if found is None:
             raise UnknownStation(station)
         facts, book = found
         aim = SecurityProfile.MUTUAL_TLS if goal is None else _checked(goal)
-        return StationReadiness(facts.known.station, assess(facts, book, aim, now), self._probing.of(station), now)
+        return StationReadiness(facts.known.station, assess(facts, book, aim, now), probe, now)
 
     def ask(self, station: str, by: str, goal: SecurityProfile | None = None) -> StationReadiness:
         """Have it read first, now or when it is back; `of` tells how far that is. Raises UnknownStation."""

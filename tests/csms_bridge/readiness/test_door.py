@@ -5,11 +5,14 @@ import pytest
 from csms_bridge.acts import FleetAct
 from csms_bridge.errors import StationRefused, UnknownStation
 from csms_bridge.orders import Ending
+from csms_bridge.posture.book import Outcome, Result
+from csms_bridge.posture.schedule import Due, Why
 from csms_bridge.readiness.book import Wanted
 from csms_bridge.readiness.codes import Verdict
 from csms_bridge.readiness.probe import ProbeState
 from csms_bridge.station import SecurityProfile
 from csms_bridge.station_certificates import CertificateKind
+from tests.csms_bridge.room import NOON
 
 BASIC = SecurityProfile.BASIC
 
@@ -73,6 +76,23 @@ def test_an_answer_ends_the_question(ready):
 def test_a_list_that_others_asked_for_is_one_too(ready):
     ready.room.roots.list_now(ready.met(), (CertificateKind.CSMS,), "service")
     assert ready.readiness.of("CS-1").probe.roots.state is ProbeState.ASKED
+
+
+def test_what_is_told_to_be_read_is_among_the_facts(ready, monkeypatch):
+    """An answer may come while it is looked: whoever is told that it is there is told what it says."""
+    ready.met()
+    probing = ready.readiness._probing
+
+    class AnsweredJustNow:
+        def of(self, station):
+            ready.book.begin(station, Due(NOON, Why.ASKED, whole=True))
+            ready.book.end(station, Result(Outcome.WHOLE, extension=False))
+            return probing.of(station)
+
+    monkeypatch.setattr(ready.readiness, "_probing", AnsweredJustNow())
+    found = ready.readiness.of("CS-1")
+    assert found.probe.settings.state is ProbeState.DONE
+    assert "no-security-extension" in found.assessment.codes
 
 
 def test_the_stored_verdict_is_the_one_that_is_shown(ready):
