@@ -7,6 +7,7 @@ from pathlib import Path
 
 from csms_bridge.campaigns.door import Campaigns, CampaignView
 from csms_bridge.campaigns.kinds import every_kind
+from csms_bridge.campaigns.retention import CampaignRetention
 from csms_bridge.campaigns.selecting import Model
 from csms_bridge.campaigns.words import Goal, Kind
 from csms_bridge.certificate_watch import CHAIN_LIMITS, CertificateWatch, Told
@@ -156,6 +157,7 @@ class Fleet:
         self._orders = Orders(store, trail, clock, PayloadSeal(order_key))
         self.roots = StationRoots(store, trail, authority, self._orders, settings, clock, node, self.quirks.in_session)
         self._pruning = Pruning(store, settings, clock)
+        self._campaign_retention = CampaignRetention(store, settings.keep_campaigns, clock)
         self._renewals = Renewals(store, trail, self._orders, clock, self.quirks.in_session, self.allowances)
         self.trust = Trust(
             store, trail, authority, self.roots, self._renewals, clock, node, settings.handshake_timeout, self.quirks.of
@@ -496,7 +498,8 @@ class Fleet:
     def prune(self) -> int:
         """To be called every few seconds: deletes some of what is old enough; how many rows."""
         self._orders.give_up_stale()
-        return self._pruning.round() + self._charging_retention.round() + self.logs.prune()
+        rounds = (self._pruning, self._charging_retention, self._campaign_retention)
+        return sum(one.round() for one in rounds) + self.logs.prune()
 
     # --- for the live pages
 

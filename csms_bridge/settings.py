@@ -157,6 +157,8 @@ class BridgeSettings(EndpointSettings):
     """Messages about charging that were not handed over: an alarm follows, and a week later they are deleted."""
     charging_octets_per_station: int = Field(default=256 * 2**20, ge=2**20)
     """Of messages about charging that were not handed over; what does not fit is refused."""
+    keep_campaigns: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=1))
+    """Campaigns that have ended, and those that nobody has begun."""
     keep_logs: timedelta = Field(default=timedelta(days=90), ge=timedelta(days=1))
     """Logs that stations uploaded."""
     keep_rows_per_station: int = Field(default=10_000, ge=100)

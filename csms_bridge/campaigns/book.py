@@ -32,7 +32,7 @@ class WaveProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A campaign in numbers. `rate` is stations done in an hour, of late; `left` how long the rest will take by it."""
+    """A campaign in numbers. `done_lately`: stations done of late; of one that has ended, all that were."""
 
     states: Mapping[TargetState, int]
     waves: tuple[WaveProgress, ...]
@@ -75,10 +75,10 @@ def counts_of(session: Session, row: CampaignRow, *, there: bool) -> Counts:
 
 
 def progress_of(session: Session, row: CampaignRow, since: datetime) -> Progress:
-    """The campaign in numbers; `done_lately` since then."""
+    """The campaign in numbers; `done_lately` since then, if it has not ended."""
     waves: dict[int, dict[TargetState, int]] = {}
     states: dict[TargetState, int] = dict.fromkeys(TargetState, 0)
-    for wave, state, number in _by_wave(session, row.id):
+    for wave, state, number in _counted(row) if row.counts else _by_wave(session, row.id):
         states[state] += number
         if wave is not None:
             waves.setdefault(wave, {})[state] = number
@@ -87,12 +87,25 @@ def progress_of(session: Session, row: CampaignRow, since: datetime) -> Progress
         WaveProgress(number, sizes[number - 1] if number <= len(sizes) else 0, waves.get(number, {}))
         for number in range(1, max([len(sizes), *waves], default=0) + 1)
     )
+    return Progress(states, listed, states[TargetState.DONE] if row.counts else _done_since(session, row, since))
+
+
+def keep_counts(session: Session, row: CampaignRow) -> None:
+    """At its end: nothing moves any more, and nobody need count again for a list of all campaigns."""
+    row.counts = json.dumps(_by_wave(session, row.id))
+
+
+def _counted(row: CampaignRow) -> list[tuple[int | None, TargetState, int]]:
+    return [(wave, TargetState(state), number) for wave, state, number in json.loads(row.counts)]
+
+
+def _done_since(session: Session, row: CampaignRow, since: datetime) -> int:
     lately = select(func.count()).where(
         CampaignTargetRow.campaign == row.id,
         CampaignTargetRow.state == TargetState.DONE,
         col(CampaignTargetRow.ended_at) > since,
     )
-    return Progress(states, listed, session.exec(lately).one())
+    return session.exec(lately).one()
 
 
 def _by_wave(session: Session, campaign: str) -> Sequence[tuple[int | None, TargetState, int]]:
@@ -146,4 +159,4 @@ def target_of(row: CampaignTargetRow, reason: str | None = None) -> Target:
     )
 
 
-ORDER = (col(CampaignTargetRow.due_at), col(CampaignTargetRow.station))
+ORDER = (col(CampaignTargetRow.rank), col(CampaignTargetRow.due_at), col(CampaignTargetRow.station))

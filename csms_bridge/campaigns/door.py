@@ -68,7 +68,10 @@ class NewCampaign:
 
 @dataclass(frozen=True, slots=True)
 class CampaignView:
-    """A campaign with its numbers. `rate` is stations done in an hour of late; `left` how long the rest takes by it."""
+    """A campaign with its numbers. `rate` is stations done in an hour of late; `left` how long the rest takes by it.
+
+    Of one that has ended the rate is that of its whole length.
+    """
 
     campaign: Campaign
     progress: Progress
@@ -298,7 +301,7 @@ class Campaigns:
         campaign, now = campaign_of(row), self._clock()
         progress = progress_of(session, row, now - LATELY)
         running_for = (row.ended_at or now) - row.started_at if row.started_at is not None else timedelta(0)
-        span = max(min(running_for, LATELY), timedelta(seconds=1))
+        span = max(running_for if row.counts else min(running_for, LATELY), timedelta(seconds=1))
         open_ones = sum(progress.states[state] for state in (TargetState.PENDING, TargetState.RUNNING))
         is_ready = campaign.state is CampaignState.READY
         return CampaignView(

@@ -139,9 +139,7 @@ def plan(session: Session, campaign: Campaign, after: str | None, limit: int, no
     rank = 0
     last = session.get(CampaignTargetRow, (campaign.id, after)) if after else None
     if last is not None:
-        before = (col(CampaignTargetRow.due_at) < last.due_at) | (
-            (col(CampaignTargetRow.due_at) == last.due_at) & (col(CampaignTargetRow.station) <= last.station)
-        )
+        before = sa.tuple_(*ORDER) <= (last.rank, last.due_at, last.station)
         rank = session.exec(select(func.count()).where(*fresh, before)).one()
         query = query.where(~before)
     sizes = wave_sizes(campaign.total, campaign.pace)

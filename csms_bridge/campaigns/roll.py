@@ -19,7 +19,7 @@ from csms_bridge.tables import StationRow
 from pki.store import UtcDateTime
 
 _QUIETLY = {"synchronize_session": False}
-_COLUMNS = ["campaign", "station", "state", "tries", "work", "outcome", "reason", "due_at", "updated_at"]
+_COLUMNS = ["campaign", "station", "state", "tries", "work", "outcome", "reason", "rank", "due_at", "updated_at"]
 
 
 def why_not(row: CampaignRow, kind: CampaignKind, models: Sequence[Model], now: datetime) -> ColumnElement[str]:
@@ -34,9 +34,10 @@ def put_down(session: Session, row: CampaignRow, kind: CampaignKind, models: Seq
     due = func.coalesce(certificate_end(), at) if kind.most_urgent_first() else at
     state = case((why == "", TargetState.PENDING.value), else_=TargetState.EXCLUDED.value)
     blank = literal("")
-    fleet = sa.select(literal(row.id), col(StationRow.id), state, literal(0), blank, blank, why, due, at)
+    fleet = sa.select(literal(row.id), col(StationRow.id), state, literal(0), blank, blank, why, literal(0), due, at)
     selected = fleet.where(*chosen(campaign_of(row).selection))
     session.execute(insert(CampaignTargetRow).from_select(_COLUMNS, selected))
+    _rank(session, row)
     count(session, row)
 
 
@@ -48,7 +49,30 @@ def look_again(session: Session, row: CampaignRow, kind: CampaignKind, models: S
     is_free = col(CampaignTargetRow.reason) == ""
     state = case((is_free, TargetState.PENDING.value), else_=TargetState.EXCLUDED.value)
     session.execute(ours.values(state=state).execution_options(**_QUIETLY))
+    _rank(session, row)
     count(session, row)
+
+
+def _rank(session: Session, row: CampaignRow) -> None:
+    """One station of each model, firmware and OCPP version goes first, the most frequent first.
+
+    A canary of one model would prove nothing for the others. One that is connected is the better sample.
+    """
+    ours = (col(CampaignTargetRow.campaign) == row.id, col(CampaignTargetRow.state) == TargetState.PENDING.value)
+    alike = [StationRow.vendor, StationRow.model, StationRow.firmware, StationRow.ocpp_version]
+    order = (col(StationRow.online).desc(), col(CampaignTargetRow.due_at), col(StationRow.id))
+    numbered = (
+        sa.select(
+            col(CampaignTargetRow.station).label("station"),
+            func.row_number().over(partition_by=alike, order_by=order).label("number"),
+            func.count().over(partition_by=alike).label("alike"),
+        )
+        .where(*ours, col(StationRow.id) == col(CampaignTargetRow.station))
+        .subquery()
+    )
+    rank = case((numbered.c.number == 1, -numbered.c.alike), else_=0)
+    ranked = update(CampaignTargetRow).where(*ours, col(CampaignTargetRow.station) == numbered.c.station)
+    session.execute(ranked.values(rank=rank).execution_options(**_QUIETLY))
 
 
 def cancel_waiting(session: Session, row: CampaignRow, now: datetime) -> None:

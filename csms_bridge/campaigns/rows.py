@@ -28,7 +28,8 @@ class CampaignRow(SQLModel, table=True):
     """A campaign; `goal`, `selection`, `pace` and `sizes` are JSON (see campaigns.words and campaigns.spelling).
 
     `forgiven` is how many errors of the wave at hand an operator has let pass, `let_pass` the wave whose end.
-    `pauses` counts how often it was paused, so that each has its own alarm.
+    `pauses` counts how often it was paused, so that each has its own alarm. `counts` is where its stations stood at its
+    end, as JSON: a list of wave, state and number.
     """
 
     __tablename__ = "campaigns"
@@ -52,6 +53,7 @@ class CampaignRow(SQLModel, table=True):
     paused_by: str = ""
     pauses: int = 0
     abort_mode: str = Field(default="", max_length=16)
+    counts: str = Field(default="", sa_type=Text)
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -63,12 +65,13 @@ class CampaignRow(SQLModel, table=True):
 class CampaignTargetRow(SQLModel, table=True):
     """A station in a campaign. `work` names what does it, `tries` counts how often it was begun.
 
-    `due_at` is the order in which stations are taken. `outcome` is the last try's.
+    `rank`, then `due_at` is the order in which stations are taken: samples of each model before all others, of the most
+    frequent ones first (below zero). `outcome` is the last try's.
     """
 
     __tablename__ = "campaign_targets"
     __table_args__ = (
-        Index("ix_campaign_targets_due", "campaign", "state", "due_at", "station"),
+        Index("ix_campaign_targets_due", "campaign", "state", "rank", "due_at", "station"),
         Index("ix_campaign_targets_wave", "campaign", "wave", "state"),
         Index("ix_campaign_targets_station", "station", "state"),
     )
@@ -81,6 +84,7 @@ class CampaignTargetRow(SQLModel, table=True):
     work: str = Field(default="", max_length=100)
     outcome: str = Field(default="", max_length=16)
     reason: str = Field(default="", sa_type=Text)
+    rank: int = 0
     due_at: datetime = Field(sa_type=UtcDateTime)
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

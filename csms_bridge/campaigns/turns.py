@@ -6,7 +6,7 @@ from sqlalchemy import and_, case, literal, update
 from sqlmodel import col, func, select
 
 from csms_bridge.acts import FleetAct
-from csms_bridge.campaigns.book import ORDER, counts_of
+from csms_bridge.campaigns.book import ORDER, counts_of, keep_counts
 from csms_bridge.campaigns.candidates import AT_ONCE, anybody_there, candidates, sites_now
 from csms_bridge.campaigns.engine import Decision, after, decide
 from csms_bridge.campaigns.kinds.kind import Work
@@ -159,6 +159,7 @@ def _end(turn: Turn) -> None:
     turn.row.ended_at = turn.row.updated_at = turn.now
     turn.row.reason = turn.row.reason if was_aborted else ""
     turn.session.add(turn.row)
+    keep_counts(turn.session, turn.row)
     counted = select(CampaignTargetRow.state, func.count()).where(CampaignTargetRow.campaign == turn.row.id)
     states = dict(turn.session.exec(counted.group_by(col(CampaignTargetRow.state))).all())
     turn.note(FleetAct.CAMPAIGN_ENDED, "service", turn.row.reason, {"state": turn.row.state, **states})

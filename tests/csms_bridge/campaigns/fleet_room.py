@@ -89,6 +89,14 @@ class FleetRoom:
             if not online:
                 self.room.sightings.disconnected(name, at)
 
+    def is_a(self, station: str, model: str) -> None:
+        """The station told that it is one of these."""
+        with self.room.store.writing() as session:
+            row = session.get(StationRow, station)
+            assert row is not None
+            row.vendor, row.model = "Acme", model
+            session.add(row)
+
     def make(self, goal: Goal = WALK_TO_3, pace: Pace = QUICK, selection: Selection = EVERYTHING) -> str:
         """A campaign that is ready; its id."""
         return self.campaigns.create(NewCampaign("upgrade", goal, selection, pace), ANNA).campaign.id

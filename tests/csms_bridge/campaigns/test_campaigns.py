@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from csms_bridge.campaigns.door import NewCampaign
 from csms_bridge.campaigns.kinds.walk import WalkKind
+from csms_bridge.campaigns.retention import CampaignRetention
 from csms_bridge.campaigns.sites import NewSite
 from csms_bridge.campaigns.words import (
     AbortMode,
@@ -299,6 +301,70 @@ def test_one_that_gets_there_by_itself_is_not_begun(fleet: FleetRoom) -> None:
     fleet.round()
     assert fleet.stands(campaign)["CS-3"] is DONE
     assert len(fleet.walks()) == 2
+
+
+def test_the_canary_has_one_of_each_model_the_most_frequent_first(fleet: FleetRoom) -> None:
+    """Five of the same model would prove nothing for the others."""
+    fleet.add(*SIX, "CS-9")
+    for station in ("CS-3", "CS-4"):
+        fleet.is_a(station, "Two")
+    fleet.is_a("CS-9", "Rare")
+    campaign = fleet.make(pace=replace(QUICK, waves=(Size(2), Size(3))))
+    assert [(one.station, one.wave) for one in fleet.campaigns.plan(campaign)] == [
+        ("CS-0", 1), ("CS-3", 1), ("CS-9", 2), ("CS-1", 2), ("CS-2", 2), ("CS-4", 3), ("CS-5", 3),
+    ]  # fmt: skip
+    assert [one.station for one in fleet.campaigns.plan(campaign, after="CS-9", limit=2)] == ["CS-1", "CS-2"]
+    fleet.campaigns.start(campaign, ANNA)
+    fleet.round()
+    assert fleet.in_state(campaign, RUNNING) == ["CS-0", "CS-3"]
+
+
+def test_a_sample_is_one_that_is_there_and_can_be_begun(fleet: FleetRoom) -> None:
+    fleet.add("CS-1", online=False)
+    fleet.add("CS-2", profile=MUTUAL)
+    fleet.add("CS-3", "CS-4")
+    for station in ("CS-1", "CS-2", "CS-3", "CS-4"):
+        fleet.is_a(station, "One")
+    assert fleet.campaigns.plan(fleet.make())[0].station == "CS-3"
+
+
+# --- how it is told, and how long
+
+
+def test_of_one_that_has_ended_nothing_is_counted_again(fleet: FleetRoom) -> None:
+    fleet.add("CS-1", "CS-2")
+    campaign = fleet.begin()
+    fleet.round()
+    fleet.walk_ends("CS-1")
+    fleet.walk_ends("CS-2")
+    fleet.round(hours=1)
+    before = fleet.campaigns.campaign(campaign)
+    assert (before.campaign.state, before.progress.states[DONE], round(before.rate, 1)) == (CampaignState.DONE, 2, 2.0)
+    asked: list[str] = []
+    event.listen(fleet.room.store.engine, "before_cursor_execute", lambda _c, _k, text, *_: asked.append(text))
+    assert [one.progress for one in fleet.campaigns.page()] == [before.progress]
+    assert not [text for text in asked if "campaign_targets" in text]
+    assert before.progress.waves[0].states == {DONE: 2}
+
+
+def test_old_campaigns_are_forgotten(fleet: FleetRoom) -> None:
+    fleet.add("CS-1", "CS-2", "CS-3")
+    ended = fleet.begin(selection=Selection(stations=("CS-1",)))
+    running = fleet.begin(selection=Selection(stations=("CS-2",)), pace=replace(QUICK, until=days(300)))
+    never_begun = fleet.make(selection=Selection(stations=("CS-3",)))
+    fleet.round()
+    fleet.walk_ends("CS-1")
+    fleet.round()
+    retention = CampaignRetention(fleet.room.store, days(200), fleet.clock)
+    assert retention.round() == 0
+    fleet.clock.advance(days=201)
+    assert [retention.round() for _ in range(3)] == [2, 2, 0]
+    assert [one.campaign.id for one in fleet.campaigns.page()] == [running]
+    for gone in (ended, never_begun):
+        with pytest.raises(UnknownCampaign):
+            fleet.campaigns.campaign(gone)
+    with fleet.room.store.reading() as session:
+        assert fleet.room.trail.records(session, kind="campaign", thing=ended)
 
 
 # --- sites

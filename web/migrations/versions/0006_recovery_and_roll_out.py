@@ -22,10 +22,12 @@ def upgrade() -> None:
     _add_firmware_updates()
     _add_recoveries()
     _add_firmware_images()
+    _add_ranks()
 
 
 def downgrade() -> None:
     """Back to the revision before."""
+    _drop_ranks()
     _drop_recoveries()
     _drop_passkeys()
     for table in ("firmware_links", "firmware_images", "firmware_updates"):
@@ -395,3 +397,22 @@ def _drop_passkeys() -> None:
         batch.drop_column("passkey")
     op.drop_table("passkey_challenges")
     op.drop_table("passkeys")
+
+
+def _add_ranks() -> None:
+    """Campaigns: samples of each model go first, and where the stations stood at the end is kept."""
+    with op.batch_alter_table("campaigns") as batch:
+        batch.add_column(sa.Column("counts", sa.Text(), nullable=False, server_default=""))
+    with op.batch_alter_table("campaign_targets") as batch:
+        batch.add_column(sa.Column("rank", sa.Integer(), nullable=False, server_default="0"))
+        batch.drop_index("ix_campaign_targets_due")
+        batch.create_index("ix_campaign_targets_due", ["campaign", "state", "rank", "due_at", "station"])
+
+
+def _drop_ranks() -> None:
+    with op.batch_alter_table("campaign_targets") as batch:
+        batch.drop_index("ix_campaign_targets_due")
+        batch.create_index("ix_campaign_targets_due", ["campaign", "state", "due_at", "station"])
+        batch.drop_column("rank")
+    with op.batch_alter_table("campaigns") as batch:
+        batch.drop_column("counts")
