@@ -7,6 +7,8 @@ from pathlib import Path
 
 from csms_bridge.campaigns.door import Campaigns, CampaignView
 from csms_bridge.campaigns.kinds import every_kind
+from csms_bridge.campaigns.kinds.firmware import Doors as FirmwareDoors
+from csms_bridge.campaigns.kinds.firmware import FirmwareKind
 from csms_bridge.campaigns.retention import CampaignRetention
 from csms_bridge.campaigns.selecting import Model
 from csms_bridge.campaigns.words import Goal, Kind
@@ -199,6 +201,24 @@ class Fleet:
         )  # fmt: skip
         self.mixed = MixedFleets(store, clock)
         rotate = PasswordErrand(self.rotations, passwords, self._orders, self.quiet, quirks_of)
+        firmware = open_firmware(
+            store, trail, authority, self._orders, self.roots, self.quirks, PayloadSeal(order_key), settings, clock,
+            public_url=public_url, folder=firmware_folder or log_folder.parent / "firmware", node=node,
+        )  # fmt: skip
+        self.firmware, self.images, self.links = firmware.updates, firmware.images, firmware.links
+        self.firmware_kind = FirmwareKind(
+            FirmwareDoors(
+                firmware.updates,
+                firmware.asking,
+                firmware.releases,
+                firmware.images,
+                self.migrations,
+                self._orders,
+                self.quirks.in_session,
+                clock,
+                settings.firmware_return_within,
+            )
+        )
         kinds = every_kind(
             self._ledger,
             lambda model: acts.first_facts(self.quirks.of(*model)),
@@ -208,12 +228,8 @@ class Fleet:
             self._orders,
             trail,
             clock,
+            self.firmware_kind,
         )
-        firmware = open_firmware(
-            store, trail, authority, self._orders, self.roots, self.quirks, PayloadSeal(order_key), settings, clock,
-            public_url=public_url, folder=firmware_folder or log_folder.parent / "firmware", node=node,
-        )  # fmt: skip
-        self.firmware, self.images, self.links = firmware.updates, firmware.images, firmware.links
         self.campaigns = Campaigns(store, trail, authority.alarms, kinds, clock, self._that_cannot)
         posture = open_desk(store, trail, authority, settings, clock, node=node, organisation=organisation)
         self.postures = posture.postures
@@ -517,7 +533,9 @@ class Fleet:
         self.desk.acts.move_to(self._public_url(main, tls))
 
     def _that_cannot(self, goal: Goal, models: Sequence[Model]) -> list[Model]:
-        """Models that the quirk book walks no further than to a profile below the goal."""
+        """Models that the quirk book walks no further than to a profile below the goal; versions that run a release."""
+        if goal.kind is Kind.FIRMWARE:
+            return self.firmware_kind.unfit_models(goal, models)
         if goal.kind is not Kind.WALK or goal.to is None:
             return []
         return [model for model in models if self.quirks.of(*model).walks_to < goal.to]

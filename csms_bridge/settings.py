@@ -103,7 +103,7 @@ class BridgeSettings(EndpointSettings):
     """Without news in the middle of an update before the station is asked how far it is."""
     firmware_version_within: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1))
     """From Installed until the station has reported the version."""
-    firmware_return_within: timedelta = Field(default=timedelta(hours=2), ge=timedelta(seconds=1))
+    firmware_return_within: timedelta = Field(default=timedelta(minutes=45), ge=timedelta(seconds=1))
     """How long a station may be away in the middle of an update."""
     firmware_end_within: timedelta = Field(default=timedelta(hours=6), ge=timedelta(seconds=1))
     """How long a connected station may stay in one state of an update."""

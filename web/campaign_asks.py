@@ -74,7 +74,7 @@ class PaceIn(In):
 
 
 class CampaignIn(In):
-    """A campaign: what is done (`kind`, with `to` for a walk and `root` for roots), with whom, and how fast."""
+    """A campaign: what is done (`kind`; `to` for a walk, `root`, `release` of firmware), with whom, and how fast."""
 
     name: str = Field(min_length=1, max_length=100)
     kind: Kind
@@ -82,12 +82,18 @@ class CampaignIn(In):
     root: str = Field(default="", max_length=100, description="our name for the root")
     restart: bool = Field(default=False, description="restart a station that wants it for its new password")
     only_ready: bool = Field(default=False, description="leave out whom a walk is known to lead nowhere with")
+    release: str = Field(default="", max_length=32, description="the signed firmware that is installed")
+    location: str = Field(default="", max_length=2000, description="where it is; empty: it is published here")
+    to_ocpp: OcppVersion | None = Field(default=None, description="the version of OCPP that the firmware brings")
     selection: SelectionIn
     pace: PaceIn = PaceIn()
 
     def meaning(self, now: datetime) -> NewCampaign:
         """Raises CampaignRefused, RequestRefused."""
-        goal = Goal(self.kind, self.to, self.root, self.restart, self.only_ready)
+        brings = self.to_ocpp.value if self.to_ocpp is not None else ""
+        goal = Goal(
+            self.kind, self.to, self.root, self.restart, self.only_ready, self.release, self.location, brings
+        )  # fmt: skip
         return NewCampaign(self.name, goal, self.selection.meaning(now), self.pace.meaning())
 
 

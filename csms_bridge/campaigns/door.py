@@ -210,7 +210,12 @@ class Campaigns:
         return self.campaign(row.id)
 
     def start(self, campaign: str, by: str) -> CampaignView:
-        """Begin: whom it takes is looked at once more. Raises UnknownCampaign, CampaignNotNow."""
+        """Begin: the goal and whom it takes are looked at once more.
+
+        Raises UnknownCampaign, CampaignNotNow, CampaignRefused, UnknownRoot, RootRefused.
+        """
+        goal = self.campaign(campaign).campaign.goal
+        self._kind(goal).check(goal)
         now = self._clock()
         with self._store.writing() as session:
             hold_lock(session, "campaigns")  # two that begin at once must not both take a station

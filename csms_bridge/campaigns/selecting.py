@@ -59,8 +59,7 @@ def chosen(selection: Selection) -> list[Condition]:
     if selection.site:
         found.append(col(StationRow.site) == selection.site)
     if selection.tag:
-        # A JSON list of texts holds the tag as JSON spells it, quotes and all, and nothing else can look like that.
-        found.append(col(StationRow.tags).icontains(json.dumps(selection.tag), autoescape=True))
+        found.append(has_tag(selection.tag))
     if selection.profile is not None:
         found.append(col(StationRow.profile) == selection.profile)
     if selection.ocpp_version is not None:
@@ -71,6 +70,11 @@ def chosen(selection: Selection) -> list[Condition]:
     if selection.stations:
         found.append(col(StationRow.id).in_(selection.stations))
     return found or [true()]
+
+
+def has_tag(tag: str) -> Condition:
+    """A JSON list of texts holds the tag as JSON spells it, quotes and all, and nothing else can look like that."""
+    return col(StationRow.tags).icontains(json.dumps(tag), autoescape=True)
 
 
 def common_rules(campaign: str, offline_since: datetime, bad_models: Collection[Model]) -> list[Rule]:

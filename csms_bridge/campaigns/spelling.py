@@ -8,20 +8,24 @@ from csms_bridge.campaigns.words import Goal, Kind, OutcomeKind, Pace, Retry, Se
 from csms_bridge.station import OcppVersion
 
 _SPANS = ("target_within", "absent_for", "until", "offline_for")
+_OF_FIRMWARE = ("release", "location", "ocpp")
 _NUMBERS = ("growth", "in_flight", "errors", "success", "site_share", "at_any_hour")
 
 
 def goal_text(goal: Goal) -> str:
     """The column of a goal."""
     told = {"kind": goal.kind.value, "to": goal.to, "root": goal.root, "restart": goal.restart}
-    return json.dumps({**told, "only_ready": goal.only_ready})
+    firmware = {name: getattr(goal, name) for name in _OF_FIRMWARE if getattr(goal, name)}
+    return json.dumps({**told, "only_ready": goal.only_ready, **firmware})
 
 
 def goal_of(text: str) -> Goal:
     """The goal of a column."""
     read = json.loads(text)
-    # Campaigns that were made before readiness was there say nothing of it.
-    return Goal(Kind(read["kind"]), read["to"], read["root"], read["restart"], read.get("only_ready", False))
+    # Campaigns that were made before readiness, or firmware, was there say nothing of it.
+    firmware = {name: read.get(name, "") for name in _OF_FIRMWARE}
+    ready = read.get("only_ready", False)
+    return Goal(Kind(read["kind"]), read["to"], read["root"], read["restart"], ready, **firmware)
 
 
 def selection_text(selection: Selection) -> str:

@@ -48,6 +48,8 @@ def _decision(turn: Turn) -> Decision:
     campaign = turn.campaign
     if campaign.state is not CampaignState.RUNNING:
         return decide(campaign, counts_of(turn.session, turn.row, there=True), (), {}, turn.now)
+    if why := turn.kind.why_stop(turn.session, turn.row, campaign.goal):
+        return Decision(pause=why)
     counts = counts_of(turn.session, turn.row, there=True)
     if not counts.wave.running and not anybody_there(turn):
         counts = counts_of(turn.session, turn.row, there=False)

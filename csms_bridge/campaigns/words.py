@@ -23,6 +23,7 @@ class Kind(StrEnum):
     PASSWORD = "password"  # noqa: S105 -- the name of a kind
     INSTALL_ROOT = "install-root"
     REMOVE_ROOT = "remove-root"
+    FIRMWARE = "firmware"
 
 
 class CampaignState(StrEnum):
@@ -95,7 +96,8 @@ class Goal:
     """What is to be reached: `to` by a walk, `root` (our name for it) by an installation or a removal.
 
     `restart`: restart a station that wants one for its new password. `only_ready`: leave out whom a walk is known to
-    lead nowhere with (see csms_bridge.readiness).
+    lead nowhere with (see csms_bridge.readiness). `release` is a signed firmware, `location` where it is on somebody
+    else's server, `ocpp` the version of OCPP that it brings, where that is another one.
     """
 
     kind: Kind
@@ -103,6 +105,9 @@ class Goal:
     root: str = ""
     restart: bool = False
     only_ready: bool = False
+    release: str = ""
+    location: str = ""
+    ocpp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

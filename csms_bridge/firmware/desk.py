@@ -30,6 +30,8 @@ class FirmwareRoom:
     """What the fleet's door takes from here."""
 
     updates: FirmwareUpdates
+    asking: Asking
+    releases: Releases
     images: FirmwareImages
     links: ImageLinks
     errands: Mapping[Errand, ErrandRunner]
@@ -57,6 +59,8 @@ def open_firmware(
     stores = Stores(store, orders, releases, quirks, seal, links, clock)
     return FirmwareRoom(
         updates,
+        asking,
+        releases,
         images,
         links,
         {

@@ -131,8 +131,11 @@ class FirmwareImages:
 
     # --- publishing
 
-    def check_whole(self, digest: str) -> int:
-        """The octets of an image that is here and is what its name says. Raises UnknownImage, ImageRefused."""
+    def check_whole(self, digest: str, *, again: bool = False) -> int:
+        """The octets of an image that is here and is what its name says; `again`: hashed whenever it was before.
+
+        Raises UnknownImage, ImageRefused, ImageElsewhere, ImageUnreachable.
+        """
         with self._store.reading() as session:
             row = session.get(FirmwareImageRow, digest)
         if row is None:
@@ -140,7 +143,8 @@ class FirmwareImages:
         size = self.images.size(digest)
         if size is None and row.store == "folder" and row.node != self._node:
             raise ImageElsewhere(row.node)
-        if self._verified.get(digest, datetime.min.replace(tzinfo=self._clock().tzinfo)) < self._clock() - _TRUSTED_FOR:
+        known = self._verified.get(digest)
+        if again or known is None or known < self._clock() - _TRUSTED_FOR:
             if not is_whole(self.images, digest):
                 raise ImageRefused("damaged", f"the image {digest[:16]}… is not what it was when it was uploaded")
             self._verified[digest] = self._clock()

@@ -27,6 +27,7 @@ from csms_bridge.firmware.machine import advance
 from csms_bridge.firmware.releases import Releases
 from csms_bridge.firmware.rounds import due, is_newest, nothing_new, unsent
 from csms_bridge.firmware.rows import FirmwareUpdateRow
+from csms_bridge.firmware.session_errors import count_errors
 from csms_bridge.firmware.states import (
     Answered,
     Ask,
@@ -35,6 +36,7 @@ from csms_bridge.firmware.states import (
     Look,
     NotGivenUp,
     Patience,
+    Progress,
     Reply,
     Seen,
     Sent,
@@ -99,10 +101,19 @@ class FirmwareUpdates:
         """
         with self._store.writing() as session:
             row = find_row(session, station, update)
-            self._cancel_in(session, row, reason, by)
+            self._cancel(session, row, reason, by)
             made = update_of(row)
         self._orders.wake_those_here([station])
         return made
+
+    def cancel_in(self, session: Session, station: str, update: int, reason: str, by: str) -> bool:
+        """The same in the caller's transaction; whether it has ended with that. Raises UnknownUpdate."""
+        row = find_row(session, station, update)
+        try:
+            self._cancel(session, row, reason, by)
+        except FirmwareNotNow:  # it is at its end, or as good as there
+            return False
+        return row.state not in OPEN_STATES
 
     def update(self, station: str, update: int) -> Update:
         """One update of a station. Raises UnknownUpdate."""
@@ -190,7 +201,7 @@ class FirmwareUpdates:
 
     # --- inside
 
-    def _cancel_in(self, session: Session, row: FirmwareUpdateRow, reason: str, by: str) -> None:
+    def _cancel(self, session: Session, row: FirmwareUpdateRow, reason: str, by: str) -> None:
         if row.state not in OPEN_STATES:
             raise FirmwareNotNow("over", f"update {row.id} is {row.state}")
         if row.cancelling:
@@ -220,6 +231,7 @@ class FirmwareUpdates:
         after = advance(before, seen, facts_of(station), now, self._patience)
         is_news = (before.state, before.cause) != (after.progress.state, after.progress.cause)
         keep(row, after.progress, now)
+        self._count_errors(session, row, before, now)
         if (since := after.progress.steady_since) is not None and after.progress.is_open:
             row.look_at = max(now, min(row.look_at, since + self._patience.steady))
         session.add(row)
@@ -231,6 +243,14 @@ class FirmwareUpdates:
             session.add(station)
             self._trail.record_all(session, [moved(row, by)], now)
         return int(is_news)
+
+    def _count_errors(self, session: Session, row: FirmwareUpdateRow, before: Progress, now: datetime) -> None:
+        """What went wrong at the station in as long a time before and after."""
+        span = self._patience.steady
+        if before.state is UpdateState.QUEUED and row.state == UpdateState.ASKED:
+            row.errors_before = count_errors(session, row.station, now - span, now)
+        if before.state is UpdateState.CONFIRMING and row.state == UpdateState.DONE:
+            row.errors_after = count_errors(session, row.station, max(before.since, now - 2 * span), now)
 
     def _ask(self, session: Session, station: StationRow, row: FirmwareUpdateRow, ask: Ask) -> None:
         if station.ocpp_version is None:

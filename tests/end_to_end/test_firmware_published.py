@@ -72,3 +72,24 @@ async def test_another_file_than_was_signed_is_refused(publishing: RunningServic
     assert (ran.returncode, "the order is for" in ran.stderr) == (2, True), ran.stderr
     shown = await asyncio.to_thread(publishing.cli, "firmware", "image", firmware, "--json")
     assert (json.loads(shown.stdout)["kept"], json.loads(shown.stdout)["received"]) == (False, 0)
+
+
+async def test_a_campaign_takes_stations_from_16_to_201(publishing: RunningService, tmp_path: Path) -> None:
+    """Firmware that changes the version: the same identity, expected on the new version, done when it is back well."""
+    service, image = publishing, tmp_path / "image.bin"
+    image.write_bytes(b"version: 4.0.0\nocpp: 2.0.1\n" + b"firmware " * 1000)
+    names = ("--vendor", "Voltward", "--model", "Simulated", "--version", "4.0.0")
+    signed = await asyncio.to_thread(service.cli, "firmware", "sign", str(image), *names, "--upload", "--json")
+    firmware = json.loads(signed.stdout)["id"]
+    password = await asyncio.to_thread(register, service, "PUB-M", "1.6")
+    async with station(service, "PUB-M", "1.6", password, roots=(service.root_pem(),)):
+        await online(service, "PUB-M")
+        create = (
+            "campaign", "create", "--kind", "firmware", "--release", firmware, "--station", "PUB-M",
+            "--to-ocpp", "2.0.1", "--now", "--start", "--wait", "--json",
+        )  # fmt: skip
+        ran = await asyncio.to_thread(service.cli, *create)
+        target = service.get(f"campaigns/{json.loads(ran.stdout)['id']}/targets")["items"][0]
+        assert (ran.returncode, target["state"]) == (0, "done"), (ran.stderr, target)
+        shown = service.get("stations/PUB-M")
+    assert (shown["ocpp_version"], shown["firmware"]) == ("2.0.1", "4.0.0")

@@ -93,6 +93,9 @@ class CampaignOut(Out):
     to: int | None
     root: str
     only_ready: bool
+    release: str
+    location: str
+    to_ocpp: str | None
     selection: dict[str, Any]
     pace: dict[str, Any]
     state: str
@@ -127,6 +130,9 @@ class CampaignOut(Out):
             to=one.goal.to,
             root=one.goal.root,
             only_ready=one.goal.only_ready,
+            release=one.goal.release,
+            location=one.goal.location,
+            to_ocpp=one.goal.ocpp or None,
             selection=selection_fields(one.selection),
             pace=pace_written(one.pace),
             state=one.state,

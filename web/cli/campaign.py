@@ -17,6 +17,7 @@ from web.cli.output import Json, plain, say, show_fields, show_json, show_list, 
 app = typer.Typer(help="Change many stations, wave by wave.", no_args_is_help=True)
 
 _COLUMNS = ("id", "name", "kind", "state", "wave", "stations", "reason", "updated_at")
+_FIELDS = ("id", "name", "kind", "to", "root", "release", "state", "reason", "wave", "stations", "excluded")
 _TARGETS = ("station", "state", "wave", "tries", "work", "reason", "updated_at")
 _PLANNED = ("station", "site", "online", "wave", "earliest")
 _ENDED = {"done", "aborted", "paused"}
@@ -33,6 +34,7 @@ class KindOf(StrEnum):
     PASSWORD = "password"  # noqa: S105 -- the name of a kind
     INSTALL_ROOT = "install-root"
     REMOVE_ROOT = "remove-root"
+    FIRMWARE = "firmware"
 
 
 class Ocpp(StrEnum):
@@ -58,6 +60,9 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end, with a bar
 Kind = Annotated[KindOf, typer.Option("--kind", help="What is done.")]
 To = Annotated[int | None, typer.Option("--to", min=2, max=3, help="The profile that a walk leads to.")]
 Root = Annotated[str, typer.Option("--root", help="Our name for the root that is installed or removed.")]
+Release = Annotated[str, typer.Option("--release", metavar="ID", help="The signed firmware that is installed.")]
+Location = Annotated[str, typer.Option("--location", metavar="URL", help="Where it is; else it is published here.")]
+Brings = Annotated[Ocpp | None, typer.Option("--to-ocpp", help="The version of OCPP that the firmware brings.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Restart stations that want it for a new password.")]
 OnlyReady = Annotated[bool, typer.Option("--only-ready", help="Leave out whom a walk is known to lead nowhere with.")]
 Vendor = Annotated[str, typer.Option("--vendor", help="Stations of this vendor.")]
@@ -91,7 +96,8 @@ Now = Annotated[bool, typer.Option("--now", help="At any hour: maintenance windo
 
 @app.command()
 def preview(
-    kind: Kind, to: To = None, root: Root = "", restart: Restart = False, only_ready: OnlyReady = False,
+    kind: Kind, to: To = None, root: Root = "", release: Release = "", location: Location = "",
+    to_ocpp: Brings = None, restart: Restart = False, only_ready: OnlyReady = False,
     vendor: Vendor = "", model: Model = "",
     site: Site = "", tag: Tag = "", profile: Profile = None, ocpp: Version = None, firmware: Firmware = "",
     expires_before: Expires = "", station: Stations = None, stations_from: StationFile = None,
@@ -113,8 +119,8 @@ def preview(
 @app.command()
 def create(
     kind: Kind, name: Annotated[str, typer.Option("--name", help="What people call it.")] = "", to: To = None,
-    root: Root = "", restart: Restart = False, only_ready: OnlyReady = False,
-    vendor: Vendor = "", model: Model = "",
+    root: Root = "", release: Release = "", location: Location = "", to_ocpp: Brings = None,
+    restart: Restart = False, only_ready: OnlyReady = False, vendor: Vendor = "", model: Model = "",
     site: Site = "", tag: Tag = "", profile: Profile = None, ocpp: Version = None, firmware: Firmware = "",
     expires_before: Expires = "", station: Stations = None, stations_from: StationFile = None,
     everything: Everything = False, waves: Waves = "5", growth: Growth = 3, in_flight: InFlight = 50,
@@ -259,6 +265,9 @@ def _asked(given: dict[str, Any], name: str) -> dict[str, Any]:
         "root": given["root"],
         "restart": given["restart"],
         "only_ready": given["only_ready"],
+        "release": given["release"],
+        "location": given["location"],
+        "to_ocpp": given["to_ocpp"].value if given["to_ocpp"] is not None else None,
         "selection": {**selection, "ocpp_version": ocpp, "stations": named},
         "pace": {
             "waves": [size.strip() for size in given["waves"].split(",")],
@@ -301,7 +310,9 @@ def _show(found: dict[str, Any]) -> None:
     if wants_json():
         show_json(found)
         return
-    show_fields(found, ("id", "name", "kind", "to", "root", "state", "reason", "wave", "stations", "excluded"))
+    show_fields(
+        found, ("id", "name", "kind", "to", "root", "release", "state", "reason", "wave", "stations", "excluded")
+    )
     if found["seconds_left"] is not None:
         show_fields({"left": _span(found["seconds_left"]), "an hour": found["rate"]})
     states = [state for state, number in found["states"].items() if number and state != "excluded"]

@@ -10,6 +10,7 @@ from csms_bridge.campaigns.door import CampaignView
 from csms_bridge.campaigns.words import AbortMode, CampaignState, Kind, TargetState
 from csms_bridge.errors import CampaignRefused, RootRefused, UnknownRoot
 from csms_bridge.station import OcppVersion
+from pki.firmware_book import FirmwareState
 from web.api.asked import Doors
 from web.campaign_asks import CampaignIn, spelt
 from web.errors import RequestRefused
@@ -23,6 +24,8 @@ _TARGETS = 100
 _SELECTION = (
     "vendor", "model", "site", "tag", "profile", "ocpp_version", "firmware", "expires_before", "everything", "stations",
 )  # fmt: skip
+_RELEASES = 100
+_GOAL = ("name", "kind", "to", "root", "restart", "release", "location", "to_ocpp", "only_ready")
 _LISTED = ("waves", "retries")
 Reason = Annotated[str, Form(min_length=1, max_length=500)]
 Changing = Annotated[Visitor, Depends(Submitted(Permission.CAMPAIGNS_CHANGE))]
@@ -126,7 +129,7 @@ def _asked(filled: dict[str, str]) -> CampaignIn:
     selection: dict[str, object] = {name: given.pop(name) for name in _SELECTION if name in given}
     if "stations" in selection:
         selection["stations"] = str(selection["stations"]).split()
-    top = {name: given.pop(name) for name in ("name", "kind", "to", "root", "restart", "only_ready") if name in given}
+    top = {name: given.pop(name) for name in _GOAL if name in given}
     pace = {name: value.replace(",", " ").split() if name in _LISTED else value for name, value in given.items()}
     return CampaignIn.model_validate({**top, "selection": selection, "pace": pace})
 
@@ -138,6 +141,7 @@ def _form(
     return render(
         "campaign_new.html", visitor, 422 if wrong else 200, filled=filled, wrong=wrong, preview=preview,
         kinds=list(Kind), versions=list(OcppVersion), roots=roots,
+        releases=doors.authority.firmware_book.page(None, _RELEASES, FirmwareState.SIGNED),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Kinds of campaigns, one file each; `every_kind` is the list of them."""
 
 from csms_bridge.campaigns.kinds.certificates import RenewalKind
+from csms_bridge.campaigns.kinds.firmware import FirmwareKind
 from csms_bridge.campaigns.kinds.kind import CampaignKind
 from csms_bridge.campaigns.kinds.password import PasswordKind
 from csms_bridge.campaigns.kinds.roots import root_kinds
@@ -24,6 +25,7 @@ def every_kind(
     orders: Orders,
     trail: AuditTrail,
     clock: Clock,
+    firmware: FirmwareKind | None = None,
 ) -> dict[Kind, CampaignKind]:
     """Each kind over the door that does its work."""
     return {
@@ -32,4 +34,5 @@ def every_kind(
         Kind.REKEY: RenewalKind(renewals, orders, trail, clock),
         Kind.PASSWORD: PasswordKind(rotations, orders, trail, clock),
         **root_kinds(roots, orders),
+        **({Kind.FIRMWARE: firmware} if firmware is not None else {}),
     }

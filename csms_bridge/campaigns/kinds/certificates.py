@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from csms_bridge.campaigns.kinds.kind import Starter, Work
+from csms_bridge.campaigns.rows import CampaignRow
 from csms_bridge.campaigns.selecting import Exclusion, Rule
 from csms_bridge.campaigns.words import Goal, Kind, Outcome, OutcomeKind
 from csms_bridge.errors import CommandRefused
@@ -58,6 +59,10 @@ class RenewalKind:
     def cancel(self, session: Session, work: Work, by: str, reason: str) -> bool:
         """What was not sent yet is withdrawn."""
         return self._orders.withdraw_in(session, int(work.work.partition(":")[0]), reason)
+
+    def why_stop(self, session: Session, campaign: CampaignRow, goal: Goal) -> str:
+        """Only numbers stop it."""
+        return ""
 
     def most_urgent_first(self) -> bool:
         """What ends first is renewed first."""

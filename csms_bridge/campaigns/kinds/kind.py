@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sqlmodel import Session
 
+from csms_bridge.campaigns.rows import CampaignRow
 from csms_bridge.campaigns.selecting import Rule
 from csms_bridge.campaigns.words import Goal, Outcome
 
@@ -49,6 +50,9 @@ class CampaignKind(Protocol):
 
     def cancel(self, session: Session, work: Work, by: str, reason: str) -> bool:
         """End it within the caller's transaction; whether it has ended: what is on its way comes to its own end."""
+
+    def why_stop(self, session: Session, campaign: CampaignRow, goal: Goal) -> str:
+        """Why nobody more may be begun, beyond numbers; empty when nothing stands against it."""
 
     def most_urgent_first(self) -> bool:
         """Whether the station goes first whose certificate ends first."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col
 
 from csms_bridge.campaigns.kinds.kind import Starter, Work
+from csms_bridge.campaigns.rows import CampaignRow
 from csms_bridge.campaigns.selecting import Exclusion, Rule
 from csms_bridge.campaigns.words import Goal, Outcome, OutcomeKind
 from csms_bridge.errors import CommandRefused
@@ -53,6 +54,10 @@ class PasswordKind:
     def cancel(self, session: Session, work: Work, by: str, reason: str) -> bool:
         """What was not sent yet is withdrawn."""
         return self._orders.withdraw_in(session, int(work.work), reason)
+
+    def why_stop(self, session: Session, campaign: CampaignRow, goal: Goal) -> str:
+        """Only numbers stop it."""
+        return ""
 
     def most_urgent_first(self) -> bool:
         """A password has no end."""

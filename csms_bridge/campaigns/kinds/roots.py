@@ -7,6 +7,7 @@ from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
 from csms_bridge.campaigns.kinds.kind import Starter, Work
+from csms_bridge.campaigns.rows import CampaignRow
 from csms_bridge.campaigns.selecting import Condition, Exclusion, Rule
 from csms_bridge.campaigns.words import Goal, Kind, Outcome, OutcomeKind
 from csms_bridge.errors import CampaignRefused, UnknownRoot
@@ -74,6 +75,10 @@ class RootKind:
         """What was not sent yet is withdrawn; the act finds out in the next round of its door."""
         row = session.get(RootActRow, int(work.work)) if work.work.isdecimal() else None
         return row is not None and row.command is not None and self._orders.withdraw_in(session, row.command, reason)
+
+    def why_stop(self, session: Session, campaign: CampaignRow, goal: Goal) -> str:
+        """Only numbers stop it."""
+        return ""
 
     def most_urgent_first(self) -> bool:
         """No station before another."""

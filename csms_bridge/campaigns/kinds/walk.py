@@ -7,6 +7,7 @@ from functools import cache
 from sqlmodel import Session, col, select
 
 from csms_bridge.campaigns.kinds.kind import Starter, Work
+from csms_bridge.campaigns.rows import CampaignRow
 from csms_bridge.campaigns.selecting import Exclusion, Model, Rule
 from csms_bridge.campaigns.words import Goal, Outcome, OutcomeKind
 from csms_bridge.errors import CampaignRefused, UnknownStation, WalkRefused
@@ -60,6 +61,10 @@ class WalkKind:
             return self._ledger.cancel_in(session, work.work, reason, by).state is WalkState.CANCELLED
         except WalkRefused:  # it came to its end just now
             return False
+
+    def why_stop(self, session: Session, campaign: CampaignRow, goal: Goal) -> str:
+        """Only numbers stop it."""
+        return ""
 
     def most_urgent_first(self) -> bool:
         """Walks have no hurry of their own."""

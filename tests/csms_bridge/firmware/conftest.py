@@ -40,6 +40,7 @@ class Works:
             folder=room.folder / "firmware", node="this-node",
         )  # fmt: skip
         self.updates, self.errands, self.images, self.links = made.updates, made.errands, made.images, made.links
+        self.made = made
 
     def sign(self, version="2.0.0", image=IMAGE, scheme=SignatureScheme.ECDSA_SHA256, **more):
         order = FirmwareOrder("Acme", "Wallbox", version, hashlib.sha256(image).digest(), scheme, **more)
