@@ -34,6 +34,7 @@ from csms_bridge.tally import UNANSWERED_WORDS
 
 log = structlog.get_logger(__name__)
 
+GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 
 

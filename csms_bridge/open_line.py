@@ -91,10 +91,10 @@ class OpenLine:
         """Whether somebody is charging."""
         return await asyncio.to_thread(self.desk.charging.is_busy, self.station)
 
-    async def drop(self, reason: str) -> None:
+    async def drop(self, reason: str, code: int = POLICY_VIOLATION) -> None:
         """Close the line for a reason of ours."""
         await asyncio.to_thread(self.desk.sightings.closed_by_us, self.station, reason)
-        await self.link.close(POLICY_VIOLATION, reason[:100])
+        await self.link.close(code, reason[:100])
 
     # --- asking
 

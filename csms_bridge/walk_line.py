@@ -4,6 +4,7 @@ import asyncio
 
 from csms_bridge.commands import Answer, Outcome
 from csms_bridge.errors import BridgeError
+from csms_bridge.link import GOING_AWAY
 from csms_bridge.open_line import OpenLine
 from csms_bridge.settling import settle
 from csms_bridge.walks import machine
@@ -59,6 +60,9 @@ class WalkLine:
         await self.feed(Unanswered(index, asked) if answer is None else Answered(index, answer, asked), self._tick())
 
     async def _send_act(self, under_way: WalkUnderWay, act: Do) -> Answer | None:
+        if act is Do.HANG_UP:
+            await self._line.drop("dial your new address", GOING_AWAY)
+            return Answer(Outcome.ACCEPTED, "the line was closed")
         try:
             prepared = await asyncio.to_thread(self._desk.acts.prepare, under_way, act)
         except (BridgeError, PkiError, LookupError) as error:

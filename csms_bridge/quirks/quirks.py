@@ -167,7 +167,7 @@ class Quirks:
     ] = False
     url_key: Annotated[
         Annotated[Text, Field(max_length=50)],
-        Says("1.6: its maker's own key for the CSMS's address, written before the profile is raised to TLS"),
+        Says("1.6: its maker's own key for the CSMS's address, written once the profile was raised to TLS"),
     ] = ""
     url_value: Annotated[
         Annotated[Text, Field(max_length=500), AfterValidator(_template)],

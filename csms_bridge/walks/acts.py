@@ -11,6 +11,7 @@ from csms_bridge.password_book import PasswordBook
 from csms_bridge.quirks.quirks import USUAL, Chain, PasswordForm, Priority, Quirks, Roots, read_spelt, spell
 from csms_bridge.station import SecurityProfile
 from csms_bridge.variables import Setting, Variable, configuration_key
+from csms_bridge.walks.addresses import address_for, old_address, written
 from csms_bridge.walks.rows import WalkUnderWay
 from csms_bridge.walks.slots import order_without, slot_numbers
 from csms_bridge.walks.steps import Do
@@ -75,11 +76,10 @@ class Acts:
                 # What the table tries when it is refused is the other form than the usual one of such stations.
                 with_root = (act is Do.DELIVER_WITH_ROOT) is not (quirks.chain is Chain.ROOT)
                 return self._deliver(under_way.station, facts, quirks, with_root=with_root)
-            case Do.WRITE_URL:
-                address = quirks.url_value.format(url=self._address.url, id=under_way.station)
-                return Prepared(c.WriteSettings((Setting(configuration_key(quirks.url_key), address),)))
         walk = under_way.walk
         origin = walk.start if walk.is_down else SecurityProfile(leg - 1)
+        if act in (Do.READ_URL, Do.WRITE_URL, Do.WRITE_URL_BACK):
+            return Prepared(self._about_address(act, under_way, quirks, origin))
         return Prepared(self._way_back(act, facts, origin) or self._command(act, facts, leg, quirks))
 
     def delivery(self, delivery: Delivery) -> c.DeliverCertificate:
@@ -140,6 +140,16 @@ class Acts:
                 return c.WriteSettings((Setting(MAY_STEP_DOWN, "false"),))
         raise LookupError(f"{act} is not a message")
 
+    def _about_address(self, act: Do, under_way: WalkUnderWay, quirks: Quirks, origin: SecurityProfile) -> c.Command:
+        """Its maker's own key for the address: read, written, or written back (1.6)."""
+        key, station, url = configuration_key(quirks.url_key), under_way.station, self._address.url
+        match act:
+            case Do.READ_URL:
+                return c.ReadSettings((key,))
+            case Do.WRITE_URL:
+                return c.WriteSettings((Setting(key, written(quirks, url, station)),))
+        return c.WriteSettings((Setting(key, old_address(under_way.at.facts, quirks, url, origin, station)),))
+
     def _way_back(self, act: Do, facts: Mapping[str, str], origin: SecurityProfile) -> c.Command | None:
         """Back to `origin`, the profile that the leg began on."""
         match act:
@@ -165,8 +175,3 @@ class Acts:
 
     def _root_pem(self, name: str) -> str:
         return self._authority.authority(name).certificate_pem
-
-
-def address_for(url: str, profile: SecurityProfile) -> str:
-    """Our address for this profile: the main port takes both plain and TLS."""
-    return f"{'wss' if profile >= SecurityProfile.TLS_BASIC else 'ws'}://{url.partition('://')[2]}"

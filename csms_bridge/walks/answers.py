@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from csms_bridge.commands import Answer, Outcome
+from csms_bridge.walks.addresses import is_address, read_value
 from csms_bridge.walks.causes import Cause
 from csms_bridge.walks.marking import forget, hold, issued_serials, learn, mark, next_step, numbers_of, untouch
 from csms_bridge.walks.slots import choose_slot, slot_numbers
@@ -32,6 +33,10 @@ def _accepted(step: Step, at: Progress, answer: Answer, now: datetime) -> Progre
         at = learn(at, reboot="yes")
     if step.until is Until.ORDER_BACK:
         return _order_back(step, at, now)
+    if step.until is Until.ADDRESS_BACK:
+        return _address_back(step, at, answer, now)
+    if step.do is Do.READ_URL:
+        at = _with_old_address(at, answer)
     if step.do is Do.READ_NETWORK:
         at = _chosen(at)
     if step.until is Until.ROOT_LISTED:
@@ -53,7 +58,7 @@ def _learned(do: Do, answer: Answer) -> dict[str, str]:
         case Do.RESTART:
             return {"restarted": "yes"}
         case Do.READ_DOWNGRADE:
-            return {"may_step_down": next((r.value.lower() for r in answer.readings if r.value), "")}
+            return {"may_step_down": read_value(answer).lower()}
         case Do.ALLOW_DOWNGRADE:
             return {"allowed": "yes"}
         case Do.LOWER_AGAIN:
@@ -77,6 +82,23 @@ def _order_back(step: Step, at: Progress, now: datetime) -> Progress:
         return next_step(at, StepState.DONE, now, f"slots {at.facts['priority']}")
     words = f"{step.name}: the station lists its slots as {at.facts['priority']}, and not the old one first"
     return hold(at, words, now, Cause.NO_WAY_BACK)
+
+
+def _with_old_address(at: Progress, answer: Answer) -> Progress:
+    """The address to go back to; what this walk may have written before is none."""
+    told = read_value(answer)
+    is_first = "old_url" not in at.facts and str(at.index + 1) not in numbers_of(at, "touched")
+    is_kept = is_first and is_address(told)
+    return learn(at, old_url=told) if is_kept else at
+
+
+def _address_back(step: Step, at: Progress, answer: Answer, now: datetime) -> Progress:
+    told = read_value(answer)
+    if told.rstrip("/") == at.facts["old_url"].rstrip("/"):
+        return next_step(at, StepState.DONE, now, "it tells its old address")
+    if not told:
+        return next_step(at, StepState.SKIPPED, now, "the station does not tell its address")
+    return hold(at, f"{step.name}: the station tells another address than its old one", now, Cause.NO_WAY_BACK)
 
 
 def _root_listed(step: Step, at: Progress, now: datetime) -> Progress:

@@ -59,7 +59,7 @@ LATE_FOR = {
     Until.BACK: Cause.NO_WAY_BACK,
     Until.A_PASSWORD_SEEN: Cause.NO_WAY_BACK,
 }
-SWITCHES = (Do.WRITE_URL, Do.RAISE_PROFILE, Do.PREFER_SLOT, Do.SET_PASSWORD)
+SWITCHES = (Do.RAISE_PROFILE, Do.PREFER_SLOT, Do.SET_PASSWORD)
 WAITS_FOR_A_WINDOW = "waits for the next maintenance window of its site"
 NEVER = datetime.max.replace(tzinfo=UTC)
 CERTIFICATE_ACTS = (Do.INSTALL_ISSUER_ROOT, Do.DELIVER)
@@ -92,6 +92,8 @@ def quiet_until(walk: Walk, at: Progress, pace: Pace, *, ready: bool) -> datetim
     if at.outcome is not WalkState.RUNNING:
         return NEVER
     step, is_paused = walk.steps[at.index], "paused" in at.facts
+    if is_paused and ready:
+        return at.moved
     if at.state is StepState.PENDING and (ready or not _needs_the_station(step, at)):
         return at.moved
     ends = [at.moved + pace.asleep] if is_paused or at.state is StepState.PENDING else []
@@ -149,8 +151,9 @@ def _take_in(walk: Walk, at: Progress, seen: Seen, now: datetime, pace: Pace) ->
             return next_step(learn(at, slots=slots), StepState.DONE, now, f"slots {slots or 'not told'}")
         case RequestRefused(reason) if step.until is Until.ISSUED:
             return hold(at, f"the authority refused the station's certificate request: {reason}", now, Cause.AUTHORITY)
-        case Tick():
-            return _time_went_by(step, at, now, pace)
+        case Tick(ready):
+            # One that can be asked is on the line, though the end of an older line was told after its new beginning.
+            return _time_went_by(step, _on_line(step, at, now) if ready else at, now, pace)
     return at
 
 
@@ -257,6 +260,7 @@ _IS_NEEDED: Mapping[Needed, Callable[[Mapping[str, str]], bool]] = {
     Needed.IF_OLD_PROVED: lambda facts: "old_proved" in facts,
     Needed.IF_ARRIVED: lambda facts: "arrived" in facts,
     Needed.IF_NOT_ARRIVED: lambda facts: "arrived" not in facts,
+    Needed.IF_OLD_ADDRESS_KNOWN: lambda facts: "old_url" in facts,
 }
 
 

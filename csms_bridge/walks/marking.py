@@ -15,6 +15,7 @@ OF_THE_LEG = frozenset(
         "away",
         "touched",
         "order",
+        "old_url",
         "allowed",
         "restarted",
         "came_after",

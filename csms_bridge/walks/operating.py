@@ -39,7 +39,7 @@ def resume(walk: Walk, at: Progress, now: datetime) -> Progress:
 
 def walk_again(walk: Walk, at: Progress, now: datetime) -> Progress:
     """Back to the first step of the leg, or to the one after its end was seen; or to the first of the way back."""
-    first = _first_again(walk, at.index)
+    first = _first_again(walk, at)
     views = tuple(StepView(v.name) if first <= i <= at.index else v for i, v in enumerate(at.views))
     fresh = forget(at, _CLEARED | {"away"})
     return replace(fresh, views=views, index=first, moved=now, tries=0)
@@ -91,7 +91,7 @@ def cancel(walk: Walk, at: Progress, reason: str, now: datetime) -> Progress:
         )
     views = tuple(view if view.state in OVER else _left_out(view, now) for view in at.views)
     left = replace(learn(forget(at, _CLEARED), cancel=reason), views=views)
-    back = undone(at)
+    back = undone(walk, at)
     if not back:
         return ended(left)
     after = with_way_back(walk, {"undo": back})
@@ -109,10 +109,13 @@ def _left_out(view: StepView, now: datetime) -> StepView:
     return replace(view, state=StepState.SKIPPED, at=now, note=view.note or LEFT_OUT)
 
 
-def _first_again(walk: Walk, index: int) -> int:
-    """The first step of the leg; once the leg's end was seen, the step after that."""
+def _first_again(walk: Walk, at: Progress) -> int:
+    """The first step of the leg; once the leg's end was seen, the first step after what is on record of that."""
     if walk.back is not None:
         return walk.back
-    leg = [i for i, step in enumerate(walk.steps) if step.leg is walk.steps[index].leg]
+    leg = [i for i, step in enumerate(walk.steps) if step.leg is walk.steps[at.index].leg]
     seen = next(i for i in leg if walk.steps[i].until is Until.SEEN)
-    return leg[0] if index <= seen else seen + 1
+    if at.index <= seen:
+        return leg[0]
+    is_on_record = walk.steps[seen + 1].until is Until.RECORDED and at.views[seen + 1].state is StepState.DONE
+    return seen + 2 if is_on_record else seen + 1

@@ -16,6 +16,7 @@ from csms_bridge.walks.steps import Do, Lost, Needed, Step, Until, Walk
 from csms_bridge.walks.undoing import ANY_REFUSAL, CHANGE_PASSWORD, dressed
 
 BASIC, TLS, MUTUAL = SecurityProfile.BASIC, SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS
+NO_PROOF = "nothing else would show that the station holds our root, and without it the station could not come back"
 UNKNOWN = frozenset({Outcome.NOT_SUPPORTED})
 FELL_BACK = "the station was not seen on the new profile; it may be asleep, or may not reach us that way"
 
@@ -29,7 +30,10 @@ def root(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
     lost = Lost.GO_ON if quirks.lists_roots else Lost.ASK_AGAIN
     # One that has the root already may refuse it; the list then shows it, or holds the walk.
     borne = ANY_REFUSAL if quirks.lists_roots else frozenset()
-    install = Step("install the CSMS root", Do.INSTALL_ROOT, Until.ACCEPTED, leg, settles=1, lost=lost, tolerate=borne)
+    must = "" if quirks.lists_roots else NO_PROOF
+    install = Step(
+        "install the CSMS root", Do.INSTALL_ROOT, Until.ACCEPTED, leg, settles=1, lost=lost, tolerate=borne, must=must
+    )
     # A station that cannot do ECDSA meets our RSA server certificate; one that holds no second root refuses it.
     also = Step(
         "install the RSA root too",
@@ -141,11 +145,17 @@ def password(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
 def switch_16(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
     """1.6 A05: change the setting; the station drops the line and dials again, or is restarted.
 
-    A maker's own key for the address is written last before: it counts from the next connection on, whatever the
-    profile is then, and every change before it may end the connection.
+    A maker's own key for the address is written after that, last before the restart: such a station dials what stands
+    there, and on its old profile it would find no root for TLS. On the new one the old address still leads to us. One
+    that merely says that it restarts goes on with its old address for as long as its line stays: so we close it.
     """
-    always = quirks.restart is RestartRule.ALWAYS
-    address = Step("write the address", Do.WRITE_URL, Until.ACCEPTED, leg)
+    own = quirks.url_key and leg is TLS
+    always = quirks.restart is RestartRule.ALWAYS or own
+    address = (
+        Step("read the address", Do.READ_URL, Until.ACCEPTED, leg, tolerate=ANY_REFUSAL),
+        Step("write the address", Do.WRITE_URL, Until.ACCEPTED, leg),
+    )
+    hang_up = Step("have it dial anew", Do.HANG_UP, Until.ACCEPTED, leg, needed=Needed.IF_STILL_THERE, lost=Lost.GO_ON)
     restart = Step(
         "restart" if always else "restart if it stayed",
         Do.RESTART,
@@ -154,15 +164,17 @@ def switch_16(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
         needed=Needed.ALWAYS if always else Needed.IF_STILL_THERE,
         tolerate=ANY_REFUSAL,
         lost=Lost.GO_ON,
+        settles=5 if own else 0,
     )
     # One that drops the line before it answers is asked again, and may find that it has been asked already.
     tolerate = ANY_REFUSAL if quirks.drops_first else frozenset()
     return (
-        *([address] if quirks.url_key and leg is TLS else []),
         Step(
             f"raise to profile {leg:d}", Do.RAISE_PROFILE, Until.ACCEPTED, leg, settles=3, tolerate=tolerate
         ),  # A05.FR.05
+        *(address if own else ()),
         *([] if quirks.restart is RestartRule.NEVER else [restart]),
+        *([hang_up] if own else []),
     )
 
 

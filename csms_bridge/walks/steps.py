@@ -16,7 +16,9 @@ class Do(StrEnum):
     INSTALL_RSA_ROOT = "install the RSA root too"
     INSTALL_ISSUER_ROOT = "install the root above its certificate"
     LIST_ROOTS = "list the roots"
+    READ_URL = "read its maker's key for the address"
     WRITE_URL = "write its maker's key for the address"
+    HANG_UP = "close the line"
     NAME_OPERATOR = "name the operator"
     TRIGGER_CSR = "ask for a certificate request"
     DELIVER = "deliver the certificate"
@@ -41,6 +43,7 @@ class Do(StrEnum):
     OLD_SLOT_FIRST = "put the old slot first again"
     WRITE_SLOT_BACK = "write the slot back"
     RESTORE_ORDER = "list the slots as they were"
+    WRITE_URL_BACK = "write the old address back"
     WITHDRAW_OFFER = "withdraw the unused password"
 
 
@@ -59,6 +62,7 @@ class Until(StrEnum):
     PASSWORD_SEEN = "the station was seen with the new password"  # noqa: S105 -- the name of a condition
     RECORDED = "it is on record"
     ORDER_BACK = "the station lists its old slot first"
+    ADDRESS_BACK = "the station tells its old address"
     BACK = "the station was seen again"
     A_PASSWORD_SEEN = "the station was seen with one of its passwords"  # noqa: S105 -- the name of a condition
 
@@ -92,6 +96,8 @@ class Needed(Enum):
     IF_NOT_ARRIVED = 13
     UNLESS_SLOTS_TOLD = 14
     """The station has not reported in this walk which connection slots it has."""
+    IF_OLD_ADDRESS_KNOWN = 15
+    """It told its address before this walk changed it."""
 
 
 class Lost(Enum):
@@ -205,8 +211,9 @@ class Progress:
     `issuer_root` (the root above the newest), `slots`, `priority`, `active`, `slot`, `used`, `country`,
     `may_step_down`, `skips` and `skip_N` (why step N is skipped). About this leg: `password` (id of the one last
     offered), `away` (this service was not there for a while), `touched` (the steps begun that have an undo), `order`
-    (of the slots, before this walk changed it), `allowed` (to step down, by this walk), `restarted`, `came_after` (the
-    last connection since the last thing that may keep it from coming back), `old_proved`. About cancelling: `cancel`
+    (of the slots, before this walk changed it), `old_url` (its address, likewise), `allowed` (to step down, by this
+    walk), `restarted`, `came_after` (the last connection since the last thing that may keep it from coming back),
+    `old_proved`. About cancelling: `cancel`
     (the reason), `undo` (which steps), `taken_back`, `slot_back`, `arrived`. About a hold: `cause`, `came` (the last
     connection meanwhile). About the step at hand: `paused` (since when the station is away), `dropped`, `reboot`,
     `back` and `back_on` (since when the station is back on which profile), `returns` (how often), `complaint`,

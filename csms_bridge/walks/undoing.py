@@ -53,6 +53,22 @@ def profile_back(leg: SecurityProfile) -> tuple[Step, ...]:
     )
 
 
+def address_back(leg: SecurityProfile) -> tuple[Step, ...]:
+    """1.6: such stations dial what stands in their maker's key, whatever their profile is."""
+    return (
+        Step("write the old address back", Do.WRITE_URL_BACK, Until.ACCEPTED, leg),
+        Step(
+            "confirm the old address",
+            Do.READ_URL,
+            Until.ADDRESS_BACK,
+            leg,
+            needed=Needed.IF_OLD_ADDRESS_KNOWN,
+            tolerate=ANY_REFUSAL,
+        ),
+        Step("have it dial anew", Do.HANG_UP, Until.ACCEPTED, leg, needed=Needed.IF_UNPROVED, lost=Lost.GO_ON),
+    )
+
+
 def password_back(leg: SecurityProfile) -> tuple[Step, ...]:
     """Whichever password the station uses is the one that stays; both are good until that is known (A01)."""
     return (
@@ -103,7 +119,7 @@ def nothing(_: SecurityProfile) -> tuple[Step, ...]:
 
 UNDO: Mapping[Do, Callable[[SecurityProfile], tuple[Step, ...]]] = {
     Do.RAISE_PROFILE: profile_back,
-    Do.WRITE_URL: profile_back,
+    Do.WRITE_URL: address_back,
     Do.FREE_SLOT: slots_back,
     Do.WRITE_SLOT: slots_back,
     Do.WRITE_SLOT_VARIABLES: slots_back,
@@ -135,5 +151,5 @@ def dressed(step: Step) -> Step:
     # On the way up to TLS the password is changed when the station was seen there; before, it is merely one more.
     in_place = step.do is Do.SET_PASSWORD and step.name == CHANGE_PASSWORD
     undo = password_back if in_place else UNDO.get(step.do, nothing)
-    must = MUST_SEE.get(step.until) or MUST.get(step.do, "")
+    must = step.must or MUST_SEE.get(step.until) or MUST.get(step.do, "")
     return replace(step, undo=undo(step.leg), must=must, online=step.until in WHILE_CONNECTED)

@@ -8,7 +8,8 @@ to find its way back, or to have arrived after all; else it is held.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from csms_bridge.walks.steps import ON_OUR_SIDE, Do, Needed, Progress, Step, Until, Walk
+from csms_bridge.walks.marking import numbers_of
+from csms_bridge.walks.steps import ON_OUR_SIDE, Do, Needed, Progress, Step, StepState, Until, Walk
 
 
 def with_way_back(walk: Walk, facts: Mapping[str, str]) -> Walk:
@@ -19,14 +20,26 @@ def with_way_back(walk: Walk, facts: Mapping[str, str]) -> Walk:
     return replace(walk, steps=(*walk.steps, *_steps(walk, touched)), back=len(walk.steps))
 
 
-def undone(at: Progress) -> str:
-    """The steps of this leg that were begun and have something to undo, as the fact `undo`."""
-    return at.facts.get("touched", "")
+def undone(walk: Walk, at: Progress) -> str:
+    """The steps of this leg that were begun and have something to undo, as the fact `undo`.
+
+    Once the end of the way down was seen, the station stays there; merely the leave that it was given is taken back.
+    """
+    touched = numbers_of(at, "touched")
+    views = zip(walk.steps, at.views, strict=False)
+    if walk.is_down and any(step.until is Until.SEEN and view.state is StepState.DONE for step, view in views):
+        touched = [number for number in touched if walk.steps[int(number)].do is Do.ALLOW_DOWNGRADE]
+    return ",".join(touched)
+
+
+def _late(step: Step) -> int:
+    """What is asked of the station comes before the wait for it, and what we refuse it last."""
+    return 2 if step.do in ON_OUR_SIDE else int(step.do is Do.WAIT)
 
 
 def _steps(walk: Walk, touched: list[int]) -> list[Step]:
     backwards = [step for number in sorted(touched, reverse=True) for step in walk.steps[number].undo]
-    undo = sorted(dict.fromkeys(backwards), key=lambda step: step.do in ON_OUR_SIDE)
+    undo = sorted(dict.fromkeys(backwards), key=_late)
     leg = walk.steps[touched[-1]].leg
     if walk.is_down:
         return undo

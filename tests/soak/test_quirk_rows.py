@@ -32,9 +32,7 @@ class Nature:
 NATURES = {
     "open-ocpp": Nature((Fault.URL_KEY, Fault.CHAIN_NEEDS_ROOT), stuck="fell back"),
     "everest": Nature((Fault.NEEDS_COUNTRY, Fault.ONE_REQUEST, Fault.ABRUPT_CLOSE), "2.0.1"),
-    "everest-strict": Nature(
-        (Fault.NEEDS_COUNTRY, Fault.ROOTS_FROM_TLS), "2.0.1", "install the CSMS root", more={"roots": True}
-    ),
+    "everest-strict": Nature((Fault.NEEDS_COUNTRY, Fault.ROOTS_FROM_TLS), "2.0.1", more={"roots": True}),
     "micro-ocpp": Nature((Fault.ACCEPT_AND_IDLE,), goal=1),
     "virtual-charge-point": Nature((Fault.ACCEPT_AND_IDLE,), goal=1),
     "shiv3": Nature((Fault.SHORT_PASSWORD, Fault.NEEDS_REBOOT), stuck="change the password"),
@@ -42,7 +40,7 @@ NATURES = {
     "first-edition": Nature((Fault.REFUSE_CERTIFICATE,), goal=2, stuck="deliver the certificate"),
     "text-key": Nature((Fault.SHORT_PASSWORD,), stuck="change the password"),
     "long-key": Nature((Fault.LONG_PASSWORD,), stuck="change the password"),
-    "root-by-hand": Nature((Fault.ROOTS_FROM_TLS,), stuck="install the CSMS root", more={"roots": True}),
+    "root-by-hand": Nature((Fault.ROOTS_FROM_TLS,), more={"roots": True}),
     "tls-1.0": Nature((Fault.FALL_BACK,), goal=1),
     "rsa-tls": Nature((Fault.RSA_ONLY_TLS,)),
     "ec-tls": Nature(),

@@ -1,6 +1,7 @@
 """Drives `advance()` with a model station from the start of a walk to its end, and watches that no rule is broken."""
 
 import contextlib
+import copy
 import heapq
 import itertools
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 
 from csms_bridge.commands import Outcome
 from csms_bridge.errors import WalkRefused
+from csms_bridge.quirks.quirks import USUAL, Asks, Quirks, Roots, spell
 from csms_bridge.station import OcppVersion, SecurityProfile
 from csms_bridge.tables import WalkRow
 from csms_bridge.walks.causes import Cause
@@ -53,6 +55,14 @@ PLANS = [
 DOWN = [(version, MUTUAL, TLS) for version in OcppVersion if version is not OcppVersion.V16]
 SECOND = timedelta(seconds=1)
 OVER = (StepState.DONE, StepState.SKIPPED)
+
+
+def facts_of(quirks: Quirks) -> dict[str, str]:
+    """What a walk of such a station begins with (see walks.acts.Acts.first_facts)."""
+    slots = {"slots": ",".join(map(str, quirks.slots))} if quirks.slots else {}
+    root = {"csms_root": "root-rsa"} if quirks.roots is Roots.RSA else {}
+    return FACTS | root | slots | ({"quirks": spell(quirks.odd())} if quirks.odd() else {})
+
 
 Mangle = Callable[[Seen], Sequence[timedelta]]
 """When the walk is told of an event: one delay for each time it is told."""
@@ -157,13 +167,14 @@ class Journey:
         mangle: Mangle = honest,
         issuer_root: str = "root",
         stored: bool = False,
+        quirks: Quirks = USUAL,
     ) -> None:
         self.version = version
-        self.walk = plan(version, start, goal)
+        self.walk = plan(version, start, goal, quirks)
         self.now = NOON
-        self.at = begin(self.walk, self.now, FACTS)
+        self.at = begin(self.walk, self.now, facts_of(quirks))
         password = None if start in (NONE, MUTUAL) else "old"
-        self.station = ModelStation(version, start, manners or Manners(), password)
+        self.station = ModelStation(version, start, manners or Manners(), password, quirks=quirks)
         self.witness = Witness(self.walk)
         self.mangle = mangle
         self.issuer_root = issuer_root
@@ -176,12 +187,14 @@ class Journey:
         self.station.certificate = "5e00" if start is MUTUAL else None
         self.connected_at: datetime | None = None
         self.in_flight: int | None = None
+        self.silent_until = NOON
+        """The station hears nothing and says nothing on its line until then."""
         self.boots = False
         self.acts: list[Do] = []
         self.moves = 0
         self.before_act: Callable[[Do], bool] = lambda _: True
         """Asked when an act is stored and about to be sent; False crashes our side there."""
-        self._due: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._due: list[tuple[datetime, int, Callable[[], None], bool]] = []
         self._number = itertools.count()
         self.dial()
 
@@ -189,7 +202,7 @@ class Journey:
 
     def run(self, longest: timedelta = timedelta(hours=3)) -> "Journey":
         """On and on until the walk is done, or on hold with nothing to come."""
-        end = self.now + longest
+        end, calm = self.now + longest, 0
         while self.now < end:
             self._happen()
             over = self.at.outcome in (WalkState.DONE, WalkState.CANCELLED)
@@ -197,8 +210,9 @@ class Journey:
                 return self
             if self.in_flight is None:
                 self.tell_now(Tick(ready=self._is_ready()))
-            calm = not self._due and self.at.state is StepState.WAITING
-            self.now += 10 * SECOND if calm else SECOND
+            # The longer nothing goes on, the longer nobody looks: some wait for days.
+            calm = calm + 1 if not self._due and self.at.state is StepState.WAITING else 0
+            self.now += SECOND if calm == 0 else min(calm, 60) * 10 * SECOND
         raise AssertionError(f"the walk stands still at {self.at.views[self.at.index]}")
 
     def run_until(self, act: Do) -> "Journey":
@@ -210,13 +224,20 @@ class Journey:
             self.now += SECOND
         return self
 
+    def let_pass(self, span: timedelta) -> None:
+        """Let time pass, and happen what happens, without a walk that looks."""
+        end = self.now + span
+        while self.now < end:
+            self.now += SECOND
+            self._happen()
+
     def _happen(self) -> None:
         while self._due and self._due[0][0] <= self.now:
             heapq.heappop(self._due)[2]()
 
-    def later(self, seconds: float, what: Callable[[], None]) -> None:
-        """Let this happen so many seconds from now."""
-        heapq.heappush(self._due, (self.now + seconds * SECOND, next(self._number), what))
+    def later(self, seconds: float, what: Callable[[], None], *, outside: bool = False) -> None:
+        """Let this happen so many seconds from now; what happens `outside` happens though our process dies."""
+        heapq.heappush(self._due, (self.now + seconds * SECOND, next(self._number), what, outside))
 
     def _is_ready(self) -> bool:
         return self.connected_at is not None and self.now - self.connected_at >= 2 * SECOND
@@ -282,11 +303,11 @@ class Journey:
         The walk goes on with what was stored.
         """
         self.at = self._stored(self.at)
-        self._due = [one for one in self._due if one[2] in (self.dial, self.restart)]
+        self._due = [one for one in self._due if one[3]]
         heapq.heapify(self._due)
         if self.connected_at is not None:
             self.connected_at = None
-            self.later(5, self.dial)
+            self.later(5, self.dial, outside=True)
         self.in_flight = None
         self.tell_now(WeWereAway())
 
@@ -308,6 +329,14 @@ class Journey:
             self.good_passwords -= {f"p{n}" for n in range(1, self.offers + 1)} - {self.accepted}
         elif self.before_act(act):
             self.send(act)
+            return
+        assert self.is_let_in(), f"after {act} the station finds no way in"
+
+    def is_let_in(self) -> bool:
+        """Whether the station finds a way in if it loses its line now, and if it restarts."""
+        now, after_restart = copy.deepcopy(self.station), copy.deepcopy(self.station)
+        after_restart.restart()
+        return all(any(map(self._is_admitted, station.ways())) for station in (now, after_restart))
 
     def send(self, act: Do) -> None:
         """A message on its way: what must be stored first is stored, then the station gets it."""
@@ -317,10 +346,12 @@ class Journey:
             self.at = self.keep(replace(self.at, facts={**self.at.facts, "password": f"p{self.offers}"}))
         index, facts, leg = self.at.index, self.at.facts, self.walk.steps[self.at.index].leg
         self.in_flight = index
-        if act in self.station.manners.deaf:
+        if act in self.station.manners.deaf or self.now < self.silent_until:
             self.station.manners.deaf.discard(act)
             self.later(30, lambda: self._no_answer(index))
             return
+        if act is Do.HANG_UP:
+            self.later(0, self.leave)
         answer = self.station.asked(act, facts, leg)
         if act in self.station.manners.mute:
             self.station.manners.mute.discard(act)
@@ -355,8 +386,8 @@ class Journey:
             self.later(1, lambda: self.sign(key))
         if act in (Do.LIST_SLOTS, Do.LIST_ALL) and outcome is Outcome.ACCEPTED and self.station.manners.tells_slots:
             self.later(1, lambda: self.tell(SlotsTold("1,2,3")))
-        if act is Do.RESTART and outcome is Outcome.ACCEPTED:
-            self.later(1, self.restart)
+        if act is Do.RESTART and outcome is Outcome.ACCEPTED and not self.station.manners.idles:
+            self.later(1, self.restart, outside=True)
         elif self.station.leaves_after(act, outcome):
             self.later(1, self.leave)
 
@@ -371,6 +402,17 @@ class Journey:
         self.boots = True
         self.leave()
 
+    def fall_silent(self) -> None:
+        """For a minute the line stays, and nothing comes over it."""
+        self.silent_until = self.now + timedelta(minutes=1)
+
+    def dial_anew(self) -> None:
+        """A new connection takes the place of one that nobody knows is dead (station-quirks 14)."""
+        if self.connected_at is not None:
+            self.connected_at = None
+            self.dial()
+            self.tell(Disconnected())
+
     def leave(self) -> None:
         """The line is gone; the station dials again soon."""
         if self.connected_at is None:
@@ -379,7 +421,7 @@ class Journey:
         self.tell(Disconnected())
         if self.in_flight is not None:
             self._no_answer(self.in_flight)
-        self.later(6, self.dial)
+        self.later(6, self.dial, outside=True)
 
     def dial(self) -> None:
         """The station dials, one way after the other. One of them must be let in, else it is stranded."""
@@ -392,9 +434,18 @@ class Journey:
         if way.password is not None and way.password != "old":
             self.good_passwords = {way.password}
         self.tell(Connected(way.profile, way.certificate, way.password))
+        self._ask_by_itself()
         if self.boots:
             self.boots = False
             self.later(1, lambda: self.tell(Booted()))
+
+    def _ask_by_itself(self) -> None:
+        """Some ask for a certificate that they do not have, on each connection or after a restart."""
+        asks, key = self.station.manners.asks, self.station.key + 1
+        when = {Asks.BY_ITSELF: True, Asks.AFTER_RESTART: self.boots, Asks.ON_TRIGGER: False}
+        if when[asks] and self.station.certificate is None and self.station.profile >= TLS:
+            self.station.key = key
+            self.later(1, lambda: self.sign(key))
 
     def _is_admitted(self, way: Way) -> bool:
         if way.profile < self.floor:

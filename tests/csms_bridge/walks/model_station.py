@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from csms_bridge.commands import Answer, Outcome
+from csms_bridge.quirks.quirks import USUAL, Asks, Chain, Priority, Quirks
 from csms_bridge.station import OcppVersion, SecurityProfile
-from csms_bridge.variables import Reading
+from csms_bridge.variables import Reading, configuration_key
 from csms_bridge.walks.acts import MAY_STEP_DOWN
 from csms_bridge.walks.slots import order_without, slot_numbers
 from csms_bridge.walks.steps import Do
@@ -41,6 +42,24 @@ class Manners:
     tells_slots: bool = True
     lowers: bool = False
     """It takes a profile back that it has not come on yet, against 1.6 A05.FR.01."""
+    own_address: bool = False
+    """1.6: it dials what stands in its maker's key, whatever its profile, and knows no other way (open-ocpp)."""
+    address_waits: bool = False
+    """That counts from its next restart on, and not from the next connection (MicroOcpp)."""
+    tells_address: bool = True
+    idles: bool = False
+    """It answers Accepted to a restart, and does nothing."""
+    wants_root: bool = False
+    """It takes a certificate only with the root above it (open-ocpp)."""
+    one_root: bool = False
+    """A new root takes the place of the old one."""
+    roots_from_tls: bool = False
+    """It takes no root below profile 2 (EVerest); what it has is from the factory."""
+    from_factory: bool = False
+    """It holds our root before the walk."""
+    asks: Asks = Asks.ON_TRIGGER
+    all_slots: bool = False
+    """It takes a priority only when every slot is in it."""
 
 
 @dataclass
@@ -72,10 +91,18 @@ class ModelStation:
     active: int = 1
     restarts: int = 0
     may_step_down: bool = False
+    quirks: Quirks = USUAL
+    """What our side takes it for: how the content of its messages is filled in."""
+    by_tls: bool = False
+    """Whether the address in its maker's key is one of TLS."""
+    next_by_tls: bool | None = None
+    keeps_address: bool = False
+    """It accepts an address and keeps the one that it has."""
 
     def __post_init__(self) -> None:
         self.slots[1] = self.profile
-        self.holds_root = self.profile >= TLS
+        self.by_tls = self.profile >= TLS
+        self.holds_root = self.by_tls or self.manners.from_factory
 
     def asked(self, do: Do, facts: Mapping[str, str], leg: SecurityProfile) -> Answer:
         """Take a message; `facts` stand for its content."""
@@ -92,19 +119,25 @@ class ModelStation:
             return False
         by_itself = self.version is OcppVersion.V16 or do in (Do.SET_PASSWORD, Do.DELIVER, Do.DELIVER_WITH_ROOT)
         changing = (*SETTINGS, Do.INSTALL_ROOT, Do.INSTALL_RSA_ROOT, Do.DELIVER, Do.DELIVER_WITH_ROOT)
+        if do is Do.RESTART and self.manners.idles:
+            return False
         leaves = by_itself and do in changing and self.manners.drops and outcome is ACCEPTED
         return do is Do.RESTART or leaves
 
     def restart(self) -> None:
         """Apply what waits for a restart."""
         self.restarts += 1
+        if self.next_by_tls is not None:
+            self.by_tls, self.next_by_tls = self.next_by_tls, None
         if self.version is not OcppVersion.V16:
             self.next_profile = self.slots[self.priority[0]]
 
     def ways(self) -> list[Way]:
         """How it dials, the newest settings first, the old ones as a way back."""
-        old = self._way(self.profile, self.password)
         password = self.next_password or self.password
+        if self.manners.own_address:
+            return self._ways_by_address(password)
+        old = self._way(self.profile, self.password)
         newest = self._way(self.next_profile if self.next_profile is not None else self.profile, password)
         if self.next_profile is not None and self.manners.falls_back:
             self.manners.falls_back -= 1
@@ -112,6 +145,17 @@ class ModelStation:
             self.priority = [self.active, *(slot for slot in self.priority if slot != self.active)]
             return [self._way(self.profile, password), old]
         return [newest, self._way(self.profile, password), old]
+
+    def _ways_by_address(self, password: str | None) -> list[Way]:
+        """Its address alone says whether it dials TLS; what goes with it follows from its profile."""
+        profile = self.profile if self.next_profile is None else self.next_profile
+        if not self.by_tls:
+            profile = min(profile, BASIC)
+        elif not self.holds_root:
+            return []
+        elif profile is not MUTUAL:
+            profile = TLS
+        return [self._way(profile, password), self._way(profile, self.password)]
 
     def arrived(self, way: Way) -> None:
         """It got in this way."""
@@ -133,19 +177,18 @@ class ModelStation:
 
     def _take(self, do: Do, facts: Mapping[str, str], leg: SecurityProfile) -> Answer:
         match do:
-            case Do.INSTALL_ROOT:
-                self.holds_root = True
-            case Do.INSTALL_RSA_ROOT:
-                self.holds_rsa_root = True
-            case Do.INSTALL_ISSUER_ROOT:
-                self.holds_issuer_root = True
+            case Do.INSTALL_ROOT | Do.INSTALL_RSA_ROOT | Do.INSTALL_ISSUER_ROOT:
+                return self._root_came(do)
             case Do.LIST_ROOTS:
                 listed = "DEAD ABC" if self.holds_root and not self.manners.hides_roots else ""
                 return Answer(ACCEPTED, "Accepted", {"roots": listed})
             case Do.TRIGGER_CSR:
+                if self.manners.asks is not Asks.ON_TRIGGER:
+                    return Answer(Outcome.NOT_SUPPORTED, "NotImplemented")
                 self.key += 1
             case Do.DELIVER | Do.DELIVER_WITH_ROOT:
-                return self._certificate_came(facts["issued"].split()[-1])
+                with_root = (do is Do.DELIVER_WITH_ROOT) is not (self.quirks.chain is Chain.ROOT)
+                return self._certificate_came(facts["issued"].split()[-1], with_root=with_root)
             case Do.SET_PASSWORD:
                 self.next_password = facts["password"]
             case Do.RAISE_PROFILE:
@@ -165,7 +208,11 @@ class ModelStation:
                     return Answer(REJECTED, "Rejected")
                 self.slots[slot] = leg
             case Do.PREFER_SLOT:
-                self.priority = [int(facts["slot"]), int(facts["used"])]
+                order = [int(facts["slot"]), int(facts["used"])]
+                others = slot_numbers(facts.get("slots", "")) if self.quirks.priority is Priority.ALL_SLOTS else []
+                if self.manners.all_slots and not {1, 2, 3} <= {*order, *others}:
+                    return Answer(REJECTED, "Rejected")
+                self.priority = list(dict.fromkeys((*order, *others)))
             case Do.READ_DOWNGRADE:
                 reading = Reading(MAY_STEP_DOWN, str(self.may_step_down).lower())
                 return Answer(ACCEPTED, "Accepted", readings=(reading,))
@@ -178,6 +225,10 @@ class ModelStation:
     def _go_back(self, do: Do, facts: Mapping[str, str], leg: SecurityProfile) -> Answer:
         """The way back of a walk that is cancelled."""
         match do:
+            case Do.READ_URL:
+                return self._address()
+            case Do.WRITE_URL | Do.WRITE_URL_BACK:
+                return self._address_came(by_tls=do is Do.WRITE_URL)
             case Do.LOWER_AGAIN:
                 if not self.manners.lowers:
                     return Answer(REJECTED, "Rejected")  # 1.6 A05.FR.01
@@ -197,9 +248,36 @@ class ModelStation:
             return self.certificate is not None
         return leg < TLS or self.holds_root
 
-    def _certificate_came(self, serial: str) -> Answer:
+    def _root_came(self, do: Do) -> Answer:
+        if self.manners.roots_from_tls and self.profile < TLS:
+            return Answer(REJECTED, "Rejected")
+        if self.manners.one_root and do is not Do.INSTALL_ROOT:
+            self.holds_root = False
+        self.holds_root |= do is Do.INSTALL_ROOT
+        self.holds_rsa_root |= do is Do.INSTALL_RSA_ROOT
+        self.holds_issuer_root |= do is Do.INSTALL_ISSUER_ROOT
+        return Answer(ACCEPTED, "Accepted")
+
+    def _address(self) -> Answer:
+        if not self.manners.own_address:
+            return Answer(Outcome.NOT_SUPPORTED, "NotSupported")
+        told = f"{'wss' if self.by_tls else 'ws'}://csms" if self.manners.tells_address else None
+        return Answer(ACCEPTED, "Accepted", readings=(Reading(configuration_key("K"), told),))
+
+    def _address_came(self, *, by_tls: bool) -> Answer:
+        if not self.manners.own_address:
+            return Answer(Outcome.NOT_SUPPORTED, "NotSupported")
+        if self.keeps_address and not by_tls:
+            return Answer(ACCEPTED, "Accepted")
+        if self.manners.address_waits:
+            self.next_by_tls = by_tls
+        else:
+            self.by_tls = by_tls
+        return Answer(REBOOT, "RebootRequired")
+
+    def _certificate_came(self, serial: str, *, with_root: bool) -> Answer:
         """Only a certificate for its newest key is any good; the key's number is in the serial."""
-        if serial != serial_for(self.key):
+        if serial != serial_for(self.key) or (self.manners.wants_root and not with_root):
             return Answer(REJECTED, "Rejected")
         self.certificate = serial
         return Answer(ACCEPTED, "Accepted")

@@ -110,6 +110,14 @@ def test_a_walk_whose_station_is_away_for_a_month_is_held_until_it_comes():
     assert here.see(Connected(TLS)).tick().acts == [Do.TRIGGER_CSR]
 
 
+def test_the_end_of_an_older_line_told_late_does_not_stop_the_clock_of_a_station_that_is_there():
+    """Its new connection was told first (station-quirks 14): the walk would have waited for a month."""
+    here = At(TO_3, Do.TRIGGER_CSR, MUTUAL, StepState.WAITING).see(Connected(TLS), Disconnected())
+    here.tick(ready=True).tick(minutes=6)
+    assert here.at.outcome is WalkState.HELD
+    assert "sent no certificate request" in here.at.reason
+
+
 # maintenance windows
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from csms_bridge.commands import Answer
+from csms_bridge.walks.answers import SILENT_TRIES
 from csms_bridge.walks.causes import Cause
 from csms_bridge.walks.marking import hold
 from csms_bridge.walks.operating import resume
@@ -22,6 +23,7 @@ from csms_bridge.walks.steps import (
     Tick,
     Until,
     WalkState,
+    WeWereAway,
 )
 from tests.csms_bridge.room import NOON
 from tests.csms_bridge.walks.at_a_step import (
@@ -122,8 +124,18 @@ def test_a_resumed_leg_is_walked_again_from_its_first_step(way):
 def test_a_leg_whose_end_was_seen_is_resumed_behind_it():
     here = At((V16, BASIC, MUTUAL), Do.SET_PASSWORD, TLS, StepState.SENT).answer(REJECTED)
     here.at = resume(here.walk, here.at, here.now)
-    assert here.tick().acts == [Do.SET_PASSWORD, Do.BAR_BELOW, Do.SET_PASSWORD]
+    assert here.tick().acts == [Do.SET_PASSWORD, Do.SET_PASSWORD]
     assert here.state_of(Do.WAIT) is DONE
+
+
+def test_what_is_on_record_of_a_leg_is_not_recorded_again_when_we_were_away():
+    """Done again on our side, it was taken for the bar of the next leg: its profile was refused to the station."""
+    here = At((V201, BASIC, MUTUAL), Do.SET_PASSWORD, TLS, StepState.SENT, **SLOTS_2).see(WeWereAway())
+    for _ in range(SILENT_TRIES):
+        here.no_answer().tick(minutes=1)
+    assert here.at.outcome is WalkState.RUNNING, "it was us who were not there"
+    assert (here.do, here.at.state) == (Do.SET_PASSWORD, StepState.SENT)
+    assert Do.BAR_BELOW not in here.acts
 
 
 def test_a_resumed_walk_leaves_earlier_legs_alone():
