@@ -243,12 +243,21 @@ class ChainChoices:
         raise fault or NoChain(self._post, root)
 
     def _current(self) -> "_Snapshot":
-        if time.monotonic() - self._seen.read_at > _KEPT:
-            self._reload()
+        if self._is_old():
+            with self._lock:
+                if self._is_old():  # of a crowd that finds it old at once, the first reads for all
+                    self._read()
         return self._seen
 
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._seen.read_at > _KEPT
+
     def _reload(self) -> None:
-        with self._lock, self._store.reading() as session:
+        with self._lock:
+            self._read()
+
+    def _read(self) -> None:
+        with self._store.reading() as session:
             has_wishes = session.execute(select(col(ChainChoiceRow.station)).limit(1)).first() is not None
             away = session.execute(select(col(RolloverRow.old)).where(col(RolloverRow.bridged).is_(False)))
             unbridged = frozenset(away.scalars())

@@ -12,10 +12,21 @@ Asked = TypeVar("Asked")
 
 
 class _Seat(Generic[Asked]):
+    """Who sits on it waits for one call at a time: a plain lock, which costs a tenth of an Event."""
+
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.served = False
-        self.called = threading.Event()
+        self._uncalled = threading.Lock()
+        self._uncalled.acquire()
+
+    def wait(self) -> None:
+        """Until the next call."""
+        self._uncalled.acquire()
+
+    def call(self) -> None:
+        """Call, once for each wait, and a last time when all is done."""
+        self._uncalled.release()
 
 
 class Gathering(Generic[Asked]):
@@ -35,7 +46,7 @@ class Gathering(Generic[Asked]):
             self._waiting.append(seat)
             leads, self._is_led = not self._is_led, True
         if not leads:
-            seat.called.wait()
+            seat.wait()
         if not seat.served:
             self._lead()
 
@@ -54,6 +65,6 @@ class Gathering(Generic[Asked]):
             following = self._waiting[0] if self._waiting else None
             self._is_led = following is not None
         if following is not None:
-            following.called.set()
+            following.call()
         for seat in batch:
-            seat.called.set()
+            seat.call()

@@ -136,23 +136,28 @@ class Hierarchy:
 
     def above(self, name: str) -> AboveLeaf:
         """What stands above the certificates of this authority. Raises UnknownAuthority."""
-        row = self._row(name)
-        pems: list[str] = []
-        while row.parent is not None:
-            pems.append(pem_of(row.der))
-            row = self._row(row.parent)
-        return AboveLeaf("".join(pems), row.name)
+        self._row(name)
+        return self._seen.above(name)
 
     def reload(self) -> None:
         """Read the authorities again, at once: to be called after a change of them was committed."""
-        with self._lock, self._store.reading() as session:
+        with self._lock:
+            self._read()
+
+    def _read(self) -> None:
+        with self._store.reading() as session:
             rows = session.execute(select(AuthorityRow).order_by(col(AuthorityRow.name))).scalars().all()
             self._seen = _Snapshot({row.name: row for row in rows}, time.monotonic(), self._seen)
 
     def _current(self) -> "_Snapshot":
-        if time.monotonic() - self._seen.read_at > _KEPT:
-            self.reload()
+        if self._is_old():
+            with self._lock:
+                if self._is_old():  # of a crowd that finds it old at once, the first reads for all
+                    self._read()
         return self._seen
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._seen.read_at > _KEPT
 
     def _row(self, name: str) -> AuthorityRow:
         if name not in self._current().rows:
@@ -173,6 +178,7 @@ class _Snapshot:
         self.rows = rows
         self.read_at = read_at
         self.issuers: dict[str, Issuer] = {}
+        self._above: dict[str, AboveLeaf] = {}
         self._chosen: dict[tuple[str, KeyFamily, KeyAlgorithm | None], str | None] = {}
         if before is not None:
             kept = before.issuers.items()
@@ -186,6 +192,15 @@ class _Snapshot:
             ders.append(row.der)
             row = self.rows.get(row.parent) if row.parent else None
         return ders
+
+    def above(self, name: str) -> AboveLeaf:
+        if name not in self._above:
+            row, pems = self.rows[name], []
+            while row.parent is not None:
+                pems.append(pem_of(row.der))
+                row = self.rows[row.parent]
+            self._above[name] = AboveLeaf("".join(pems), row.name)
+        return self._above[name]
 
     def issuer(self, name: str) -> Issuer:
         if name not in self.issuers:

@@ -1,8 +1,10 @@
 """Whether a key may be certified for whom it is asked: one station, one key, and some keys for nobody."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, select, union_all
+from sqlalchemy import BindParameter, Select, String, bindparam, cast, literal, null, select, union_all
 from sqlmodel import Session, col
 
 from pki.errors import CsrRejected
@@ -11,19 +13,35 @@ from pki.refusals import Refusal
 from pki.tables import AuthorityRequestRow, AuthorityRow, BlockedKeyRow, CertificateRow, RevokedRow, SerialRow
 
 _KEYS: BindParameter[str] = bindparam("keys", expanding=True)
-# The request for an authority travels in the open, and is a good request for a certificate of its key.
-_OURS = union_all(
-    select(col(AuthorityRow.spki_sha256)).where(col(AuthorityRow.spki_sha256).in_(_KEYS)),
-    select(col(AuthorityRequestRow.spki_sha256)).where(col(AuthorityRequestRow.spki_sha256).in_(_KEYS)),
-)
-_BLOCKED = select(col(BlockedKeyRow.spki_sha256)).where(col(BlockedKeyRow.spki_sha256).in_(_KEYS))
-_SEEN = (
-    select(col(SerialRow.spki_sha256), col(SerialRow.station)).where(col(SerialRow.spki_sha256).in_(_KEYS)).distinct()
-)
-_COMPROMISED = (
-    select(col(CertificateRow.spki_sha256))
-    .join(RevokedRow, col(RevokedRow.serial) == col(CertificateRow.serial))
-    .where(col(CertificateRow.spki_sha256).in_(_KEYS), col(RevokedRow.reason) == "keyCompromise")
+
+
+class _Where(StrEnum):
+    """What is on record of a key."""
+
+    OURS = "ours"
+    BLOCKED = "blocked"
+    COMPROMISED = "compromised"
+    SEEN = "seen"
+
+
+def _keys_of(where: _Where, key: Any, station: Any = None) -> Select[Any]:
+    station = cast(null(), String) if station is None else station
+    return select(literal(where.value).label("found"), col(key).label("key"), station.label("station")).where(
+        col(key).in_(_KEYS)
+    )
+
+
+_SAME = col(RevokedRow.serial) == col(CertificateRow.serial)
+# One statement: what is asked of every key, of one or of hundreds at once.
+_FOUND = union_all(
+    # The request for an authority travels in the open, and is a good request for a certificate of its key.
+    _keys_of(_Where.OURS, AuthorityRow.spki_sha256),
+    _keys_of(_Where.OURS, AuthorityRequestRow.spki_sha256),
+    _keys_of(_Where.BLOCKED, BlockedKeyRow.spki_sha256),
+    _keys_of(_Where.COMPROMISED, CertificateRow.spki_sha256)
+    .join(RevokedRow, _SAME)
+    .where(col(RevokedRow.reason) == "keyCompromise"),
+    _keys_of(_Where.SEEN, SerialRow.spki_sha256, col(SerialRow.station)).distinct(),
 )
 
 
@@ -34,10 +52,13 @@ def why_not_free(session: Session, plans: Sequence[Plan]) -> list[CsrRejected | 
     copied: this is the alarm that finds cloned stations.
     """
     keys = sorted({plan.spki_sha256 for plan in plans})
-    ours, blocked, compromised = (_keys(session, query, keys) for query in (_OURS, _BLOCKED, _COMPROMISED))
+    found: dict[str, set[str]] = {where: set() for where in _Where}
     seen: dict[str, set[str | None]] = {}
-    for key, station in session.connection().execute(_SEEN, {"keys": keys}):
-        seen.setdefault(key, set()).add(station)
+    for where, key, station in session.connection().execute(_FOUND, {"keys": keys}):
+        found[where].add(key)
+        if where == _Where.SEEN:
+            seen.setdefault(key, set()).add(station)
+    ours, blocked, compromised = (found[where] for where in (_Where.OURS, _Where.BLOCKED, _Where.COMPROMISED))
     return [_refusal(plan, ours, blocked, compromised, seen) for plan in plans]
 
 
@@ -67,8 +88,3 @@ def _seen_elsewhere(plan: Plan, seen: dict[str, set[str | None]]) -> CsrRejected
     named = sorted(place for place in others if place)
     where = f"at the station {named[0]!r}" if named else "in a certificate that is no station's"
     return Refusal.KEY_USED_ELSEWHERE.because(f"the key was seen before {where}")
-
-
-def _keys(session: Session, query: object, keys: Sequence[str]) -> set[str]:
-    parameters: Mapping[str, object] = {"keys": keys}
-    return set(session.connection().execute(query, parameters).scalars())  # type: ignore[call-overload]

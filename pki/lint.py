@@ -141,7 +141,7 @@ def basic_constraints_suit(specimen: Specimen, plan: Plan) -> str | None:
 def key_usage_suits(specimen: Specimen, plan: Plan) -> str | None:
     """RFC 5280 §4.2.1.3, A00.FR.512: present, critical, exactly the profile's bits."""
     found = specimen.extension(x509.KeyUsage)
-    bits = {use for use in KeyUse if getattr(found.value, use.value)}
+    bits = {use for use, name in _KEY_USES if getattr(found.value, name)}
     others = found.value.content_commitment or found.value.data_encipherment
     suits = found.critical and not others and bits == plan.profile.key_use(plan.key_family)
     return None if suits else "KeyUsage is not the profile's"
@@ -210,6 +210,7 @@ def chain_fits_the_station(specimen: Specimen, plan: Plan) -> str | None:
     return f"the chain has {length} characters, more than {plan.profile.chain_limit}" if too_long else None
 
 
+_KEY_USES = tuple((use, use.value) for use in KeyUse)
 CHECKS: tuple[Check, ...] = (
     version_is_3,
     serial_is_random_and_short,

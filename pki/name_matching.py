@@ -5,6 +5,7 @@ of blanks as one. UTF8String, PrintableString and the rest were decoded before, 
 difference.
 """
 
+from functools import lru_cache
 from unicodedata import normalize
 
 
@@ -27,6 +28,7 @@ def holds_name(claimed: str, ours: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=4096)  # the operator's name is compared with each request's, and a station's several times
 def _prepared(name: str) -> str:
     return " ".join(normalize("NFKC", normalize("NFKC", name).casefold()).split())
 

@@ -1,6 +1,9 @@
 """Who issues: by post, kind of key and status, also when another process changed it."""
 
+import math
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -109,3 +112,31 @@ def test_the_named_issuer_must_fill_the_post(room: Room) -> None:
         hierarchy.issuer_named("csms", "stations")
     with pytest.raises(UnknownAuthority):
         hierarchy.issuer_named("nobody", "stations")
+
+
+def test_of_a_crowd_that_finds_it_old_one_reads_for_all(room: Room) -> None:
+    """Else each of 64 callers would read all authorities again, one after the other, every second."""
+    hierarchy, reads = Hierarchy(room.store), []
+    hierarchy.reload()
+    real = hierarchy._read
+
+    def read() -> None:
+        reads.append(1)
+        real()
+
+    hierarchy._read = read  # type: ignore[method-assign]
+    hierarchy._seen.read_at = -math.inf
+    barrier = Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: barrier.wait() >= 0 and hierarchy.info("stations").name, range(8)))
+    assert found == ["stations"] * 8
+    assert len(reads) == 1
+
+
+def test_what_stands_above_is_that_of_the_moment(room: Room) -> None:
+    hierarchy = Hierarchy(room.store)
+    assert hierarchy.above("stations") is hierarchy.above("stations")
+    assert hierarchy.above("stations").root == "root"
+    change(room, "stations", der=room.authority.authority("csms").der)
+    hierarchy.reload()
+    assert hierarchy.above("stations").chain_pem == room.authority.authority("csms").certificate_pem
