@@ -308,6 +308,7 @@ class Fleet:
         if self._registry.station(station).online:
             raise StationRefused("id", f"station {station!r} is connected; revoke its certificate or wait")
         self.roots.forget(station)
+        self.recoveries.forget(station)
         self._registry.remove(station, by, reason)
 
     def set_password(self, station: str, password: Secret | None, by: str, reason: str) -> AddedStation:

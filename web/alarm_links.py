@@ -29,8 +29,9 @@ def console_path(kind: str, thing: str) -> str:
         return f"/stations/{quote(thing, safe='')}"
     if kind in (AlarmKind.RECOVERY_WAITING, AlarmKind.RECOVERY_CONTESTED):  # its thing is the station
         return f"/stations/{quote(thing, safe='')}#lanes"
-    if kind == AlarmKind.PROOF_OF_ANOTHER and len(thing) >= 16 and set(thing) <= set("0123456789abcdef"):
-        return f"/certificates/{thing}"
+    if kind == AlarmKind.PROOF_OF_ANOTHER:  # its thing is what was shown, or the station when a maker vouched for it
+        is_serial = len(thing) >= 16 and set(thing) <= set("0123456789abcdef")
+        return f"/certificates/{thing}" if is_serial else f"/stations/{quote(thing, safe='')}"
     if kind == AlarmKind.ROLLOVER_HINDERED:  # its thing is the plan
         return f"/trust/plans/{quote(thing, safe='')}"
     if kind == AlarmKind.RENEWALS_FAILING:

@@ -165,6 +165,11 @@ class Recoveries:
         self._follow_up(recovery)
         return self.book.find(recovery)
 
+    def forget(self, station: str) -> None:
+        """The station is about to be removed: its alarms end."""
+        for kind in (AlarmKind.RECOVERY_WAITING, AlarmKind.RECOVERY_CONTESTED):
+            self._authority.alarms.settle(kind, station)
+
     def check_by_oneself(self, station: Station) -> None:
         """Raise RecoveryNotNow where others must approve what lets a station back in that was seen already."""
         if self._custom.approvals and station.last_seen is not None:

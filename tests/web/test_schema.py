@@ -7,7 +7,8 @@ from sqlalchemy import insert, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel, col, select
 
-from csms_bridge.tables import SecurityEventRow
+from csms_bridge.recovery.book import RecoveryBook
+from csms_bridge.tables import SecurityEventRow, StationRow
 from pki.clock import utc_now
 from pki.store import Store
 from pki.tables import AuditHeadRow, AuditRow, CheckpointRow
@@ -160,4 +161,32 @@ def test_firmware_of_an_older_database_is_kept_and_a_refused_release_makes_room(
         session.execute(text(SIGNED.format(id="b", state="refused", signature="NULL")))
     with pytest.raises(IntegrityError), store.writing() as session:
         session.execute(text(SIGNED.format(id="c", state="pending", signature="NULL")))
+    store.close()
+
+
+OPEN_LANE = """
+    INSERT INTO stations (id, serial, floor, settled_floor, wanted_profile, site, tags, quiet, bootstrap, lane, told,
+        works_when_accepted, takes_root, added_at, updated_at, online, node, vendor, model, firmware,
+        recovery_since, recovery_until, recovery_reason, recovery_by)
+    VALUES (:id, :id, 3, 3, 3, '', '[]', 0, '', '', '', 0, 0, :at, :at, 0, '', '', '', '', :since, :until, :why, :by)
+"""
+
+
+def test_a_recovery_lane_that_was_open_in_an_older_database_stays_open_and_has_a_record(tmp_path: Path) -> None:
+    store = empty(tmp_path)
+    at = "2026-03-02 12:00:00.000000"
+    lane = {"since": at, "until": "2026-03-03 12:00:00.000000", "why": "stood in a warehouse", "by": "user:anna"}
+    closed = {"since": None, "until": None, "why": "", "by": ""}
+    with store.writing() as session:
+        migrate_to(session.connection(), "0005")
+        for station in ({"id": "CS-1", **lane}, {"id": "CS-2", **closed}):
+            session.connection().execute(text(OPEN_LANE), {"at": at, **station})
+    migrate(store)
+    (known,) = RecoveryBook(store).page()
+    assert (known.station, known.state, known.loss, known.reason) == ("CS-1", "open", "expired", lane["why"])
+    with store.reading() as session:
+        found = session.get_one(StationRow, "CS-1")
+        assert (found.recovery, found.recovery_lane) == (known.id, "recovery")
+        assert session.get_one(StationRow, "CS-2").recovery == ""
+    assert known.until == found.recovery_until
     store.close()

@@ -470,6 +470,20 @@ def test_what_was_over_stays_over_when_the_clock_jumps_back(room, clock):
     assert isinstance(knock(room, password=asked.password), Refused)
 
 
+def test_ways_back_are_listed_by_page_the_newest_first(room, clock):
+    on_profile_3(room)
+    made = []
+    for _ in range(3):
+        made.insert(0, room.recoveries.ask(loss(Loss.LOST), BY).recovery.id)
+        room.recoveries.end("CS-1", "once more", BY)
+        clock.advance(minutes=1)
+    page = room.recoveries.book.page
+    first = page(limit=2)
+    assert [one.id for one in (*first, *page(after=first[-1].id, limit=2))] == made
+    assert [one.id for one in page(state=RecoveryState.ENDED)] == made
+    assert page(state=RecoveryState.OPEN) == page(station="CS-2") == []
+
+
 def test_a_station_that_is_removed_takes_its_ways_back_along(room):
     recoveries = room.recoveries_approved_by(2)
     on_profile_3(room)
