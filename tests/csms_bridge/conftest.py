@@ -10,7 +10,9 @@ from sqlmodel import SQLModel
 import pki.tables  # noqa: F401 -- both modules put their tables into the metadata
 from pki.keystore import KeyStore
 from pki.store import Store
+from tests.csms_bridge.databases import POSTGRESQL, SQLITE, PostgresKinds, nothing, on_both, rows_of
 from tests.csms_bridge.room import PASSPHRASE, Room, SetClock, SigningRoom
+from tests.end_to_end.postgres import running_postgres
 
 
 @pytest.fixture(scope="session")
@@ -41,20 +43,47 @@ def clock() -> SetClock:
     return SetClock()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    on_both(metafunc)
+
+
 @pytest.fixture
-def room(empty_database: Path, tmp_path: Path, clock: SetClock) -> Iterator[Room]:
-    path = tmp_path / "voltward.db"
-    shutil.copy(empty_database, path)
-    room = Room(Store(f"sqlite:///{path}"), clock)
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database a test is over."""
+    return str(getattr(request, "param", SQLITE))
+
+
+@pytest.fixture(scope="session")
+def postgres_kinds() -> Iterator[PostgresKinds]:
+    with running_postgres() as server:
+        yield PostgresKinds(server)
+
+
+@pytest.fixture
+def room(
+    empty_database: Path, tmp_path: Path, clock: SetClock, database: str, request: pytest.FixtureRequest
+) -> Iterator[Room]:
+    if database == POSTGRESQL:
+        store = request.getfixturevalue("postgres_kinds").store("empty", nothing)
+    else:
+        path = tmp_path / "voltward.db"
+        shutil.copy(empty_database, path)
+        store = Store(f"sqlite:///{path}")
+    room = Room(store, clock)
     yield room
     room.store.close()
 
 
 @pytest.fixture
-def signing_room(established: Path, tmp_path: Path, clock: SetClock) -> Iterator[SigningRoom]:
-    folder = tmp_path / "data"
+def signing_room(
+    established: Path, tmp_path: Path, clock: SetClock, database: str, request: pytest.FixtureRequest
+) -> Iterator[SigningRoom]:
+    folder, store = tmp_path / "data", None
     shutil.copytree(established, folder)
-    room = SigningRoom(folder, clock)
+    if database == POSTGRESQL:
+        kinds, kept = request.getfixturevalue("postgres_kinds"), f"sqlite:///{folder}/voltward.db"
+        store = kinds.store("established", lambda: rows_of(Store(kept)))
+    room = SigningRoom(folder, clock, store)
     yield room
     room.store.close()
 

@@ -76,6 +76,7 @@ def test_what_is_old_enough_goes_and_the_rest_stays(room: Room, prune: Pruning) 
     assert prune.round() == 3
 
 
+@pytest.mark.both_databases
 def test_only_what_has_come_to_an_end_is_an_outcome(room: Room, prune: Pruning) -> None:
     room.add("CS-1")
     old = room.clock.now - timedelta(days=91)
@@ -108,6 +109,7 @@ def act(at: datetime, deed: str, state: str, name: str = "root-2", station: str 
     )
 
 
+@pytest.mark.both_databases
 def test_what_a_station_refused_stays_until_it_says_something_else_of_it(room: Room, prune: Pruning) -> None:
     """The trust map knows by it who would not follow a root's roll-over."""
     for name in ("CS-1", "CS-2"):
@@ -176,6 +178,7 @@ def test_nothing_is_written_when_nothing_is_old(room: Room, prune: Pruning) -> N
     assert writes == []
 
 
+@pytest.mark.both_databases
 def test_a_noisy_station_keeps_its_newest_rows_only(room: Room, prune: Pruning) -> None:
     now = room.clock.now
     put(room, *(message(now, "CS-1") for _ in range(130)), *(message(now, "CS-2") for _ in range(100)))

@@ -91,6 +91,7 @@ def test_a_walk_under_way_is_left_alone(room: Room, renewals: Renewals) -> None:
     assert (renewal.state, renewal.reason) == (UNABLE, "a walk of it is under way or on hold")
 
 
+@pytest.mark.both_databases
 def test_a_station_is_asked_once_at_a_time(room: Room, renewals: Renewals) -> None:
     on_profile_3(room)
     first, again = (renewals.ask(["CS-1"], "user:anna")[0] for _ in range(2))
@@ -119,6 +120,7 @@ def test_the_stations_answer_decides_what_is_waited_for(
     assert (renewals.ask(["CS-1"], "user:anna")[0].command == renewal.command) is (state is ACCEPTED)
 
 
+@pytest.mark.both_databases
 def test_it_is_followed_until_the_new_certificate_is_seen(signing_room: SigningRoom) -> None:
     room = signing_room
     renewals = Renewals(room.store, room.trail, room.orders, room.clock)

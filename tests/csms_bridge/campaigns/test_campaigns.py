@@ -34,6 +34,7 @@ SIX = [f"CS-{number}" for number in range(6)]
 # --- whom
 
 
+@pytest.mark.both_databases
 def test_the_preview_counts_who_is_left_out_and_why(fleet: FleetRoom) -> None:
     fleet.add("CS-1", "CS-2", "CS-3")
     fleet.add("CS-4", profile=MUTUAL)
@@ -60,6 +61,7 @@ def test_one_that_has_been_offline_for_long_is_left_out(fleet: FleetRoom) -> Non
     assert (seen.taken, seen.excluded) == (1, {"it has been offline for long": 1})
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("selection", "taken"),
     [
@@ -110,6 +112,7 @@ def test_a_walk_leads_to_2_or_3(fleet: FleetRoom) -> None:
 # --- wave by wave
 
 
+@pytest.mark.both_databases
 def test_it_goes_on_wave_by_wave_until_all_are_there(fleet: FleetRoom) -> None:
     fleet.add(*SIX, "CS-6")
     campaign = fleet.begin()
@@ -418,6 +421,7 @@ def test_at_any_hour_is_said_and_written_down(fleet: FleetRoom) -> None:
     assert started.details["at_any_hour"] is True
 
 
+@pytest.mark.both_databases
 def test_no_more_than_its_share_of_a_site_is_worked_on_by_all_campaigns_together(fleet: FleetRoom) -> None:
     fleet.campaigns.sites.put([NewSite("Mall", max_share=34)], ANNA)
     fleet.add(*SIX, site="Mall")
@@ -514,6 +518,7 @@ def test_the_dry_run_tells_who_comes_when_at_the_earliest(fleet: FleetRoom) -> N
     assert minutes == [600, 2, 4, 6]
 
 
+@pytest.mark.both_databases
 def test_removing_a_station_takes_it_out_of_its_campaigns(fleet: FleetRoom) -> None:
     fleet.add("CS-1", "CS-2")
     campaign = fleet.begin()

@@ -17,6 +17,8 @@ from csms_bridge.tables import CommandRow, StationRow
 from tests.csms_bridge.campaigns.fleet_room import ANNA, EVERYTHING, MUTUAL, QUICK, FleetRoom
 from tests.csms_bridge.room import SigningRoom
 
+pytestmark = pytest.mark.both_databases
+
 PENDING, RUNNING, AWAY, DONE, FAILED, HELD, LATE, ABSENT, EXCLUDED, CANCELLED = TargetState
 CALM = replace(QUICK, errors=100, success=0)
 

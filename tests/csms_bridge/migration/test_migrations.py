@@ -20,6 +20,8 @@ from csms_bridge.tables import StationRow
 from pki.alarms import AlarmKind, Alarms
 from tests.csms_bridge.room import Room
 
+pytestmark = pytest.mark.both_databases
+
 V16, V201, V21 = OcppVersion
 TLS = SecurityProfile.TLS_BASIC
 HOUR = timedelta(hours=1)

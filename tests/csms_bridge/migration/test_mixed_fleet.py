@@ -11,6 +11,8 @@ from csms_bridge.station import OcppVersion, SecurityProfile
 from tests.csms_bridge.migration.test_migrations import NO_PASSWORD, MigrationRoom
 from tests.csms_bridge.room import NOON, Room
 
+pytestmark = pytest.mark.both_databases
+
 V16, V201, V21 = OcppVersion
 SEEN = Standing.SEEN
 

@@ -43,6 +43,7 @@ def test_explains_a_station_by_its_rows(room, quirks):
         quirks.explain_station("nobody")
 
 
+@pytest.mark.both_databases
 def test_rows_are_added_all_or_none(room, quirks):
     with pytest.raises(QuirkRefused, match=r"row 2 \(worse\), quirks\.chain"):
         quirks.put([ROW, {"name": "worse", "quirks": {"chain": "everything"}}], ANNA)
@@ -50,6 +51,7 @@ def test_rows_are_added_all_or_none(room, quirks):
     assert room.acts("boxes") == []
 
 
+@pytest.mark.both_databases
 def test_a_row_of_the_same_name_is_changed(room, quirks):
     quirks.put([ROW], ANNA, "seen on site")
     quirks.put([{**ROW, "quirks": {"chain": "leaf"}}], ANNA)
@@ -71,6 +73,7 @@ def test_each_change_has_its_audit_record(room, quirks):
         quirks.remove("boxes", ANNA)
 
 
+@pytest.mark.both_databases
 def test_another_nodes_change_counts_within_seconds(room, quirks):
     other = StationQuirks(room.store, room.trail, room.clock)
     assert quirks.of("Acme", "Box", "") == USUAL

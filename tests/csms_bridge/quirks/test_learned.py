@@ -41,6 +41,7 @@ def note(room, learned, station="CS-1", **found):
         learned.note(session, station, found or {"chain": "root"}, room.clock())
 
 
+@pytest.mark.both_databases
 def test_the_same_from_many_stations_of_a_kind_is_one_lesson(room, learned):
     for station in ("CS-1", "CS-2"):
         booted(room, station)
@@ -66,6 +67,7 @@ def test_a_station_that_never_said_what_it_is_teaches_nothing(room, learned):
     assert learned.page() == []
 
 
+@pytest.mark.both_databases
 def test_a_lesson_changes_nothing_until_it_is_accepted(room, quirks, learned):
     booted(room)
     note(room, learned)
@@ -119,6 +121,7 @@ def test_stations_cannot_fill_the_database_with_names(room, learned, monkeypatch
     assert len(learned.page()) == 2
 
 
+@pytest.mark.both_databases
 def test_pages_go_on_where_the_one_before_ended(room, learned):
     booted(room)
     note(room, learned, chain="root", lists_roots=False, restart="always")
@@ -127,6 +130,7 @@ def test_pages_go_on_where_the_one_before_ended(room, learned):
     assert [one.key for one in (*first, *rest)] == ["restart", "lists_roots", "chain"]
 
 
+@pytest.mark.both_databases
 def test_a_walk_teaches_in_the_transaction_of_its_step(room, learned):
     booted(room)
     ledger = Ledger(room.store, room.trail, room.clock, learned.from_walk)

@@ -29,6 +29,7 @@ def old(room, days=66):
     return room.clock.now - days * DAY
 
 
+@pytest.mark.both_databases
 def test_a_station_is_asked_when_two_thirds_of_the_life_are_over_and_once(room):
     join(room, "CS-1")
     room.clock.advance(days=58)
@@ -62,6 +63,7 @@ def test_what_is_on_its_way_leaves_no_room_for_more(room):
     assert here.round() == 1, "the first came to nothing"
 
 
+@pytest.mark.both_databases
 def test_who_ends_first_is_asked_first(room):
     here = settled(desk(room, in_flight=1), room)
     for station, days in (("CS-1", 66), ("CS-2", 80), ("CS-3", 70)):
@@ -91,6 +93,7 @@ def test_a_station_that_is_away_is_asked_when_it_is_back(room):
     assert here.round() == 1
 
 
+@pytest.mark.both_databases
 def test_one_that_is_late_is_queued_although_it_is_away(room):
     """It may be there for seconds only."""
     here = settled(desk(room), room)
@@ -118,6 +121,7 @@ def test_a_site_is_left_alone_outside_its_windows_unless_it_is_late(room):
     assert sorted(asked(room)) == ["CS-2", "CS-3"]
 
 
+@pytest.mark.both_databases
 def test_no_more_of_a_site_at_a_time_than_its_share(room):
     here = settled(desk(room), room)
     Sites(room.store, room.trail, room.clock).put([NewSite("Harbour", max_share=50)], "user:anna")
@@ -141,6 +145,7 @@ def test_a_station_that_repeats_its_request_by_itself_is_not_asked_meanwhile(sig
     assert here.round() == 1
 
 
+@pytest.mark.both_databases
 def test_a_station_in_a_campaign_is_left_to_it(room):
     here = settled(desk(room), room)
     join(room, "CS-1", old(room))
@@ -344,6 +349,7 @@ def test_two_nodes_at_the_same_moment_ask_each_station_once(room):
     assert sorted(asked(room)) == [f"CS-{number}" for number in range(8)]
 
 
+@pytest.mark.both_databases
 def test_a_station_that_answered_and_is_renewed_is_asked_no_more(signing_room):
     room = signing_room
     here = settled(desk(room), room)

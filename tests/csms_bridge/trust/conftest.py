@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pki.store import Store
+from tests.csms_bridge.databases import POSTGRESQL, rows_of
 from tests.csms_bridge.room import SetClock, SigningRoom
 from tests.csms_bridge.trust.trusting import successor
 
@@ -22,10 +24,15 @@ def with_successor(established: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def prepared_room(with_successor: Path, tmp_path: Path, clock: SetClock) -> Iterator[SigningRoom]:
+def prepared_room(
+    with_successor: Path, tmp_path: Path, clock: SetClock, database: str, request: pytest.FixtureRequest
+) -> Iterator[SigningRoom]:
     """`root-2` is prepared beside `root`."""
-    folder = tmp_path / "data"
+    folder, store = tmp_path / "data", None
     shutil.copytree(with_successor, folder)
-    room = SigningRoom(folder, clock)
+    if database == POSTGRESQL:
+        kinds, kept = request.getfixturevalue("postgres_kinds"), f"sqlite:///{folder}/voltward.db"
+        store = kinds.store("prepared", lambda: rows_of(Store(kept)))
+    room = SigningRoom(folder, clock, store)
     yield room
     room.store.close()

@@ -65,6 +65,7 @@ def mutual(room: SigningRoom, name: str, *roots: str) -> Holder:
     return made
 
 
+@pytest.mark.both_databases
 def test_what_keeps_a_station_from_the_new_root_is_in_the_reason(signing_room: SigningRoom) -> None:
     room = signing_room
     for name in ("CS-signed", "CS-full", "CS-full-16", "CS-free"):
@@ -95,6 +96,7 @@ def test_a_root_that_the_old_one_has_signed_is_taken(prepared_room: SigningRoom)
     assert told(trust_of(room), question)["CS-1"][1] == "the root root-2 is not among those that it lists"
 
 
+@pytest.mark.both_databases
 def test_another_issuer_below_a_root_that_a_station_lacks_is_not_safe(prepared_room: SigningRoom) -> None:
     """The station judges its new certificate by the CSMS roots that it holds, whatever its server shows."""
     room = prepared_room
@@ -170,6 +172,7 @@ def test_what_tls_shows_and_what_it_needs(signing_room: SigningRoom) -> None:
     assert dropped == {"CS-static": LOSES, "CS-new": SAFE, "CS-odd": UNSURE}
 
 
+@pytest.mark.both_databases
 def test_a_floor_shuts_out_who_is_below_and_says_who_stays_there(signing_room: SigningRoom) -> None:
     room = signing_room
     room.add("CS-plain")

@@ -66,6 +66,7 @@ def connects_alone(room: SigningRoom, trust: Trust, *stations: Holder) -> None:
     trust.sightings.look()
 
 
+@pytest.mark.both_databases
 def test_the_whole_way(signing_room: SigningRoom) -> None:
     room = signing_room
     trust, plan = planned(room)
@@ -115,6 +116,7 @@ def why_held(trust: Trust, plan: str) -> dict[str, str]:
     return {one.station: one.why for one in trust.plans.holding(plan)}
 
 
+@pytest.mark.both_databases
 def test_the_old_root_is_deleted_only_where_nothing_hangs_on_it(signing_room: SigningRoom) -> None:
     """Never the last one, never before the station was seen under the new root alone, never behind an edge."""
     room = signing_room
@@ -380,6 +382,7 @@ def test_rounds_have_stations_install_the_new_root(signing_room: SigningRoom) ->
     assert _installing(room) == ["CS-1"]
 
 
+@pytest.mark.both_databases
 def test_rounds_ask_for_new_certificates_after_the_switch(signing_room: SigningRoom) -> None:
     room = signing_room
     trust, plan = planned(room, Gates(0, 0))

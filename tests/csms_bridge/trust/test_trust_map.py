@@ -18,6 +18,7 @@ def state(trust_map: TrustMap, station: str, root: str = "root") -> TrustState:
     return next(one.state for one in trust_map.of_station(station) if one.root == root)
 
 
+@pytest.mark.both_databases
 def test_each_way_to_hold_a_root_or_not(signing_room: SigningRoom) -> None:
     trust_map = trust_of(signing_room).map
     holder(signing_room, "CS-reports", "root").list()
@@ -108,6 +109,7 @@ def test_a_handshake_from_before_the_change_proves_nothing(signing_room: Signing
     assert state(trust.map, "CS-2") is TrustState.CONFIRMED
 
 
+@pytest.mark.both_databases
 def test_the_certificate_that_was_shown_is_told_by_the_suite(signing_room: SigningRoom) -> None:
     """RFC 5246 §A.5. And what an edge shows is not ours."""
     trust = trust_of(signing_room)
@@ -137,6 +139,7 @@ def test_a_restart_loses_no_proof_and_makes_none(signing_room: SigningRoom) -> N
     assert state(again.map, "CS-2") is TrustState.UNKNOWN
 
 
+@pytest.mark.both_databases
 def test_a_makers_root_is_preset_in_its_own_stations(signing_room: SigningRoom) -> None:
     trust = trust_of(signing_room)
     signing_room.authority.anchors.add(maker_root(start=NOON).pem, "Volt Motors", "volt", BY)

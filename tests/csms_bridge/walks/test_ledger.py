@@ -164,6 +164,7 @@ def test_a_walk_that_is_over_does_not_move(ledger):
     assert feed(ledger, Tick(True)) == []
 
 
+@pytest.mark.both_databases
 def test_every_step_that_moves_is_on_the_audit_trail_once(room, ledger):
     ledger.start("CS-1", 2, FACTS, ANNA)
     feed(ledger, Tick(True), Tick(True), Tick(False), accepted(0))
@@ -261,6 +262,7 @@ def test_the_floor_is_never_lowered_by_a_walk(room, ledger, settled, after, barr
     assert ("station:lower-profile-barred" in room.acts()) is barred
 
 
+@pytest.mark.both_databases
 def test_a_walk_to_its_end(room, ledger):
     walk = ledger.start("CS-1", 2, FACTS, ANNA)
     walk_to_tls(room)
@@ -388,6 +390,7 @@ def test_lists_walks_newest_first(room, ledger):
     assert found(ledger, after=newest_first[-1]) == []
 
 
+@pytest.mark.both_databases
 def test_walks_started_at_the_same_moment_are_not_lost_between_pages(room, ledger):
     for number in range(2, 6):
         room.add(f"CS-{number}")
@@ -397,6 +400,7 @@ def test_walks_started_at_the_same_moment_are_not_lost_between_pages(room, ledge
     assert len({*first, *second}) == 4
 
 
+@pytest.mark.both_databases
 def test_lists_walks_of_a_station_or_in_a_state(room, ledger):
     walks = many(room)
     assert found(ledger, station="CS-1") == [walks["CS-1 again"], walks["CS-1"]]
@@ -418,6 +422,7 @@ def test_shows_the_walk_under_way_else_the_last(room, ledger):
     assert ledger.current("CS-1").id == walks["CS-1 again"]
 
 
+@pytest.mark.both_databases
 def test_tells_what_moved_since_oldest_change_first(room, ledger):
     walks = many(room)
     since = NOON + timedelta(minutes=2)
