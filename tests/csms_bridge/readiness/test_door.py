@@ -65,6 +65,7 @@ def test_a_station_that_is_away_is_asked_when_it_is_back(ready):
     assert ready.readiness.ask("CS-2", "user:anna").probe.roots.state is ProbeState.WAITING
 
 
+@pytest.mark.both_databases
 def test_an_answer_ends_the_question(ready):
     ready.readiness.ask(ready.met(), "user:anna")
     (order,) = ready.room.orders.claim({"CS-1"})
@@ -95,6 +96,7 @@ def test_what_is_told_to_be_read_is_among_the_facts(ready, monkeypatch):
     assert "no-security-extension" in found.assessment.codes
 
 
+@pytest.mark.both_databases
 def test_the_stored_verdict_is_the_one_that_is_shown(ready):
     ready.met()
     ready.readiness.assess_again(["CS-1"])

@@ -100,6 +100,7 @@ def test_what_is_unknown_is_said_so(room):
             act()
 
 
+@pytest.mark.both_databases
 def test_two_operators_at_once_open_one_way_back(room):
     on_profile_3(room)
     first = room.recoveries.ask(loss(Loss.LOST), "user:anna")
@@ -112,6 +113,7 @@ def test_two_operators_at_once_open_one_way_back(room):
     assert [one.id for one in listed] == sorted([first.recovery.id, second.recovery.id], reverse=True)
 
 
+@pytest.mark.both_databases
 def test_of_many_who_ask_at_the_same_moment_one_is_heard(room):
     on_profile_3(room)
 
@@ -127,6 +129,7 @@ def test_of_many_who_ask_at_the_same_moment_one_is_heard(room):
     assert room.acts().count("station:recovery-opened") == 1
 
 
+@pytest.mark.both_databases
 def test_two_who_approve_at_the_same_moment_open_it_once(room):
     recoveries = room.recoveries_approved_by(1)
     on_profile_3(room)
@@ -187,6 +190,7 @@ def test_a_certificate_that_it_got_meanwhile_is_not_revoked_with_the_old_ones(ro
     assert room.authority.certificate(new.serial).state is CertificateState.GOOD
 
 
+@pytest.mark.both_databases
 def test_a_swapped_board_keeps_identity_place_tags_and_history(room):
     on_profile_3(room)
     room.sightings.lanes.allow_bootstrap("CS-1", "Volt Motors", BY, "ordered so")
@@ -484,6 +488,7 @@ def test_ways_back_are_listed_by_page_the_newest_first(room, clock):
     assert page(state=RecoveryState.OPEN) == page(station="CS-2") == []
 
 
+@pytest.mark.both_databases
 def test_a_station_that_is_removed_takes_its_ways_back_along(room):
     recoveries = room.recoveries_approved_by(2)
     on_profile_3(room)
