@@ -65,10 +65,20 @@ class Known:
     reveals: Sequence[str] = ()
     clock_offset: timedelta | None = None
     walking: bool = False
+    read_on: SecurityProfile | None = None
+    """The profile on which the settings were read last; None when nobody knows."""
 
     def says(self, subject: Subject) -> str | None:
         """What the station says of a setting; None when it does not."""
         return (self.configured or {}).get(subject)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether what a walk changes is on the way: it is walked now, or was read before it came on its profile.
+
+        Then it is read anew soon (see posture.schedule), and its old words prove nothing.
+        """
+        return self.walking or (self.read_on is not None and self.read_on is not self.station.profile)
 
 
 def differences_of(known: Known) -> list[Difference]:
@@ -105,7 +115,7 @@ def _reveals(known: Known) -> Difference | None:
 
 def _profile_configured(known: Known) -> Difference | None:
     said, seen = known.says(Subject.PROFILE), known.station.profile
-    if said is None or seen is None or known.walking or said.strip() == str(int(seen)):
+    if said is None or seen is None or known.is_changing or said.strip() == str(int(seen)):
         return None
     return Difference(
         DifferenceKind.PROFILE_CONFIGURED,
@@ -140,7 +150,7 @@ def _no_extension(known: Known) -> Difference | None:
 
 def _operator(known: Known) -> Difference | None:
     said = known.says(Subject.OPERATOR)
-    if said is None or said == known.organisation:
+    if said is None or said == known.organisation or known.is_changing:
         return None
     named = f"is {said[:60]!r}" if said else "is empty"
     return Difference(
@@ -251,7 +261,7 @@ def _old_slot(known: Known) -> Difference | None:
     floor = int(known.station.floor)
     order = slots_in(known.says(Subject.PRIORITY) or "")
     low = [slot for slot in order if (at := _number((known.slots or {}).get(slot))) is not None and at < floor]
-    if not low or known.walking:
+    if not low or known.is_changing:
         return None
     return Difference(
         DifferenceKind.OLD_SLOT,

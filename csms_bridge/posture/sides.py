@@ -21,7 +21,7 @@ from csms_bridge.posture.subjects import (
     variable_of,
 )
 from csms_bridge.registry import station_of
-from csms_bridge.station import OcppVersion, Station
+from csms_bridge.station import OcppVersion, SecurityProfile, Station
 from csms_bridge.tables import StationRow, WalkRow
 from csms_bridge.variables import Variable
 from pki.authority import Authority, Certificate
@@ -46,6 +46,7 @@ class Sides:
     on_record: OnRecord
     station: Station
     reading: ReadingState
+    read_on: SecurityProfile | None
     told: Mapping[Variable, ToldVariable]
     certificate: Certificate | None
 
@@ -67,6 +68,7 @@ class Sides:
             reveals=self.reading.reveals,
             clock_offset=self.reading.clock.offset if self.reading.clock else None,
             walking=self.on_record.walking,
+            read_on=self.read_on,
         )
 
 
@@ -100,7 +102,7 @@ class SideReader:
             station: Sides(
                 one,
                 station_of(one.row, one.charging),
-                readings[station][1] if station in readings else ReadingState(),
+                *_reading_of(readings, station),
                 told.get(station, {}),
                 certificates.get(one.row.certificate_serial or ""),
             )
@@ -124,6 +126,13 @@ def looked_at(version: OcppVersion | None) -> tuple[Variable, ...]:
     slots = range(_MOST_SLOTS) if version is OcppVersion.V21 else ()
     names = ("SecurityProfile", "OcppCsmsUrl", "OcppInterface")
     return (*VARIABLES, *(slot_variable(slot, name) for slot in slots for name in names))
+
+
+def _reading_of(
+    readings: Mapping[str, tuple[LastReading, ReadingState]], station: str
+) -> tuple[ReadingState, SecurityProfile | None]:
+    last, state = readings.get(station, (LastReading(), ReadingState()))
+    return state, last.profile if last.told_at is not None else None
 
 
 def _walking(session: Session, stations: Collection[str]) -> set[str]:

@@ -80,6 +80,16 @@ def test_a_walk_under_way_is_no_difference(told):
     assert kinds(moving) == []
 
 
+def test_what_was_read_before_the_profile_changed_differs_in_nothing_that_a_walk_changes():
+    """It is read anew soon; until then its old words would look as if it had fallen back."""
+    told = {Subject.PROFILE: "1", Subject.OPERATOR: "", Subject.PRIORITY: "1"}
+    arrived = known(told, profile=MUTUAL, floor=MUTUAL, wanted_profile=MUTUAL, slots={1: "1"}, read_on=BASIC)
+    assert kinds(arrived) == []
+    expected = {DifferenceKind.PROFILE_CONFIGURED, DifferenceKind.OLD_SLOT, DifferenceKind.OPERATOR}
+    assert set(kinds(replace(arrived, read_on=MUTUAL))) == expected
+    assert set(kinds(replace(arrived, read_on=None))) == expected
+
+
 def test_a_station_on_hold_is_to_be_mended_first():
     (found,) = differences_of(known(wanted_profile=MUTUAL, hold="it fell back"))
     assert "it fell back" in found.next_act
