@@ -5,9 +5,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from csms_bridge.simulator.config import Fault
+from tests.end_to_end.credentials import own
 from tests.end_to_end.running_service import RunningService
 from tests.end_to_end.stations import SUBPROTOCOL, Version, knock, register, station, trusting, walk_until
 from tests.tools_needed import needs_openssl
@@ -110,6 +112,32 @@ async def test_a_fallen_back_station_is_held_and_still_served(shared_service: Ru
         assert shown["online"]
         assert shown["profile"] == 1
         assert shown["hold"] == walk["reason"]
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+async def test_a_station_is_walked_down_to_2_by_permission(shared_service: RunningService, version: Version) -> None:
+    """2.0.1 errata 2025-01, 2.1: A05.FR.08, B09.FR.31/.32. Without the permission it stays where it is."""
+    service, identity = shared_service, f"DOWN-{version}"
+    await asyncio.to_thread(register, service, identity, version, 3)
+    credential = await asyncio.to_thread(own, service, identity)
+    more = {"profile": 3, "credential": credential, "roots": (await asyncio.to_thread(service.root_pem),)}
+    async with station(service, identity, version, None, **more) as lowered:
+        await lowered.until(lambda one: one.connected, timeout=20)
+        down = {"station": identity, "to": 2}
+        with pytest.raises(httpx.HTTPStatusError, match="409"):
+            await asyncio.to_thread(service.post, "walks", down)
+        permitted = {**down, "permit_lower": True, "reason": "broken slot"}
+        started = await asyncio.to_thread(service.post, "walks", permitted)
+        walk = await walk_until(service, started["id"], "done", "held")
+        assert walk["state"] == "done", walk["reason"]
+        assert lowered.profile == 2
+        seen = await asyncio.to_thread(service.get, f"stations/{identity}")
+        assert (seen["profile"], seen["floor"], seen["wanted_profile"]) == (2, 2, 2)
+        shown = await asyncio.to_thread(service.get, f"certificates/{credential.serial}")
+        assert shown["state"] == "good", "it may be walked up again"
+    trail = await asyncio.to_thread(service.get, "audit", kind="station", thing=identity, limit=200)
+    (permission,) = [entry for entry in trail["items"] if entry["act"] == "station:lower-profile-permitted"]
+    assert permission["reason"] == "broken slot"
 
 
 async def test_a_revoked_certificate_ends_the_line_and_bars_the_next(shared_service: RunningService) -> None:

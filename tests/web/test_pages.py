@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
+from csms_bridge.tables import StationRow
 from pki.alarms import AlarmKind
 from pki.authority import Order
 from pki.forecast import week_name
@@ -106,6 +107,7 @@ async def test_forms_that_are_not_ours_change_nothing(browser: httpx.AsyncClient
         "/stations/CS-1/walk",
         "/stations/CS-1/remove",
         "/stations/CS-1/permit",
+        "/stations/CS-1/walk-down",
         "/stations/CS-1/quiet",
         "/logout",
     ):
@@ -162,6 +164,25 @@ async def test_a_walk_is_started_held_resumed_and_cancelled(browser: httpx.Async
     await submit(browser, "/walks", f"/walks/{walk.id}/cancel", reason="sold")
     assert service.fleet.walk(walk.id).state == "cancelled"
     assert (await submit(browser, "/walks", f"/walks/{walk.id}/cancel", reason="")).status_code == 422
+
+
+@pytest.mark.parametrize(("version", "is_offered"), [("2.1", True), ("2.0.1", True), ("1.6", False)])
+async def test_the_way_down_is_walked_when_the_name_is_typed_and_a_reason_given(
+    browser: httpx.AsyncClient, service: Service, version: str, is_offered: bool
+) -> None:
+    """2.x A05.FR.08; OCPP 1.6 knows no way down (A00.FR.005)."""
+    await add_station(browser, "CS-1", "SN-1", ocpp_version=version)
+    with service.store.writing() as session:
+        session.execute(update(StationRow).values(profile=3, floor=3, settled_floor=3))
+    page, action = "/stations/CS-1", "/stations/CS-1/walk-down"
+    assert ("Walk it down" in (await browser.get(page)).text) is is_offered
+    assert (await submit(browser, page, action, typed="CS-2", reason="broken slot")).status_code == 422
+    assert (await submit(browser, page, action, typed="CS-1", reason="")).status_code == 422
+    assert service.fleet.walks() == []
+    done = await submit(browser, page, action, typed="CS-1", reason="broken slot")
+    assert done.status_code == (303 if is_offered else 409)
+    assert [(int(walk.from_profile), int(walk.to_profile)) for walk in service.fleet.walks()] == [(3, 2)] * is_offered
+    assert ("Walk it down" in (await browser.get(page)).text) is False
 
 
 async def test_removing_asks_for_the_name_and_a_reason(browser: httpx.AsyncClient) -> None:

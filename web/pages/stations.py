@@ -198,6 +198,20 @@ def start_walk(
     return RedirectResponse(_address(station_id), status_code=303)
 
 
+@router.post("/{station_id}/walk-down")
+def walk_down(
+    doors: Doors,
+    station_id: str,
+    reason: Reason,
+    typed: Text = "",
+    visitor: Visitor = Depends(Submitted(Permission.WALKS_CHANGE)),
+) -> Response:
+    """Walk a station from profile 3 down to 2, by permission."""
+    _check_typed(typed, station_id)
+    doors.fleet.start_walk(station_id, int(SecurityProfile.TLS_BASIC), visitor.name, reason)
+    return RedirectResponse(_address(station_id), status_code=303)
+
+
 @router.post("/{station_id}/renew")
 def renew(
     doors: Doors, station_id: str, visitor: Visitor = Depends(Submitted(Permission.CERTIFICATES_RENEW))
