@@ -53,6 +53,9 @@ class FleetAct(StrEnum):
     ID_TOKEN_REMOVED = "id-token:removed"  # noqa: S105 -- the name of an act
     LOG_RECEIVED = "station:log-received"
     LOG_READ = "station:log-read"
+    EMERGENCY_ASKED = "firmware:emergency-asked"
+    EMERGENCY_APPROVED = "firmware:emergency-approved"
+    EMERGENCY_WITHDRAWN = "firmware:emergency-withdrawn"
     IMAGE_KEPT = "firmware:image-kept"
     IMAGE_REMOVED = "firmware:image-removed"
     FIRMWARE_ORDERED = "station:firmware-ordered"

@@ -24,6 +24,7 @@ BridgeError
 ├── UploadOver, UploadDiffers, UploadTooLarge, UploadTooSlow   a log's upload that is not taken
 ├── LogElsewhere, LogNotThere                     a log whose file is not here
 ├── UnknownUpdate, FirmwareNotNow                 a firmware update that is not there, or must not begin
+├── UnknownEmergency, EmergencyRefused            a way back to older firmware
 ├── ImageRefused, UnknownImage, ImageElsewhere    an image that is not taken, or not here
 ├── ImageNoRoom, ImageUnreachable                 where it is to be kept cannot take it now
 ├── UploadMoved, UnknownLink, LinkOver            an upload or an address that is elsewhere by now
@@ -313,6 +314,18 @@ class FirmwareNotNow(BridgeError):
     def __init__(self, code: str, sentence: str, hint: str = "") -> None:
         super().__init__(sentence, hint)
         self.code = code
+
+
+class UnknownEmergency(BridgeError):
+    """No way back has this number."""
+
+    def __init__(self, emergency: int) -> None:
+        super().__init__(f"there is no emergency {emergency}", "list them with: voltward firmware emergency list")
+        self.emergency = emergency
+
+
+class EmergencyRefused(BridgeError):
+    """A way back to an older release cannot be asked for or agreed to so."""
 
 
 class ImageRefused(BridgeError):

@@ -206,6 +206,7 @@ class Fleet:
             public_url=public_url, folder=firmware_folder or log_folder.parent / "firmware", node=node,
         )  # fmt: skip
         self.firmware, self.images, self.links = firmware.updates, firmware.images, firmware.links
+        self.emergencies, self.versions = firmware.emergencies, firmware.versions
         self.firmware_kind = FirmwareKind(
             FirmwareDoors(
                 firmware.updates,

@@ -43,6 +43,9 @@ _OF_RENEWALS: Mapping[str, str] = {
     FleetAct.RENEWALS_RESUMED: "renewals by themselves go on",
 }
 _OF_FIRMWARE: Mapping[str, str] = {
+    FleetAct.EMERGENCY_ASKED: "way back to {version} asked for",
+    FleetAct.EMERGENCY_APPROVED: "way back to {version} agreed to by {person}",
+    FleetAct.EMERGENCY_WITHDRAWN: "way back to {version} closed",
     FleetAct.IMAGE_KEPT: "image of {version} kept",
     FleetAct.IMAGE_REMOVED: "image of {version} removed",
     FleetAct.FIRMWARE_ORDERED: "firmware {version} to be installed",

@@ -35,10 +35,12 @@ from web.api import (
     enrolment_codes,
     events,
     firmware,
+    firmware_emergencies,
     firmware_images,
     firmware_log,
     firmware_rules,
     firmware_updates,
+    firmware_versions,
     id_tokens,
     keys,
     lanes,
@@ -81,7 +83,7 @@ API_MODULES = (
     enrolment_codes, keys,
     authorities, authority_keys, crls, ceremonies,
     elsewhere, anchors, roots, trust, rollovers, chains, firmware, firmware_log,
-    firmware_rules, firmware_updates, passkeys, firmware_images,
+    firmware_rules, firmware_updates, passkeys, firmware_images, firmware_emergencies, firmware_versions,
     events, transactions, id_tokens, alarms, audit, backup, accounts, stream,
 )  # fmt: skip
 

@@ -15,12 +15,15 @@ def report_of(doors: Service, firmware_id: str) -> FirmwareReportOut:
     firmware = doors.authority.firmware(firmware_id)
     with doors.store.reading() as session:
         acts = doors.trail.records(session, kind="firmware", thing=firmware_id, limit=_MOST_ACTS)
+    running, updates = doors.fleet.versions.counts(firmware)
     people = [one.person for one in firmware.approvals]
     return FirmwareReportOut(
         firmware=FirmwareOut.of(firmware),
         names_salt=firmware.names_salt,
         names_sha256=names_sha256(firmware.requested_by, people, firmware.names_salt) if firmware.names_salt else "",
         certificate=_signer(doors, firmware),
+        running=running,
+        updates=updates,
         acts=[AuditRecordOut.of(act) for act in acts],
     )
 

@@ -75,6 +75,8 @@ STATUS: Mapping[type[Exception], int] = {
     bridge.MigrationRefused: 409,
     bridge.UnknownUpdate: 404,
     bridge.FirmwareNotNow: 409,
+    bridge.UnknownEmergency: 404,
+    bridge.EmergencyRefused: 409,
     bridge.ImageRefused: 422,
     bridge.UnknownImage: 404,
     bridge.ImageElsewhere: 409,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from csms_bridge.errands import Errand, ErrandRunner
 from csms_bridge.firmware.asking import Asking
+from csms_bridge.firmware.emergencies import Emergencies
 from csms_bridge.firmware.errand import CancelErrand, Stores, UpdateErrand
 from csms_bridge.firmware.image_store import FolderImages, ImageStore
 from csms_bridge.firmware.images import FirmwareImages
@@ -14,6 +15,7 @@ from csms_bridge.firmware.releases import Releases
 from csms_bridge.firmware.s3_images import S3Images
 from csms_bridge.firmware.states import Patience
 from csms_bridge.firmware.updates import FirmwareUpdates
+from csms_bridge.firmware.versions import Versions
 from csms_bridge.orders import Orders
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.sealed_payloads import PayloadSeal
@@ -34,7 +36,9 @@ class FirmwareRoom:
     releases: Releases
     images: FirmwareImages
     links: ImageLinks
-    errands: Mapping[Errand, ErrandRunner]
+    emergencies: Emergencies
+    versions: Versions
+    errands: Mapping[str, ErrandRunner]
 
 
 def open_firmware(
@@ -52,9 +56,11 @@ def open_firmware(
     links = ImageLinks(
         store, authority, images, bases, clock, life=settings.firmware_link_life, once=settings.firmware_link_once
     )
+    emergencies = Emergencies(store, trail, authority, clock)
     asking = Asking(
-        trail, orders, roots, quirks.in_session, seal, clock, signed_only=settings.firmware_signed_only, publisher=links
-    )
+        trail, orders, roots, quirks.in_session, seal, clock, signed_only=settings.firmware_signed_only,
+        publisher=links, emergencies=emergencies,
+    )  # fmt: skip
     updates = FirmwareUpdates(store, trail, orders, releases, asking, quirks, _patience(settings), clock)
     stores = Stores(store, orders, releases, quirks, seal, links, clock)
     return FirmwareRoom(
@@ -63,6 +69,8 @@ def open_firmware(
         releases,
         images,
         links,
+        emergencies,
+        Versions(store),
         {
             Errand.UPDATE_FIRMWARE: UpdateErrand(updates, stores),
             Errand.CANCEL_UPDATE: CancelErrand(updates, stores),

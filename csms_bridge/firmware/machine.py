@@ -126,7 +126,7 @@ def _told(at: Progress, told: Told, now: datetime) -> Progress:
     verified = at.verified or told.status is FirmwareStatus.SIGNATURE_VERIFIED
     reason = "" if at.reason == _NOTHING_ON else at.reason
     at = replace(at, told=word, told_at=now, verified=verified, asked=0, reason=reason)
-    if told.status in _FAILURES:
+    if told.status is not None and told.status in _FAILURES:
         return _told_failure(at, *_FAILURES[told.status], told, now)
     if told.status is FirmwareStatus.IDLE:
         return _idle(at, now)

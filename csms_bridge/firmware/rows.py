@@ -103,3 +103,32 @@ class FirmwareLinkRow(SQLModel, table=True):
     first_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     fetched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class FirmwareEmergencyRow(SQLModel, table=True):
+    """A way back to an older release, asked for by somebody and good until a moment once two others agreed."""
+
+    __tablename__ = "firmware_emergencies"
+
+    id: int | None = Field(default=None, primary_key=True)
+    firmware: str = Field(max_length=32, index=True)
+    vendor: str
+    model: str
+    version: str
+    reason: str = Field(sa_type=Text)
+    asked_by: str
+    asked_for: str
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    until: datetime = Field(sa_type=UtcDateTime, index=True)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class FirmwareEmergencyVoteRow(SQLModel, table=True):
+    """That a person agreed to a way back. `by` is what the person came with."""
+
+    __tablename__ = "firmware_emergency_votes"
+
+    emergency: int = Field(primary_key=True, foreign_key="firmware_emergencies.id")
+    person: str = Field(primary_key=True)
+    by: str
+    at: datetime = Field(sa_type=UtcDateTime)

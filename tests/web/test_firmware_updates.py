@@ -89,3 +89,34 @@ async def test_the_stations_page_shows_it_and_gives_it_up(
     act = f"/stations/CS-1/firmware/{update.id}/cancel"
     assert (await submit(anonymous, "/stations/CS-1", act, reason="wrong")).status_code == 303
     assert "being given up" in (await anonymous.get("/stations/CS-1")).text
+
+
+@pytest.mark.usefixtures("station")
+async def test_a_way_back_is_asked_for_and_agreed_to_by_others(api: httpx.AsyncClient, service: Service) -> None:
+    """No downgrade unless two people approve an emergency."""
+    old = await firmware(api, "0.9")
+    at = f"/api/v1/firmware/{old}/emergencies"
+    asked = (await api.post(at, json={"reason": "1.0.0 does not charge"})).json()
+    assert (asked["state"], asked["missing"]) == ("asked", 2)
+    own = await api.post(f"/api/v1/firmware-emergencies/{asked['id']}/approve")
+    assert own.status_code == 409
+    for person in ("user:ben", "user:carl"):
+        service.fleet.emergencies.approve(asked["id"], person)
+    assert (await api.post(AT, json={"firmware": old, "location": URL})).status_code == 201
+    listed = (await api.get("/api/v1/firmware-emergencies", params={"firmware": old})).json()["items"]
+    assert [(one["state"], one["approvals"]) for one in listed] == [("open", ["user:ben", "user:carl"])]
+    closed = await api.post(f"/api/v1/firmware-emergencies/{asked['id']}/withdraw", json={"reason": "mended"})
+    assert closed.json()["state"] == "withdrawn"
+
+
+@pytest.mark.usefixtures("station")
+async def test_the_report_tells_who_runs_a_version(api: httpx.AsyncClient) -> None:
+    key = await firmware(api, "1.0.0")
+    report = (await api.get(f"/api/v1/firmware/{key}/report")).json()
+    assert (report["running"], report["updates"]) == (1, {})
+    (runner,) = (await api.get(f"/api/v1/firmware/{key}/stations")).json()["items"]
+    assert (runner["station"], runner["told"], runner["update"]) == ("CS-1", "1.0.0", None)
+    fleet = (await api.get("/api/v1/reports/firmware")).json()
+    assert fleet == [
+        {"vendor": "Acme", "model": "Wallbox", "version": "1.0.0", "stations": 1, "online": 1, "firmware": key}
+    ]

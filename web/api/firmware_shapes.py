@@ -88,6 +88,8 @@ class FirmwareRuleOut(Out):
 class FirmwareReportOut(Out):
     """One version for those who ask later: who asked, approved and signed it, when, with which files.
 
+    `running`: stations that tell this version; `updates`: by state.
+
     With `names_salt` the people prove to be those whom the log entry commits to.
     """
 
@@ -95,6 +97,8 @@ class FirmwareReportOut(Out):
     names_salt: str
     names_sha256: str
     certificate: CertificateOut | None
+    running: int
+    updates: dict[str, int]
     acts: list[AuditRecordOut]
 
 

@@ -13,7 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pki.keys import SignatureScheme
-from web.cli import firmware_images, firmware_log, firmware_rules, firmware_updates, firmware_verdicts
+from web.cli import (
+    firmware_emergencies,
+    firmware_images,
+    firmware_log,
+    firmware_rules,
+    firmware_updates,
+    firmware_verdicts,
+)
 from web.cli.client import Data, ServiceClient, segment, service
 from web.cli.failures import REFUSED, CommandFailed, WrongUse
 from web.cli.files import read_bytes, read_text, write_bytes, write_text
@@ -23,6 +30,9 @@ from web.cli.output import Json, plain, say, show_fields, show_json, show_list, 
 app = typer.Typer(help="Sign firmware images and verify their signatures.", no_args_is_help=True)
 app.add_typer(firmware_log.app, name="log")
 app.add_typer(firmware_rules.app, name="rule")
+app.add_typer(firmware_emergencies.app, name="emergency")
+app.command("versions")(firmware_emergencies.versions)
+app.command("stations")(firmware_emergencies.stations)
 app.command("upload")(firmware_images.upload)
 app.command("image")(firmware_images.image)
 app.command("remove-image")(firmware_images.remove_image)

@@ -1,5 +1,6 @@
 """/firmware: what waits for approval, what is signed, and one version with who asked, who agreed and what is bound."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form
@@ -16,6 +17,7 @@ from web.permissions import Permission
 
 router = APIRouter(prefix="/firmware", include_in_schema=False)
 _AT_ONCE = 50
+_EMERGENCIES = 5
 Text = Annotated[str, Form(max_length=500)]
 Needed = Annotated[str, Form(min_length=1, max_length=500)]
 
@@ -56,6 +58,8 @@ def show_one(
         "firmware_one.html",
         visitor,
         one=one,
+        report=report,
+        emergencies=doors.fleet.emergencies.page(firmware_id, limit=_EMERGENCIES),
         image=doors.fleet.images.state(firmware_id),
         acts=report.acts,
         asked_by_visitor=bool({visitor.name, visitor.principal.person} & asked),
@@ -105,6 +109,31 @@ def refuse(
 ) -> Response:
     """Say no for good."""
     doors.authority.refuse_firmware(firmware_id, reason, visitor.name)
+    return _back(firmware_id)
+
+
+@router.post("/{firmware_id}/emergency")
+def ask_for_emergency(
+    doors: Doors,
+    firmware_id: str,
+    reason: Needed,
+    visitor: Visitor = Depends(Submitted(Permission.FIRMWARE_INSTALL)),
+) -> Response:
+    """Ask for a way back to the release, for a day."""
+    life = timedelta(days=1)
+    doors.fleet.emergencies.ask(firmware_id, reason, life, visitor.name, visitor.principal.person)
+    return _back(firmware_id)
+
+
+@router.post("/{firmware_id}/emergency/{emergency_id}/approve")
+def approve_emergency(
+    doors: Doors,
+    firmware_id: str,
+    emergency_id: int,
+    visitor: Visitor = Depends(Submitted(Permission.FIRMWARE_APPROVE)),
+) -> Response:
+    """Agree to it."""
+    doors.fleet.emergencies.approve(emergency_id, visitor.name, visitor.principal.person)
     return _back(firmware_id)
 
 

@@ -30,7 +30,9 @@ def downgrade() -> None:
     _drop_ranks()
     _drop_recoveries()
     _drop_passkeys()
-    for table in ("firmware_links", "firmware_images", "firmware_updates"):
+    for table in (
+        "firmware_emergency_votes", "firmware_emergencies", "firmware_links", "firmware_images", "firmware_updates",
+    ):  # fmt: skip
         op.drop_table(table)
     op.drop_table("rsa_products")
     _drop_renewal()
@@ -236,6 +238,32 @@ def _add_firmware_images() -> None:
     )
     for column in ("update", "station", "made_at"):
         op.create_index(f"ix_firmware_links_{column}", "firmware_links", [column])
+    op.create_table(
+        "firmware_emergencies",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("firmware", sa.String(length=32), nullable=False),
+        sa.Column("vendor", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("asked_for", sa.String(), nullable=False),
+        sa.Column("asked_at", moment, nullable=False),
+        sa.Column("until", moment, nullable=False),
+        sa.Column("withdrawn_at", moment, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    for column in ("firmware", "until"):
+        op.create_index(f"ix_firmware_emergencies_{column}", "firmware_emergencies", [column])
+    op.create_table(
+        "firmware_emergency_votes",
+        sa.Column("emergency", sa.Integer(), nullable=False),
+        sa.Column("person", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["emergency"], ["firmware_emergencies.id"]),
+        sa.PrimaryKeyConstraint("emergency", "person"),
+    )
 
 
 def _progress_columns() -> list[sa.Column[object]]:
