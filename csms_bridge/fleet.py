@@ -342,9 +342,11 @@ class Fleet:
     def allow_bootstrap(self, station: str, vendor: str, by: str, reason: str) -> Station:
         """Let a station begin with a certificate of this maker alone; empty ends it (A00.FR.404/.406/.801-807).
 
-        Raises UnknownStation, StationRefused when no anchor is of this maker.
+        Raises UnknownStation, StationRefused when no anchor is of this maker, RecoveryNotNow.
         """
         self._check_maker(vendor)
+        if vendor:
+            self.recoveries.check_by_oneself(self._registry.station(station))
         self.lanes.allow_bootstrap(station, vendor, by, reason)
         return self._registry.station(station)
 
@@ -430,8 +432,15 @@ class Fleet:
     # --- certificates outside OCPP
 
     def make_enrolment_codes(self, stations: Sequence[str], life: timedelta, by: str) -> list[NewCode]:
-        """A fresh one-time code for each; older open ones are withdrawn. Raises UnknownStation, OrderRefused."""
+        """A fresh one-time code for each; older open ones are withdrawn.
+
+        Raises UnknownStation, OrderRefused, and RecoveryNotNow where others must approve what lets a station back in.
+        """
         self._registry.check_registered(stations)
+        if self._settings.recovery_approvals:
+            for found in map(self._registry.station, stations):
+                if found.floor is SecurityProfile.MUTUAL_TLS:
+                    self.recoveries.check_by_oneself(found)
         return self._codes.make(stations, life, by, self._clock())
 
     def stations_at(self, site: str) -> list[str]:

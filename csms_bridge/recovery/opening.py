@@ -22,6 +22,7 @@ from csms_bridge.tables import CertificateAskRow, PasswordRotationRow, StationRo
 from csms_bridge.trust.rows import RootSightingRow
 from csms_bridge.walks.ledger import Ledger
 from pki.audit import JSON, AuditTrail, Entry
+from pki.enrolment_codes import withdraw_open
 
 _WHAT_IT_HELD = (StationRootRow, RootListingRow, RootActRow, RootSightingRow, *POSTURE_ROWS)
 
@@ -80,6 +81,7 @@ class Opening:
         mine = (col(CertificateAskRow.station) == station.id, col(CertificateAskRow.state).in_(OPEN))
         why = {"state": AskState.REFUSED, "reason": f"what asked for it is {ask.loss}", "updated_at": now}
         session.execute(update(CertificateAskRow).where(*mine).values(why))
+        withdraw_open(session, [station.id], now)  # of a label that went with the old board, or with the key
         session.execute(delete(PasswordRotationRow).where(col(PasswordRotationRow.station) == station.id))
         for walk in list(session.exec(select(WalkRow.id).where(*walks_of(station.id)))):
             self._ledger.cancel_in(session, walk, f"the station is to be recovered: {ask.loss}", by, as_it_is=True)

@@ -134,7 +134,10 @@ def _what_goes(ask: Ask, facts: Facts) -> list[str]:
         lines.append(f"{number}; whatever states {facts.serial} is refused from then on.")
     if (reason := ask.loss.revokes_as) is not None:
         meanwhile = "for good" if ask.loss is Loss.SWAPPED else "meanwhile"
-        lines += [_revoking(facts.good, reason), f"Its old passwords are refused {meanwhile}."]
+        lines += [
+            _revoking(facts.good, reason),
+            f"Its old passwords are refused {meanwhile}, and its one-time codes for good.",
+        ]
         lines += ["Its walk is given up."] if facts.is_walking else []
     if ask.loss.is_a_new_start:
         lines.append("What is known of its settings and roots is forgotten: it is not so any more.")

@@ -17,11 +17,13 @@ from csms_bridge.renewal.rows import CertificateAllowanceRow
 from csms_bridge.standing import Lane
 from csms_bridge.station import OcppVersion, SecurityProfile
 from pki.certificates import CertificateState
+from pki.enrolment_codes import EnrolmentCodes
 from pki.errors import ApproverRefused
 from pki.keys import KeyAlgorithm, generate_key
 from pki.revocation import RevocationReason
 from tests.csms_bridge.recovery.losing import BY, DAY, HOME, PERSON, alarms, come_in, knock, loss, on_profile_3
 from tests.csms_bridge.talking import open_fleet
+from tests.pki.makers import maker_root
 from tests.pki.requests import pem_request
 
 NONE, BASIC, TLS, MUTUAL = SecurityProfile
@@ -245,6 +247,16 @@ def test_a_station_that_was_paused_for_asking_too_often_may_ask_again(room):
     assert "station:certificate-requests-released" in room.acts()
 
 
+@pytest.mark.parametrize("of", PROVING)
+def test_an_enrolment_code_that_was_made_before_the_loss_is_good_for_nothing(room, clock, of):
+    """It may lie with the old board; it would fetch a certificate for the new one."""
+    on_profile_3(room)
+    codes = EnrolmentCodes(room.store, room.trail)
+    codes.make(["CS-1"], DAY, BY, clock())
+    room.recoveries.ask(loss(of), BY)
+    assert codes.page(clock(), station="CS-1", only_open=True, after=None, limit=9) == []
+
+
 def test_what_it_asked_for_before_its_loss_does_not_count_in_the_lane(room, clock):
     on_profile_3(room)
     for _ in range(MOST_REQUESTS):
@@ -321,14 +333,19 @@ def test_nobody_is_let_in_and_nothing_revoked_before_others_have_approved(room):
 def test_nobody_goes_round_those_who_must_approve(signing_room, tmp_path):
     """A password set by one, or profile 2 permitted by one, would let in whoever fooled that one."""
     fleet = open_fleet(signing_room, tmp_path, recovery_approvals=1)
+    signing_room.authority.anchors.add(maker_root().pem, "Volt Motors", "volt", "tests")
     on_profile_3(signing_room)
     signing_room.add("CS-2", profile=TLS)
     for act in (
         lambda: fleet.set_password("CS-1", None, BY, "why"),
         lambda: fleet.permit_profile("CS-1", 2, BY, "why"),
+        lambda: fleet.make_enrolment_codes(["CS-2", "CS-1"], DAY, BY),
+        lambda: fleet.allow_bootstrap("CS-1", "Volt Motors", BY, "why"),
     ):
         with pytest.raises(RecoveryNotNow, match="other people must approve"):
             act()
+    assert fleet.allow_bootstrap("CS-1", "", BY, "no more").bootstrap == ""
+    assert len(fleet.make_enrolment_codes(["CS-2"], DAY, BY)) == 1
     assert fleet.set_password("CS-2", None, BY, "it was never seen").password is not None
     assert open_fleet(signing_room, tmp_path).permit_profile("CS-1", 2, BY, "why").floor is TLS
 
