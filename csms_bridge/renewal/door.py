@@ -118,7 +118,7 @@ class RenewalDesk:
         return RenewalOverview(
             as_of=self._clock(),
             counts=counts,
-            reasons=tuple(self.states.reasons()),
+            reasons=tuple(self.states.reasons()) if counts[DueState.FAILED] else (),
             weeks=tuple(self.states.weeks(_WEEKS)),
             pace=self._pace_now(),
             slowed=self.allowances.count(Standing.SLOWED),

@@ -4,11 +4,13 @@ By what it presents and not by what was issued last: a certificate that a statio
 the one that it lives on be forgotten.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import delete, func
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from csms_bridge.renewal.rows import RenewalPlanRow
@@ -78,19 +80,17 @@ class Plans:
             if len(found) < _AT_ONCE:
                 return changed
 
-    def _write(self, found: Any) -> None:
-        proved: list[str] = []
+    def _write(self, found: Sequence[Any]) -> None:
         with self._store.writing() as session:
             hold_lock(session, "renewal-plans")  # several nodes find the same differences
-            for station, before, serial, not_before, not_after in found:
-                known = session.get(RenewalPlanRow, station, populate_existing=True)
-                if known is not None and known.serial != (before or ""):
-                    continue  # another node has been faster
-                if known is not None and known.unused:
-                    proved.append(station)
-                _replace(session, station, known, serial, not_before, not_after)
-        for station in proved:
-            self._alarms.settle(AlarmKind.CERTIFICATE_UNUSED, station)
+            known = _known(session, [station for station, *_ in found])
+            still = [one for one in found if known.get(one[0], ("", None))[0] == (one[1] or "")]
+            _put(session, [(station, *of_it) for station, _, *of_it in still if of_it[0] is not None])
+            gone = [station for station, _, serial, *_ in still if serial is None]
+            session.execute(delete(RenewalPlanRow).where(col(RenewalPlanRow.station).in_(gone)))
+        for station, *_ in still:
+            if known.get(station, ("", None))[1]:
+                self._alarms.settle(AlarmKind.CERTIFICATE_UNUSED, station)
 
 
 def _differences(*where: Any) -> Any:
@@ -120,16 +120,37 @@ def _differences(*where: Any) -> Any:
     )
 
 
-def _replace(
-    session: Session, station: str, known: RenewalPlanRow | None, serial: str | None, not_before: Any, not_after: Any
-) -> None:
-    if serial is None:
-        session.execute(delete(RenewalPlanRow).where(col(RenewalPlanRow.station) == station))
+def _known(session: Session, stations: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """For which certificate each has a plan, and which newer one it does not use."""
+    query = select(RenewalPlanRow.station, RenewalPlanRow.serial, RenewalPlanRow.unused)
+    rows = session.exec(query.where(col(RenewalPlanRow.station).in_(stations)))
+    return {station: (serial, unused) for station, serial, unused in rows}
+
+
+def _put(session: Session, plans: Sequence[tuple[str, str, datetime, datetime]]) -> None:
+    """Plans for these stations and certificates, as nobody has been asked yet; one statement for all."""
+    if not plans:
         return
-    row = known or RenewalPlanRow(
-        station=station, serial="", not_before=not_before, not_after=not_after, due_at=not_after, late_at=not_after
-    )  # fmt: skip
-    row.serial, row.not_before, row.not_after = serial, not_before, not_after
-    row.due_at, row.late_at = due_at(serial, not_before, not_after), late_at(not_before, not_after)
-    row.next_at, row.tries, row.why, row.unused, row.unused_since = None, 0, "", None, None
-    session.add(row)
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(RenewalPlanRow)
+    columns = [name for name in RenewalPlanRow.model_fields if name != "station"]
+    statement = statement.on_conflict_do_update(
+        index_elements=["station"], set_={name: statement.excluded[name] for name in columns}
+    )
+    session.connection().execute(statement, [_values(*plan) for plan in plans])
+
+
+def _values(station: str, serial: str, not_before: datetime, not_after: datetime) -> dict[str, object]:
+    return {
+        "station": station,
+        "serial": serial,
+        "not_before": not_before,
+        "not_after": not_after,
+        "due_at": due_at(serial, not_before, not_after),
+        "late_at": late_at(not_before, not_after),
+        "next_at": None,
+        "tries": 0,
+        "why": "",
+        "unused": None,
+        "unused_since": None,
+    }

@@ -7,6 +7,7 @@ that charges, or whose site is outside its windows, in a later round. Nodes shar
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exists, update
@@ -18,9 +19,9 @@ from csms_bridge.campaigns.site_hours import at_closed_site
 from csms_bridge.campaigns.sites import count_stations
 from csms_bridge.certificate_asks import OPEN
 from csms_bridge.charging_book import busy
-from csms_bridge.orders import Orders
+from csms_bridge.orders import AT_ONCE, Orders
 from csms_bridge.renewal.allowance import Standing
-from csms_bridge.renewal.habit import LONGEST, Habit
+from csms_bridge.renewal.habit import Habit
 from csms_bridge.renewal.pace import Pace, room
 from csms_bridge.renewal.pace_book import BY, ON_THE_WAY, asked_lately, held, in_flight, measure
 from csms_bridge.renewal.rows import CertificateAllowanceRow, RenewalPlanRow
@@ -32,8 +33,10 @@ from pki.audit import AuditTrail, Entry
 from pki.clock import Clock
 from pki.store import Store
 
-_LOOKED_AT = 3
-"""Times as many as may be asked: sites have shares, and some stations are about to ask by themselves."""
+_LOOKED_AT = 3 * AT_ONCE
+"""Some are about to ask by themselves, and sites have shares."""
+_LOTS = 5
+"""Of one round: so that the write lock is free in between."""
 _EVERYBODY = "stations"
 
 HabitsOf = Callable[[Collection[str]], Mapping[str, Habit]]
@@ -107,8 +110,18 @@ class RenewalRounds:
 
     def round(self) -> int:
         """Ask those that are due, as many as may be asked now; how many."""
+        total = 0
+        for _ in range(_LOTS):
+            asked = self._ask_some()
+            total += asked
+            if asked < AT_ONCE:
+                break
+        return total
+
+    def _ask_some(self) -> int:
+        """In one transaction."""
         now = self._clock()
-        habits = self._habits(now)
+        wished = self._wished(now)
         entries: list[Entry] = []
         asked: list[Renewal] = []
         with self._store.writing() as session:
@@ -117,41 +130,42 @@ class RenewalRounds:
                 return 0
             found = measure(session, row, self.pace, now)
             free = 0 if row.paused_by else room(self.pace, found, asked_lately(session, now), in_flight(session, now))
-            for one in self._chosen(session, free, habits, now):
+            for one in self._still(session, wished[:free], now):
                 asked += self._ask(session, one, entries, now)
             self._trail.record_all(session, entries, now)
         self._orders.wake_those_here([one.station for one in asked if one.state is RenewalState.QUEUED])
         self._tell(found.why if found.alarming else "")
         return len(asked)
 
-    def _habits(self, now: datetime) -> Mapping[str, Habit]:
-        """Of stations whose request is open: those that may be trying by themselves."""
-        asked = select(CertificateAskRow.station).where(
-            col(CertificateAskRow.state).in_(OPEN), col(CertificateAskRow.asked_at) > now - LONGEST
-        )
+    def _wished(self, now: datetime) -> list[str]:
+        """Who is to be asked next, found without holding up whoever writes."""
         with self._store.reading() as session:
-            due = select(RenewalPlanRow.station).where(
-                col(RenewalPlanRow.due_at) <= now, col(RenewalPlanRow.station).in_(asked)
-            )
-            stations = list(session.exec(due))
-        return self._habits_of(stations) if stations else {}
+            full = _full_sites(session, now)
+            rows = [_Candidate(*row) for row in session.execute(self._candidates(session, now, full).limit(_LOOKED_AT))]
+            busy_until = self._busy_until(session, [one.station for one in rows])
+            sites = _Sites.of(session, {one.site for one in rows if one.site}, now)
+        free = [one for one in rows if busy_until.get(one.station, now) <= now]
+        return [one.station for one in free if one.late or sites.take(one.site)][:AT_ONCE]
 
-    def _chosen(self, session: Session, free: int, habits: Mapping[str, Habit], now: datetime) -> Iterator[_Candidate]:
-        if not free:
-            return
-        found = self._candidates(session, free * _LOOKED_AT, now)
-        hold_stations(session, [one.station for one in found])
-        busy_until = _busy_until(session, [one.station for one in found], habits)
-        sites = _Sites.of(session, {one.site for one in found if one.site}, now)
-        for one in found:
-            if now < busy_until.get(one.station, now) or not (one.late or sites.take(one.site)):
-                continue
-            yield one
-            free -= 1
-            if not free:
-                return
+    def _still(self, session: Session, wished: Sequence[str], now: datetime) -> Sequence[_Candidate]:
+        """Those of them that are still free to be asked, and whom nobody else asks meanwhile."""
+        if not wished:
+            return []
+        hold_stations(session, wished)
+        query = self._candidates(session, now, ()).where(col(StationRow.id).in_(wished))
+        return [_Candidate(*row) for row in session.execute(query)]
 
-    def _candidates(self, session: Session, most: int, now: datetime) -> Sequence[_Candidate]:
+    def _busy_until(self, session: Session, stations: Sequence[str]) -> dict[str, datetime]:
+        """Until when stations go on by themselves after their last request, which nobody has answered yet."""
+        asked = select(CertificateAskRow.station, func.max(CertificateAskRow.asked_at)).where(
+            col(CertificateAskRow.station).in_(stations), col(CertificateAskRow.state).in_(OPEN)
+        )
+        found = session.exec(asked.group_by(col(CertificateAskRow.station))).all()
+        habits = self._habits_of([station for station, _ in found]) if found else {}
+        return {station: habits.get(station, Habit()).busy_until(at) for station, at in found}
+
+    def _candidates(self, session: Session, now: datetime, full: Collection[str]) -> Any:
+        """Stations that may be asked, who ends first first. Who is late is asked at any hour, and at full sites."""
         plan = RenewalPlanRow
         late = col(plan.late_at) <= now
         columns = (col(StationRow.id), col(StationRow.site), col(plan.not_after), col(plan.tries), late)
@@ -163,11 +177,12 @@ class RenewalRounds:
             ),
             *_free_to_be_asked(late),
         )  # fmt: skip
+        if full:
+            query = query.where(or_(late, col(StationRow.site).not_in(full)))
         closed = at_closed_site(session, now)
         if closed is not None:
             query = query.where(or_(late, ~closed))
-        rows = session.execute(query.order_by(col(plan.not_after), col(plan.station)).limit(most)).all()
-        return [_Candidate(*row) for row in rows]
+        return query.order_by(col(plan.not_after), col(plan.station))
 
     def _ask(self, session: Session, one: _Candidate, entries: list[Entry], now: datetime) -> Sequence[Renewal]:
         """Ask one; none when it cannot be asked, which is noted."""
@@ -199,21 +214,20 @@ def _free_to_be_asked(late: Condition) -> Iterator[Condition]:
     yield ~paused
 
 
-def _busy_until(session: Session, stations: Sequence[str], habits: Mapping[str, Habit]) -> dict[str, datetime]:
-    """Until when stations go on by themselves after their last request, which nobody has answered yet."""
-    asked = select(CertificateAskRow.station, func.max(CertificateAskRow.asked_at)).where(
-        col(CertificateAskRow.station).in_(stations), col(CertificateAskRow.state).in_(OPEN)
-    )
-    found = session.exec(asked.group_by(col(CertificateAskRow.station))).all()
-    return {station: habits.get(station, Habit()).busy_until(at) for station, at in found}
+def _full_sites(session: Session, now: datetime) -> list[str]:
+    """Sites where as many are at work as their share allows: few, however many sites there are."""
+    working = {site for site in _running_at(session, None, now) if site}
+    sites = _Sites.of(session, working, now)
+    return [site for site in working if not sites.take(site)]
 
 
-def _running_at(session: Session, names: set[str], now: datetime) -> dict[str, int]:
+def _running_at(session: Session, names: set[str] | None, now: datetime) -> dict[str, int]:
     states = (RenewalState.SENT, RenewalState.ACCEPTED, RenewalState.ISSUED)
     query = select(StationRow.site, func.count()).where(
         col(RenewalAskRow.station) == col(StationRow.id),
         col(RenewalAskRow.state).in_(states),
         col(RenewalAskRow.asked_at) > now - ON_THE_WAY,
-        col(StationRow.site).in_(names),
     )
+    if names is not None:
+        query = query.where(col(StationRow.site).in_(names))
     return dict(session.exec(query.group_by(col(StationRow.site))).all())

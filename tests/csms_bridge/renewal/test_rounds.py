@@ -132,6 +132,17 @@ def test_no_more_of_a_site_at_a_time_than_its_share(room):
     assert here.round() == 0, "two of four are at work"
 
 
+def test_a_site_that_is_full_keeps_no_other_waiting(room):
+    """Although its stations end first."""
+    here = settled(desk(room, in_flight=20), room)
+    Sites(room.store, room.trail, room.clock).put([NewSite("Harbour", max_share=1)], "user:anna")
+    for number in range(6):
+        join(room, f"CS-{number}", old(room, 70), site="Harbour")
+    join(room, "CS-7", old(room, 66))
+    assert here.round() == 2
+    assert sorted(asked(room)) == ["CS-0", "CS-7"]
+
+
 @pytest.mark.parametrize(("wait", "repeats", "minutes"), [("60", "3", 15), ("10", "2", 2)])
 def test_a_station_that_repeats_its_request_by_itself_is_not_asked_meanwhile(signing_room, wait, repeats, minutes):
     """A02.FR.17-19: a trigger would be refused (reference, station-everest)."""
