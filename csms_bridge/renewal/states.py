@@ -125,7 +125,7 @@ class RenewalStates:
     def reasons(self, limit: int = 20) -> list[tuple[str, int]]:
         """Why renewals failed, with how many stations, the most frequent first."""
         now = self._clock()
-        each = _joined(select(RenewalAskRow.reason)).where(
+        each = _joined(select(_reason().label("reason"))).where(
             col(RenewalPlanRow.station).in_(_concerned(now)), _state(now) == DueState.FAILED.value
         )
         found = each.subquery()
@@ -181,11 +181,16 @@ def _state(now: datetime) -> ColumnElement[str]:
 
 def _columns(now: datetime) -> tuple[Any, ...]:
     plan, ask = RenewalPlanRow, RenewalAskRow
-    reason = case((col(plan.why) != "", col(plan.why)), else_=func.coalesce(col(ask.reason), ""))
     return (
         plan.station, _state(now), StationRow.online, plan.serial, plan.not_after, plan.due_at, plan.late_at,
-        plan.next_at, plan.tries, func.coalesce(col(ask.state), ""), reason, plan.unused,
+        plan.next_at, plan.tries, func.coalesce(col(ask.state), ""), _reason(), plan.unused,
     )  # fmt: skip
+
+
+def _reason() -> ColumnElement[str]:
+    """Why the last try came to nothing: it could not be made, or what came of it."""
+    why = col(RenewalPlanRow.why)
+    return case((why != "", why), else_=func.coalesce(col(RenewalAskRow.reason), ""))
 
 
 def _of(row: Any) -> StationRenewal:

@@ -179,7 +179,9 @@ def test_a_station_that_cannot_be_asked_is_told_why_and_stands_in_nobodys_way(ro
     assert here.round() == 0
     room.clock.advance(seconds=10)
     assert (here.round(), asked(room)) == (1, ["CS-2"])
-    assert "security profile 2" in here.states.station("CS-1").reason
+    why = "it is on security profile 2 and presents no certificate: walk it to profile 3"
+    assert here.states.station("CS-1").reason == why
+    assert here.overview().reasons == ((why, 1),)
 
 
 # --- as the authority and the stations bear it
