@@ -2,8 +2,9 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pki.authority import CertificateFilter, CertificateState
 from web.errors import RequestRefused
@@ -71,6 +72,10 @@ class CertificateQuery(BaseModel):
 def hex_of(text: str) -> str:
     """Hexadecimal digits as tools print them, in ours: without 0x, colons, blanks and capitals."""
     return re.sub(r"[\s:]", "", text).lower().removeprefix("0x")
+
+
+SerialInPath = Annotated[str, AfterValidator(lambda text: hex_of(text).lstrip("0"))]
+"""A serial number in an address, as `openssl x509 -serial` or a browser prints it too."""
 
 
 def span_of(field: str, text: str) -> timedelta:

@@ -38,6 +38,17 @@ async def test_a_certificate_has_the_shape_of_the_contract(station: httpx.AsyncC
     assert (await station.get("/api/v1/stations/CS-1/certificates")).json()["items"] == [certificate]
 
 
+async def test_a_serial_number_is_known_as_other_tools_print_it(station: httpx.AsyncClient) -> None:
+    """`openssl x509 -serial` prints capitals, a browser colons."""
+    serial = (await issue(station)).json()["serial"]
+    colons = ":".join(serial[start : start + 2] for start in range(0, len(serial), 2)).upper()
+    for spelt in (serial.upper(), colons):
+        assert (await station.get(f"{CERTIFICATES}/{spelt}")).json()["serial"] == serial
+    held = await station.post(f"{CERTIFICATES}/{serial.upper()}/revoke", json={"reason": "certificateHold"})
+    assert (held.status_code, held.json()["state"]) == (200, "held")
+    assert (await station.post(f"{CERTIFICATES}/{colons}/release")).json()["state"] == "good"
+
+
 async def test_the_name_comes_from_the_register_not_from_the_request(station: httpx.AsyncClient) -> None:
     refused = await issue(station, csr=request_pem("SN-2"))
     assert (refused.status_code, refused.json()["code"]) == (422, "wrong-common-name")

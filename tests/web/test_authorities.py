@@ -232,3 +232,9 @@ def test_listing_and_showing_tell_post_status_and_custody(voltward: Command) -> 
     assert listed.out.split()[:6] == ["name", "kind", "hierarchy", "post", "status", "custody"]
     shown = json.loads(voltward("ca", "show", "root", "--json").out)
     assert (shown["status"], shown["custody"], len(shown["sha256"])) == ("active", "here", 64)
+
+
+def test_a_signer_that_waits_for_its_certificate_is_listed_as_one(voltward: Command) -> None:
+    assert voltward("ca", "request", "firmware", "--post", "firmware").code == 0
+    [waits] = [line for line in voltward("ca", "list").out.splitlines() if "pending" in line]
+    assert waits.split()[:4] == ["firmware", "signer", "manufacturer", "firmware"]

@@ -9,7 +9,7 @@ from pki.authority import Order, RevocationReason
 from web.api.asked import Doors, page
 from web.api.shapes import CertificateOut, In, Out, Page
 from web.auth import Needs
-from web.certificate_queries import CertificateQuery, hex_of
+from web.certificate_queries import CertificateQuery, SerialInPath, hex_of
 from web.errors import RequestRefused
 from web.permissions import Permission, Principal
 from web.service import Service
@@ -101,7 +101,7 @@ def revoke_certificates(
 
 @router.get("/{serial}")
 def show_certificate(
-    doors: Doors, serial: str, _caller: Principal = Depends(Needs(Permission.CERTIFICATES_READ))
+    doors: Doors, serial: SerialInPath, _caller: Principal = Depends(Needs(Permission.CERTIFICATES_READ))
 ) -> CertificateOut:
     """One certificate."""
     return CertificateOut.of(doors.authority.certificate(serial))
@@ -110,7 +110,7 @@ def show_certificate(
 @router.post("/{serial}/revoke")
 def revoke_certificate(
     doors: Doors,
-    serial: str,
+    serial: SerialInPath,
     body: RevocationIn,
     caller: Principal = Depends(Needs(Permission.CERTIFICATES_REVOKE)),
 ) -> CertificateOut:
@@ -120,7 +120,7 @@ def revoke_certificate(
 
 @router.post("/{serial}/release")
 def release_certificate(
-    doors: Doors, serial: str, caller: Principal = Depends(Needs(Permission.CERTIFICATES_REVOKE))
+    doors: Doors, serial: SerialInPath, caller: Principal = Depends(Needs(Permission.CERTIFICATES_REVOKE))
 ) -> CertificateOut:
     """Take back a hold (certificateHold)."""
     return CertificateOut.of(doors.authority.release(serial, caller.name))

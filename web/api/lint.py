@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from web.api.asked import Doors
 from web.api.shapes import Out
 from web.auth import Needs
+from web.certificate_queries import SerialInPath
 from web.permissions import Permission, Principal
 
 router = APIRouter(prefix="/lint", tags=["lint"])
@@ -58,7 +59,7 @@ def lint_report(doors: Doors, _caller: Principal = Depends(Needs(Permission.CERT
 
 @router.get("/{serial}")
 def lint_certificate(
-    doors: Doors, serial: str, _caller: Principal = Depends(Needs(Permission.CERTIFICATES_READ))
+    doors: Doors, serial: SerialInPath, _caller: Principal = Depends(Needs(Permission.CERTIFICATES_READ))
 ) -> FindingsOut:
     """Lint one of our certificates now, in full."""
-    return FindingsOut(serial=serial.lower(), findings=doors.authority.lint(serial.lower()))
+    return FindingsOut(serial=serial, findings=doors.authority.lint(serial))

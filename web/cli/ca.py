@@ -34,9 +34,14 @@ def list_authorities(data: Data = None, _json: Json = False) -> None:
         page = client.get("authorities")
         if not wants_json():
             waiting = client.get("authority-requests")["items"]
-            here = {"kind": "issuing", "status": "pending", "custody": "here"}
-            page["items"] += [one | here for one in waiting]
+            page["items"] += [
+                one | {"kind": _kind_of(one["post"]), "status": "pending", "custody": "here"} for one in waiting
+            ]
         show_list(page, _COLUMNS)
+
+
+def _kind_of(post: str) -> str:
+    return "signer" if post == "firmware" else "issuing"
 
 
 @app.command()
