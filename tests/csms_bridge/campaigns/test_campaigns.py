@@ -497,6 +497,71 @@ def test_what_cannot_be_done_now_is_refused(fleet: FleetRoom) -> None:
         fleet.campaigns.start("c0", ANNA)
 
 
+def brought_to(fleet: FleetRoom, state: CampaignState) -> str:
+    """A campaign of two stations in this state; its id."""
+    fleet.add("CS-1", "CS-2")
+    campaign = fleet.make()
+    if state is CampaignState.READY:
+        return campaign
+    fleet.campaigns.start(campaign, ANNA)
+    fleet.round()
+    if state is CampaignState.PAUSED:
+        fleet.campaigns.pause(campaign, "lunch", ANNA)
+    if state in (CampaignState.ABORTING, CampaignState.ABORTED):
+        fleet.campaigns.abort(campaign, AbortMode.FINISH, "wrong root", ANNA)
+    if state in (CampaignState.DONE, CampaignState.ABORTED):
+        fleet.walk_ends("CS-1")
+        fleet.walk_ends("CS-2")
+        fleet.round()
+    assert fleet.campaigns.campaign(campaign).campaign.state is state
+    return campaign
+
+
+ACTS = {
+    "start": lambda campaigns, campaign: campaigns.start(campaign, ANNA),
+    "pause": lambda campaigns, campaign: campaigns.pause(campaign, "lunch", ANNA),
+    "resume": lambda campaigns, campaign: campaigns.resume(campaign, ANNA),
+    "abort and finish": lambda campaigns, campaign: campaigns.abort(campaign, AbortMode.FINISH, "x", ANNA),
+    "abort and cancel": lambda campaigns, campaign: campaigns.abort(campaign, AbortMode.CANCEL, "x", ANNA),
+}
+LEADS_TO = {
+    ("start", CampaignState.READY): CampaignState.RUNNING,
+    ("pause", CampaignState.RUNNING): CampaignState.PAUSED,
+    ("resume", CampaignState.PAUSED): CampaignState.RUNNING,
+    **{
+        (act, state): CampaignState.ABORTING
+        for act in ("abort and finish", "abort and cancel")
+        for state in (CampaignState.READY, CampaignState.RUNNING, CampaignState.PAUSED)
+    },
+}
+
+
+@pytest.mark.parametrize("state", CampaignState)
+@pytest.mark.parametrize("act", ACTS)
+def test_what_can_be_done_in_which_state(fleet: FleetRoom, state: CampaignState, act: str) -> None:
+    """What cannot be leaves no trace; and whatever is done, the campaign comes to an end, with nobody begun twice."""
+    campaign = brought_to(fleet, state)
+    before = fleet.history(campaign)
+    if expected := LEADS_TO.get((act, state)):
+        ACTS[act](fleet.campaigns, campaign)
+        assert len(fleet.history(campaign)) == len(before) + 1
+    else:
+        with pytest.raises(CampaignNotNow, match=f"is {state}: it cannot be"):
+            ACTS[act](fleet.campaigns, campaign)
+        assert fleet.history(campaign) == before
+    assert fleet.campaigns.campaign(campaign).campaign.state is (expected or state)
+    if fleet.campaigns.campaign(campaign).campaign.state is CampaignState.PAUSED:
+        fleet.campaigns.resume(campaign, ANNA)
+    if state is CampaignState.READY and not expected:
+        fleet.campaigns.start(campaign, ANNA)
+    for _ in range(3):
+        fleet.round()
+        for station in fleet.in_state(campaign, RUNNING):
+            fleet.walk_ends(station)
+    assert fleet.campaigns.campaign(campaign).campaign.state in (CampaignState.DONE, CampaignState.ABORTED)
+    assert len(fleet.walks()) <= 2
+
+
 def test_one_with_nobody_left_cannot_be_started(fleet: FleetRoom) -> None:
     fleet.add("CS-1", profile=MUTUAL)
     campaign = fleet.make()
