@@ -13,6 +13,7 @@ from csms_bridge.firmware.links import ImageLinks
 from csms_bridge.firmware.releases import Releases, protocols_of
 from csms_bridge.firmware.rows import FirmwareUpdateRow
 from csms_bridge.firmware.updates import FirmwareUpdates
+from csms_bridge.migration.preparing import is_being_prepared, why_no_firmware
 from csms_bridge.orders import Ending, Orders
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.quirks.firmware import in_form, misfit
@@ -52,7 +53,7 @@ class UpdateErrand:
     async def carry_out(self, order: CommandOrder, caller: Caller) -> None:
         """Ask; what comes of it is told by statuses and by the version that the station comes back with."""
         orders = self._stores.orders
-        if await caller.is_charging():
+        if await caller.is_charging() or await asyncio.to_thread(self._has_to_wait, order.station):
             await asyncio.to_thread(orders.put_back, order)
             return
         try:
@@ -71,13 +72,21 @@ class UpdateErrand:
         words = None if answer is None else {"status": answer.words}
         await asyncio.to_thread(orders.finish, order, words, _NO_ANSWER if answer is None else "")
 
+    def _has_to_wait(self, station: str) -> bool:
+        """It is being prepared for another version of OCPP; whoever does that wakes it afterwards."""
+        with self._stores.store.reading() as session:
+            return is_being_prepared(session, station)
+
     def _prepare(self, order: CommandOrder) -> c.UpdateFirmware | None:
         """The request, its image's signature verified once more. Raises FirmwareNotNow; None: nobody wants it."""
         stores = self._stores
         with stores.store.reading() as session:
             row = of_command(session, order.id)
+            unprepared = why_no_firmware(session, order.station, row.campaign) if row is not None else ""
         if row is None or row.state != "queued" or row.cancelling:
             return None
+        if unprepared:
+            raise BridgeError(unprepared)
         quirks = stores.quirks.of_station(order.station)
         signed = stores.releases.verified(stores.releases.forms(row.firmware), quirks) if row.firmware else None
         now = stores.clock()

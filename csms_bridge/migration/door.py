@@ -5,7 +5,8 @@ What a campaign of firmware does with it, station by station:
 1. `expect_in` in the transaction that begins the station, and `committed` after it. It raises MigrationRefused for a
    station that cannot be expected back, which is then left alone.
 2. The station gets its new firmware when `unready_in` does not name it any more: until then something is being set at
-   it, or it refused that.
+   it. The errand that sends a firmware looks by itself, and sends none to a station that could not be prepared
+   (`preparing.why_no_firmware`).
 3. `stands_in` tells what came of it: WELL, FAILED with the reason, or CANCELLED.
 4. `why_stop` tells after every round whether the campaign goes on; a campaign that was given up calls `cancel_in` for
    what it began.

@@ -93,8 +93,7 @@ class Following:
                 end(session, self._trail, row, MigrationState.FAILED, row.prepared, "service", now)
         if row.state == MigrationState.FAILED:
             self._alarms.sound(AlarmKind.MIGRATION_FAILED, row.station, f"{row.station}: {row.reason}")
-        elif row.command is not None:
-            self._orders.wake_those_here([row.station])
+        self._orders.wake_those_here([row.station])
 
     def _move(self, migration: int, found: Judgement) -> None:
         now = self._clock()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.dialects import DIALECTS
@@ -91,6 +91,23 @@ class Preparing:
 def is_refused(row: MigrationRow) -> bool:
     """Whether the station must not be sent its firmware."""
     return _read(row).deed is Deed.REFUSED
+
+
+def is_being_prepared(session: Session, station: str) -> bool:
+    """Whether a new firmware has to wait, since something is being set at the station for another version."""
+    row = MigrationRow
+    query = select(row.id).where(row.station == station, row.state == MigrationState.PREPARING.value)
+    return session.exec(query.limit(1)).first() is not None
+
+
+def why_no_firmware(session: Session, station: str, campaign: str) -> str:
+    """Why a station must not get the firmware of this campaign: it could not be prepared. Empty when it may."""
+    row = MigrationRow
+    query = select(row).where(row.station == station, row.campaign == campaign).order_by(col(row.id).desc())
+    last = session.exec(query.limit(1)).first() if campaign else None
+    if last is None or last.state != MigrationState.FAILED or _read(last).deed is Deed.DONE:
+        return ""
+    return f"it was not prepared for OCPP {last.to_version}: {last.reason}"
 
 
 def _read(row: MigrationRow) -> Beforehand:

@@ -12,11 +12,16 @@ from csms_bridge.firmware.asking import NewUpdate
 from csms_bridge.firmware.guards import check_address
 from csms_bridge.firmware.states import Cause, UpdateState
 from csms_bridge.hash_data import hash_data, named
+from csms_bridge.migration.door import Migrations
+from csms_bridge.migration.preparing import Preparing
+from csms_bridge.password_rotations import PasswordRotations
 from csms_bridge.quirks.quirks import Quirks
 from csms_bridge.registry import Place
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.station import OcppVersion
 from csms_bridge.station_certificates import CertificateKind
+from csms_bridge.tables import StationRow
+from pki.alarms import Alarms
 from pki.errors import UnknownFirmware
 from pki.keys import SignatureScheme
 from pki.revocation import RevocationReason
@@ -118,6 +123,51 @@ async def test_nothing_is_sent_while_somebody_charges(works):
     assert works.last().state is S.QUEUED
     works.room.orders.wake("CS-1")
     assert len(await works.carry_out(Line(ACCEPTED))) == 1
+
+
+def preparing(works, campaign="firmware-7"):
+    """The station is to come back as 2.0.1, and its maker's key for the address is being written first."""
+    room = works.room
+    row = {"name": "acme-url", "vendor": "Acme", "source": "a test", "quirks": {"url_key": "AcmeUrl"}}
+    works.quirks.put([row], "user:anna")
+    with room.store.writing() as session:
+        session.get_one(StationRow, "CS-1").profile = 2
+    rotations = PasswordRotations(room.store, room.trail, room.orders, room.clock)
+    before = Preparing(room.trail, room.orders, works.quirks, lambda: "wss://csms.example/ocpp")
+    alarms = Alarms(room.store, room.trail, room.clock)
+    door = Migrations(room.store, room.trail, alarms, rotations, before, room.orders, room.clock)
+    with room.store.writing() as session:
+        door.expect_in(session, "CS-1", OcppVersion.V201, timedelta(hours=1), "user:anna", campaign=campaign)
+    return door
+
+
+async def answers_the_key(works, door, status):
+    """The update waits meanwhile, whenever it is its turn."""
+    for order in works.room.orders.claim({"CS-1"}):
+        if order.errand:
+            line = Line(ACCEPTED)
+            await works.errands[order.errand].carry_out(order, line)
+            assert line.asked == []
+        else:
+            assert order.payload["key"] == "AcmeUrl"
+            works.room.orders.finish(order, {"status": status})
+    door.round()
+
+
+@pytest.mark.parametrize(("status", "sent"), [("Accepted", 1), ("Rejected", 0)])
+async def test_a_firmware_waits_until_its_station_is_prepared_for_another_version(works, status, sent):
+    """And is not sent at all to one that refused: its new firmware would dial nobody."""
+    works.updates.ask("CS-1", wanted(works, campaign="firmware-7"), "user:anna")
+    await works.carry_out(Line())
+    works.passes(seconds=1)
+    door = preparing(works)
+    await answers_the_key(works, door, status)
+    works.passes(seconds=1)
+    assert len(await works.carry_out(Line(ACCEPTED))) == sent
+    end = works.last()
+    if not sent:
+        assert (end.state, end.progress.cause) == (S.FAILED, Cause.NOT_SENT)
+        assert "it was not prepared for OCPP 2.0.1: it did not take AcmeUrl" in end.progress.reason
 
 
 async def test_a_signature_whose_certificate_was_revoked_meanwhile_is_not_sent(works):
