@@ -166,7 +166,7 @@ class CertificateAskRow(SQLModel, table=True):
     serial: str | None = None
     reason: str = ""
     asked_at: datetime = Field(sa_type=UtcDateTime)
-    updated_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 
 class TransactionRow(SQLModel, table=True):

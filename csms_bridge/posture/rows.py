@@ -75,7 +75,7 @@ class PostureRow(SQLModel, table=True):
     report_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reveals: str = ""
     clock_offset: float | None = None
-    clock_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    clock_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
 
 
 class DifferenceRow(SQLModel, table=True):

@@ -14,7 +14,8 @@ from csms_bridge.tables import StationRow
 
 def is_blocked(goal: int) -> ColumnElement[bool]:
     """Whether the station in the same query was found to be blocked; one that was not assessed is not."""
-    return sa.exists().where(_same(goal), col(ReadinessRow.verdict) == Verdict.BLOCKED.value)
+    blocked = (_same(goal), col(ReadinessRow.verdict) == Verdict.BLOCKED.value)
+    return sa.exists().where(*blocked).correlate(StationRow)
 
 
 def blocked_by(session: Session, goal: int, among: Sequence[ColumnElement[bool]]) -> Mapping[Code, int]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import and_, func, or_
+from sqlalchemy import and_, func, or_, tuple_
 from sqlmodel import Session, col, select
 
 from csms_bridge.campaigns.selecting import Condition, chosen
@@ -17,7 +17,7 @@ from csms_bridge.readiness.assessment import GOALS, Assessment
 from csms_bridge.readiness.codes import EDITION, Code, Verdict, codes_of, mask_of
 from csms_bridge.readiness.rows import ReadinessRow
 from csms_bridge.station import SecurityProfile
-from csms_bridge.station_roots.rows import RootListingRow
+from csms_bridge.station_roots.rows import RootActRow
 from csms_bridge.tables import CertificateAskRow, StationRow
 from pki.store import Store, hold_lock
 
@@ -94,25 +94,24 @@ class ReadinessBook:
                 session.execute(sa.insert(ReadinessRow), kept)
 
     def counts(self, wanted: Wanted) -> FleetReadiness:
-        """How many stations have which verdict and which reasons. One query for a fleet, however large."""
-        row = ReadinessRow
-        fleet: Any = sa.select(col(row.verdict), col(row.reasons), func.count()).select_from(StationRow)
-        query = fleet.outerjoin(row, _joined(wanted.goal)).where(*_conditions(wanted))
+        """How many of the selection have which verdict and which reasons, whatever narrows the list besides.
+
+        Two queries, however large the fleet.
+        """
         verdicts = dict.fromkeys(Verdict, 0)
         reasons: dict[Code, int] = {}
-        not_assessed = 0
         with self._store.reading() as session:
-            for verdict, mask, number in session.execute(query.group_by(col(row.verdict), col(row.reasons))):
+            stations = session.execute(
+                _of_selection(sa.select(func.count()).select_from(StationRow), wanted)
+            ).scalar_one()
+            for verdict, mask, number in session.execute(_by_pattern(wanted)):
                 if verdict is None:
-                    not_assessed += number
                     continue
                 verdicts[Verdict(verdict)] += number
                 for code in codes_of(mask):
                     reasons[code] = reasons.get(code, 0) + number
-        stations = not_assessed + sum(verdicts.values())
-        return FleetReadiness(
-            stations, not_assessed, verdicts, {code: reasons[code] for code in Code if code in reasons}
-        )
+        named = {code: reasons[code] for code in Code if code in reasons}
+        return FleetReadiness(stations, max(stations - sum(verdicts.values()), 0), verdicts, named)
 
     def page(self, wanted: Wanted, order: Order, after: str | None, limit: int) -> list[Listed]:
         """The stations, from `after` on, which is a station or, by score, `SCORE:STATION`."""
@@ -122,8 +121,11 @@ class ReadinessBook:
             col(station.profile), col(station.vendor), col(station.model), col(station.firmware), col(station.site),
             col(station.online), col(station.last_seen), col(row.assessed_at),
         )  # fmt: skip
-        query = shown.select_from(station).outerjoin(row, _joined(wanted.goal)).where(*_conditions(wanted))
-        query = query.where(*_from(order, after)).order_by(*_ORDERS[order]).limit(limit)
+        if order is Order.SCORE:  # along its index: who was not assessed has no place in this order
+            query = shown.select_from(row).join(station, _joined(wanted.goal))
+        else:
+            query = shown.select_from(station).outerjoin(row, _joined(wanted.goal))
+        query = query.where(*_conditions(wanted), *_from(order, after)).order_by(*_ORDERS[order]).limit(limit)
         with self._store.reading() as session:
             return [_listed(*found) for found in session.execute(query)]
 
@@ -144,7 +146,7 @@ def cursor_of(order: Order, last: Listed) -> str:
 
 _ORDERS: Mapping[Order, tuple[Any, ...]] = {
     Order.STATION: (col(StationRow.id),),
-    Order.SCORE: (col(ReadinessRow.score), col(StationRow.id)),
+    Order.SCORE: (col(ReadinessRow.score), col(ReadinessRow.station)),
 }
 
 
@@ -172,16 +174,34 @@ def _conditions(wanted: Wanted) -> list[Condition]:
     return found
 
 
+def _of_selection(query: Any, wanted: Wanted) -> Any:
+    """Of all stations of the selection, whatever was found of them."""
+    return query.where(*chosen(wanted.selection))
+
+
+def _by_pattern(wanted: Wanted) -> Any:
+    """How many have the same verdict and reasons; without a verdict: not assessed, where stations are looked at.
+
+    Of the whole fleet the index of the assessments tells alone.
+    """
+    row = ReadinessRow
+    pattern = (col(row.verdict), col(row.reasons))
+    counted: Any = sa.select(*pattern, func.count())
+    if wanted.selection.everything:
+        of_goal = counted.where(col(row.goal) == int(wanted.goal), col(row.edition) == EDITION)
+    else:
+        of_goal = _of_selection(counted.outerjoin_from(StationRow, row, _joined(wanted.goal)), wanted)
+    return of_goal.group_by(*pattern)
+
+
 def _from(order: Order, after: str | None) -> list[Condition]:
     if order is Order.STATION:
         return [] if after is None else [col(StationRow.id) > after]
-    assessed: list[Condition] = [col(ReadinessRow.score).is_not(None)]
     if after is None:
-        return assessed
+        return []
     score, _, station = after.partition(":")
     at = int(score) if score.isascii() and score.isdigit() and len(score) < 4 else 0
-    same = and_(col(ReadinessRow.score) == at, col(StationRow.id) > station)
-    return [*assessed, or_(col(ReadinessRow.score) > at, same)]
+    return [tuple_(col(ReadinessRow.score), col(ReadinessRow.station)) > (at, station)]
 
 
 def _listed(station: str, verdict: str | None, score: int | None, mask: int | None, *rest: Any) -> Listed:
@@ -191,30 +211,36 @@ def _listed(station: str, verdict: str | None, score: int | None, mask: int | No
 
 _MOMENTS: Sequence[tuple[Any, Any]] = (
     (col(PostureRow.station), col(PostureRow.clock_at)),
-    (col(RootListingRow.station), col(RootListingRow.asked_at)),
-    (col(RootListingRow.station), col(RootListingRow.listed_at)),
+    (col(RootActRow.station), col(RootActRow.settled_at)),
     (col(CertificateAskRow.station), col(CertificateAskRow.updated_at)),
 )
 """What changes of a station beside its row, and when it did: its clock was heard, its roots listed, a request came."""
 
 
 def _changed(session: Session, since: datetime | None, limit: int) -> list[str]:
-    """By the row of one goal: those of a station are written together."""
-    row, station = ReadinessRow, StationRow
-    missing = or_(col(row.station).is_(None), col(station.updated_at) >= col(row.assessed_at))
-    query: Any = sa.select(col(station.id)).outerjoin(row, _joined(GOALS[0])).where(missing)
+    """Along the indexes of what changed, with a look at each one's assessment: nobody else's is read."""
+    station = StationRow
+    stale = sa.select(col(station.id)).where(~_assessed_after(col(station.id), col(station.updated_at)))
     if since is None:
-        return list(session.execute(query.limit(limit)).scalars())
-    recent = query.where(col(station.updated_at) >= since).order_by(col(station.updated_at))
+        return list(session.execute(stale.limit(limit)).scalars())
+    recent = stale.where(col(station.updated_at) >= since).order_by(col(station.updated_at))
     found = dict.fromkeys(session.execute(recent.limit(limit)).scalars())
     for named, moment in _MOMENTS:
-        about: Any = sa.select(named).join(row, and_(named == col(row.station), col(row.goal) == int(GOALS[0])))
-        later = about.where(moment >= since, moment >= col(row.assessed_at))
-        found |= dict.fromkeys(session.execute(later.limit(limit)).scalars())
+        later = sa.select(named).where(moment >= since, ~_assessed_after(named, moment)).limit(limit)
+        found |= dict.fromkeys(session.execute(later).scalars())
     return list(found)[:limit]
 
 
-def _old(session: Session, old: datetime, but: Collection[str], limit: int) -> Sequence[str]:
+def _assessed_after(station: Any, moment: Any) -> Condition:
+    """By the row of one goal: those of a station are written together."""
     row = ReadinessRow
-    query = select(row.station).where(row.goal == int(GOALS[0]), col(row.assessed_at) < old)
-    return session.exec(query.where(col(row.station).not_in(but)).order_by(col(row.assessed_at)).limit(limit)).all()
+    same = (col(row.station) == station, col(row.goal) == int(GOALS[0]), col(row.edition) == EDITION)
+    return sa.exists(sa.select(1).select_from(row).where(*same, col(row.assessed_at) > moment))
+
+
+def _old(session: Session, old: datetime, but: Collection[str], limit: int) -> Sequence[str]:
+    """The oldest first, along the index of the moments: those of both goals are as old as each other."""
+    row = ReadinessRow
+    query: Any = sa.select(col(row.station)).where(col(row.assessed_at) < old).order_by(col(row.assessed_at))
+    found = dict.fromkeys(session.execute(query.limit(2 * (limit + len(but)))).scalars())
+    return [station for station in found if station not in but][:limit]

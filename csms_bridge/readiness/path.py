@@ -69,14 +69,22 @@ def path_of(
     if version is None:
         return None
     try:
-        walk = planned(version, start, goal, book.quirks)
+        steps, left_out = _compared(version, start, goal, book.quirks)
     except ValueError:
         return None
+    return Path(start, goal, steps, left_out, _changes(book))
+
+
+@cache
+def _compared(
+    version: OcppVersion, start: SecurityProfile, goal: SecurityProfile, quirks: Quirks
+) -> tuple[tuple[PathStep, ...], tuple[str, ...]]:
+    """The steps, and those that only stations without a quirk take."""
     usual = [_key(step) for step in planned(version, start, goal, USUAL).steps]
+    walk = planned(version, start, goal, quirks)
     ours = {_key(step) for step in walk.steps}
     steps = tuple(_shown(step, _key(step) not in usual) for step in walk.steps)
-    left_out = tuple(name for leg, name in usual if (leg, name) not in ours)
-    return Path(start, goal, steps, left_out, _changes(book))
+    return steps, tuple(name for leg, name in usual if (leg, name) not in ours)
 
 
 def _key(step: Step) -> tuple[SecurityProfile, str]:

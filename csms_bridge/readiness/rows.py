@@ -18,6 +18,7 @@ class ReadinessRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_station_readiness_goal_verdict", "goal", "verdict", "station"),
         Index("ix_station_readiness_goal_score", "goal", "score", "station"),
+        Index("ix_station_readiness_counts", "goal", "edition", "verdict", "reasons"),
     )
 
     station: str = Field(primary_key=True, max_length=48)

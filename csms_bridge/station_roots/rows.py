@@ -84,7 +84,7 @@ class RootActRow(SQLModel, table=True):
     reason: str = ""
     by: str
     at: datetime = Field(sa_type=UtcDateTime)
-    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
 
 
 class RecordedRootRow(SQLModel, table=True):

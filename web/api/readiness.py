@@ -192,7 +192,10 @@ class ReasonCountOut(Out):
 
 
 class ReadinessReportOut(Page[ReadyStationOut]):
-    """The stations that were asked for in numbers, and a page of them; `not_assessed` ones were not looked at yet."""
+    """A selection in numbers, and a page of its stations with the verdict and the reason that were asked for.
+
+    `not_assessed` ones were not looked at yet.
+    """
 
     to: int
     stations: int

@@ -8,7 +8,7 @@ from csms_bridge.posture.clock_offset import ClockOffset
 from csms_bridge.readiness.book import Wanted
 from csms_bridge.readiness.codes import Code
 from csms_bridge.readiness.rows import ReadinessRow
-from csms_bridge.station_roots.rows import RootListingRow
+from csms_bridge.station_roots.rows import RootActRow
 from csms_bridge.tables import CertificateAskRow
 from tests.csms_bridge.room import NOON
 
@@ -44,7 +44,7 @@ def clock_heard(ready):
 def roots_listed(ready):
     now = ready.room.clock()
     with ready.room.store.writing() as session:
-        session.add(RootListingRow(station="CS-1", kind="csms", state="listed", asked_at=now, listed_at=now))
+        session.add(RootActRow(station="CS-1", deed="list", state="done", by="x", at=now, settled_at=now))
 
 
 def request_came(ready):

@@ -36,7 +36,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_table("rsa_products")
     _drop_renewal()
-    op.drop_table("station_readiness")
+    _drop_readiness()
     _drop_preparing()
 
 
@@ -160,7 +160,20 @@ def _add_readiness() -> None:
     with op.batch_alter_table("station_readiness", schema=None) as batch_op:
         batch_op.create_index("ix_station_readiness_goal_verdict", ["goal", "verdict", "station"], unique=False)
         batch_op.create_index("ix_station_readiness_goal_score", ["goal", "score", "station"], unique=False)
+        batch_op.create_index("ix_station_readiness_counts", ["goal", "edition", "verdict", "reasons"], unique=False)
         batch_op.create_index(batch_op.f("ix_station_readiness_assessed_at"), ["assessed_at"], unique=False)
+    for table, column in _CHANGES:
+        op.create_index(f"ix_{table}_{column}", table, [column])
+
+
+_CHANGES = (("station_postures", "clock_at"), ("root_acts", "settled_at"), ("certificate_asks", "updated_at"))
+"""What may change of a station beside its row: who changed is found without reading everybody's."""
+
+
+def _drop_readiness() -> None:
+    for table, column in _CHANGES:
+        op.drop_index(f"ix_{table}_{column}", table)
+    op.drop_table("station_readiness")
 
 
 def _add_firmware_updates() -> None:
