@@ -31,6 +31,7 @@ _RSA = bytes.fromhex("06092a864886f70d010101")  # rsaEncryption, in the SubjectP
 _PAGE = 1000  # certificates of a round, most of which have other keys
 _FULL = 64  # moduli in a product
 _DIVISIONS = 1000  # of a round, 0.4 ms each with keys of 2048 bits
+_NAMED = 10  # in a sentence
 _TESTS = 16  # for primality in a round, 17 ms each
 
 
@@ -77,8 +78,9 @@ class KeyReview:
         for key in keys:
             if is_prime(key.modulus):
                 self._found([key], f"the modulus of the RSA key of {key.holder} is a prime: anybody can use this key")
-        for one, other in shared:
-            self._found([one, other], _sentence(one, other))
+        for key in keys:
+            if others := [other for one, other in shared if one is key]:
+                self._found([key, *others], _sentence(key, others))
         if rows:
             self._keep(reached, rows[-1].id or 0, keys)
         return len(rows)
@@ -157,7 +159,9 @@ def _add_to_products(session: Session, keys: Sequence[_Key]) -> None:
         session.add(last)
 
 
-def _sentence(one: _Key, other: _Key) -> str:
-    if one.modulus == other.modulus:
-        return f"the RSA keys of {one.holder} and {other.holder} have the same modulus under two exponents"
-    return f"the RSA keys of {one.holder} and {other.holder} share a prime: anybody can compute both"
+def _sentence(key: _Key, others: Sequence[_Key]) -> str:
+    names = sorted({other.holder for other in others})
+    named = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    if all(other.modulus == key.modulus for other in others):
+        return f"the RSA keys of {key.holder} and {named} have the same modulus under two exponents"
+    return f"the RSA keys of {key.holder} and {named} share a prime: anybody can compute them"

@@ -87,6 +87,19 @@ def test_two_stations_whose_keys_share_a_prime_are_named_and_blocked(room: Room,
     assert refusal.value.code == "key-blocked"
 
 
+def test_one_key_that_shares_with_several_names_them_all(room: Room, primes: list[int]) -> None:
+    """One alarm for each station, so the second pair must not take the place of the first."""
+    room.issue(key_of(primes[0], primes[1]))
+    room.issue(key_of(primes[2], primes[3]), "SN-2", "CS-2")
+    reviewed(room)
+    room.issue(key_of(primes[0], primes[2]), "SN-3", "CS-3")
+    reviewed(room)
+    [(thing, sentence)] = alarms(room)
+    assert thing == "CS-3"
+    assert "the RSA keys of CS-3 and CS-1, CS-2 share a prime" in sentence
+    assert len(room.authority.blocked_keys()) == 3
+
+
 def test_keys_of_one_round_are_compared_too(room: Room, primes: list[int]) -> None:
     room.issue(key_of(primes[0], primes[1]))
     room.issue(key_of(primes[1], primes[2]), "SN-2", "CS-2")
