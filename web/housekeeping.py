@@ -79,6 +79,7 @@ def sweep(service: Service) -> None:
     service.accounts.forget_ended_sessions()
     forget_old_keys(service)
     service.oidc.forget_ended()
+    service.fleet.links.forget_over()
     service.passkeys.forget_ended()
     service.authority.prune()
 

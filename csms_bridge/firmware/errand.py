@@ -66,7 +66,9 @@ class UpdateErrand:
         if request is None:
             await asyncio.to_thread(orders.finish, order, None, "it is not wanted any more", Ending.UNSENT)
             return
-        await asyncio.to_thread(self._updates.sent, order)
+        if not await asyncio.to_thread(self._updates.sent, order):
+            await asyncio.to_thread(orders.finish, order, None, "another command asks for it", Ending.UNSENT)
+            return
         answer = await caller.ask(request)
         await asyncio.to_thread(self._updates.answered, order, answer)
         words = None if answer is None else {"status": answer.words}

@@ -11,7 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlmodel import Session, select
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
 
 from csms_bridge.errors import FirmwareNotNow, LinkOver, UnknownLink
 from csms_bridge.firmware.book import OPEN_STATES
@@ -29,6 +30,8 @@ PATH = "/firmware"
 TOKEN = 32  # octets; 43 characters in an address
 LONGEST_NAME = 80
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_KEPT_FOR = timedelta(days=30)
+_AT_ONCE = 500
 _RESUMED_FOR = timedelta(minutes=15)
 """After a one-time address has had its download, the station may still fetch a piece again that it lost."""
 
@@ -131,6 +134,16 @@ class ImageLinks:
             if whole and row.octets >= link.size:
                 row.fetched_at = row.fetched_at or now
             session.add(row)
+
+    def forget_over(self) -> int:
+        """Delete addresses that have been over for a month; how many."""
+        old = col(FirmwareLinkRow.good_until) < self._clock() - _KEPT_FOR
+        with self._store.reading() as session:
+            found = session.exec(select(FirmwareLinkRow.token_sha256).where(old).limit(_AT_ONCE)).all()
+        if found:
+            with self._store.writing() as session:
+                session.execute(delete(FirmwareLinkRow).where(col(FirmwareLinkRow.token_sha256).in_(found)))
+        return len(found)
 
     def _is_over(self, row: FirmwareLinkRow) -> bool:
         now = self._clock()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, update
+from sqlalchemy import ColumnElement, and_, update
 from sqlmodel import Session, col, or_, select
 
 from csms_bridge.firmware.book import OPEN_STATES
@@ -13,6 +13,7 @@ from csms_bridge.station_roots.entries import OPEN as ROOT_OPEN
 from csms_bridge.station_roots.rows import RootActRow
 from csms_bridge.tables import CommandRow, StationRow
 
+DEAD_AFTER = timedelta(minutes=1)
 _WATCHED_FOR = timedelta(days=30)
 """How long after a failure without proof the version that a station reports may still set it right."""
 
@@ -42,7 +43,7 @@ def nothing_new(session: Session, updates: Sequence[int], now: datetime, again: 
     )
 
 
-def unsent(session: Session, limit: int) -> Sequence[tuple[int, str]]:
+def unsent(session: Session, now: datetime, limit: int) -> Sequence[tuple[int, str]]:
     """Updates whose request is to be put in the queue, with what came before it.
 
     Their root's installation has ended; or the process that was to send it died before anything went out.
@@ -53,10 +54,15 @@ def unsent(session: Session, limit: int) -> Sequence[tuple[int, str]]:
         col(RootActRow.state).not_in([state.value for state in ROOT_OPEN]),
     )  # fmt: skip
     dead = select(row.id, CommandRow.error).where(
-        queued, col(row.command) == col(CommandRow.id), CommandRow.state == "failed"
+        queued, col(row.command) == col(CommandRow.id), or_(CommandRow.state == "failed", _is_dead(now))
     )
     found = [*session.exec(after_root.limit(limit)), *session.exec(dead.limit(limit))]
     return [(number or 0, sentence) for number, sentence in found]
+
+
+def _is_dead(now: datetime) -> ColumnElement[bool]:
+    """Claimed, and nothing went out since: its process died. Should it live, it finds that the update is another's."""
+    return and_(col(CommandRow.state) == "sent", col(CommandRow.updated_at) < now - DEAD_AFTER)
 
 
 def is_newest(session: Session, row: FirmwareUpdateRow) -> bool:

@@ -141,9 +141,14 @@ class FirmwareUpdates:
 
     # --- for the line
 
-    def sent(self, order: CommandOrder) -> None:
-        """The request goes out next: stored before it is sent."""
-        self._apply(order, Sent())
+    def sent(self, order: CommandOrder) -> bool:
+        """The request goes out next: stored before it is sent. False when another command asks for it by now."""
+        with self._store.writing() as session:
+            row = held(session, of_command(session, order.id))
+            if row is None or row.state != UpdateState.QUEUED:
+                return False
+            self._step(session, row, Sent(), "service")
+            return True
 
     def answered(self, order: CommandOrder, answer: Answer | None) -> None:
         """What the station said to the request; None for nothing."""
@@ -190,7 +195,7 @@ class FirmwareUpdates:
         """To be called every second: what time and what was seen of stations change; how many moved."""
         now = self._clock()
         with self._store.reading() as session:
-            waiting, found = unsent(session, AT_ONCE), due(session, now, AT_ONCE * 5)
+            waiting, found = unsent(session, now, AT_ONCE), due(session, now, AT_ONCE * 5)
         for number, sentence in waiting:
             self._send(number, sentence)
         still = [row.id or 0 for row, station in found if self._stands_still(row, station, now)]
@@ -302,7 +307,7 @@ class FirmwareUpdates:
             if row is None or station is None or row.state != UpdateState.QUEUED:
                 return
             command = session.get(CommandRow, row.command) if row.command else None
-            if command is not None and command.state != "failed":
+            if command is not None and command.state not in ("failed", "sent"):
                 return
             if command is not None and command.ending == "unsent":
                 self._step(session, row, Answered(Reply.UNSENT, command.error), "service")

@@ -195,6 +195,7 @@ def report(firmware_id: Annotated[str, typer.Argument(metavar="ID")], data: Data
         show_json(found)
         return
     show_fields(found["firmware"])
+    show_fields({"running": found["running"], "updates": found["updates"]})
     show_table(("at", "by", "act"), [[plain(act[name]) for name in ("at", "by", "act")] for act in found["acts"]])
 
 

@@ -182,6 +182,14 @@ async def test_it_ends_with_its_time_its_update_and_its_certificate(works):
         works.links.follow(address)
 
 
+async def test_addresses_that_are_over_are_forgotten_in_time(works):
+    await addressed(works)
+    works.room.clock.advance(days=30)
+    assert works.links.forget_over() == 0
+    works.room.clock.advance(days=2)
+    assert works.links.forget_over() == 1
+
+
 async def test_it_ends_when_the_update_does(works):
     address = token(await addressed(works))
     works.tell("InvalidSignature")

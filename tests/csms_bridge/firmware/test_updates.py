@@ -195,13 +195,14 @@ async def test_a_process_that_died_before_it_sent_anything_is_followed_by_anothe
     works.updates.ask("CS-1", wanted(works), "user:anna")
     await works.carry_out(Line())
     works.passes(seconds=1)
-    assert len(works.room.orders.claim({"CS-1"})) == 1  # and then the power went
+    (lost,) = works.room.orders.claim({"CS-1"})  # and then the power went
     works.open()
-    works.room.clock.advance(minutes=11)
-    works.room.orders.give_up_stale()
-    works.passes(seconds=1)
+    works.passes(seconds=30)
+    assert works.room.orders.claim({"CS-1"}) == []
+    works.passes(seconds=31)
     assert len(await works.carry_out(Line(ACCEPTED))) == 1
     assert works.last().state is S.ACCEPTED
+    assert not works.updates.sent(lost)  # should it live after all, it asks nobody
 
 
 async def test_a_new_process_goes_on_where_the_old_one_was(works):
