@@ -190,7 +190,7 @@ class Ledger:
         """Let a held walk go on with the step at hand, and not the whole leg. Raises UnknownWalk, WalkRefused."""
 
         def change(under_way: WalkUnderWay, now: datetime) -> tuple[Progress, Sequence[Do]]:
-            return retry(under_way.at, now), ()
+            return retry(under_way.walk, under_way.at, now), ()
 
         return self._operate(walk, (WalkState.HELD,), "retry", change, by)
 

@@ -45,10 +45,15 @@ def walk_again(walk: Walk, at: Progress, now: datetime) -> Progress:
     return replace(fresh, views=views, index=first, moved=now, tries=0)
 
 
-def retry(at: Progress, now: datetime) -> Progress:
-    """Go on after a hold with the step at hand alone; what is behind it stays as it is."""
-    fresh = mark(forget(at, _CLEARED), StepState.PENDING, now)
-    return running(replace(fresh, tries=0))
+def retry(walk: Walk, at: Progress, now: datetime) -> Progress:
+    """Go on after a hold with the step at hand alone; what is behind it stays as it is.
+
+    What was seen meanwhile counts: a station that uses its new password is not sent another one.
+    """
+    on = running(replace(mark(forget(at, _CLEARED), StepState.PENDING, now), tries=0))
+    came = who_came(at)
+    there = arrived(walk, on, came, now) if came is not None else None
+    return on if there is None else there
 
 
 def objection_to_skip(walk: Walk, at: Progress, index: int) -> str:
@@ -76,7 +81,7 @@ def skip(walk: Walk, at: Progress, index: int, reason: str, now: datetime) -> Pr
         raise WalkRefused(f"{walk.steps[index].name!r} is not skipped: {why}")
     skips = ",".join([*numbers_of(at, "skips"), str(index)])
     told = learn(at, skips=skips, **{f"skip_{index}": reason})
-    return retry(told, now) if index == at.index else told
+    return retry(walk, told, now) if index == at.index else told
 
 
 def cancel(walk: Walk, at: Progress, reason: str, now: datetime) -> Progress:

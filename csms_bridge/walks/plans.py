@@ -147,7 +147,8 @@ def switch_16(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
 
     A maker's own key for the address is written after that, last before the restart: such a station dials what stands
     there, and on its old profile it would find no root for TLS. On the new one the old address still leads to us. One
-    that merely says that it restarts goes on with its old address for as long as its line stays: so we close it.
+    that merely says that it restarts goes on with its old address: so its line is closed, and where it dials the old
+    one again then, our root is installed once more, after which such stations look at what they were told.
     """
     own = quirks.url_key and leg is TLS
     always = quirks.restart is RestartRule.ALWAYS or own
@@ -155,7 +156,18 @@ def switch_16(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
         Step("read the address", Do.READ_URL, Until.ACCEPTED, leg, tolerate=ANY_REFUSAL),
         Step("write the address", Do.WRITE_URL, Until.ACCEPTED, leg),
     )
-    hang_up = Step("have it dial anew", Do.HANG_UP, Until.ACCEPTED, leg, needed=Needed.IF_STILL_THERE, lost=Lost.GO_ON)
+    hang_up = Step(
+        "have it dial anew", Do.HANG_UP, Until.ACCEPTED, leg, needed=Needed.IF_STILL_THERE, lost=Lost.GO_ON, settles=5
+    )
+    again = Step(
+        "install the CSMS root again",
+        Do.INSTALL_ROOT,
+        Until.ACCEPTED,
+        leg,
+        settles=1,
+        tolerate=ANY_REFUSAL,
+        lost=Lost.GO_ON,
+    )
     restart = Step(
         "restart" if always else "restart if it stayed",
         Do.RESTART,
@@ -174,7 +186,7 @@ def switch_16(leg: SecurityProfile, quirks: Quirks) -> tuple[Step, ...]:
         ),  # A05.FR.05
         *(address if own else ()),
         *([] if quirks.restart is RestartRule.NEVER else [restart]),
-        *([hang_up] if own else []),
+        *([hang_up, again] if own else []),
     )
 
 

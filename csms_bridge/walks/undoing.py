@@ -65,7 +65,9 @@ def address_back(leg: SecurityProfile) -> tuple[Step, ...]:
             needed=Needed.IF_OLD_ADDRESS_KNOWN,
             tolerate=ANY_REFUSAL,
         ),
-        Step("have it dial anew", Do.HANG_UP, Until.ACCEPTED, leg, needed=Needed.IF_UNPROVED, lost=Lost.GO_ON),
+        Step(
+            "have it dial anew", Do.HANG_UP, Until.ACCEPTED, leg, needed=Needed.IF_UNPROVED, lost=Lost.GO_ON, settles=5
+        ),
     )
 
 

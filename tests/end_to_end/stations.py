@@ -57,6 +57,15 @@ async def station(
         await running
 
 
+async def known_by_name(service: RunningService, identity: str) -> None:
+    """Wait until the station has said what it is: the quirk book goes by that."""
+    for _ in range(300):
+        if (await asyncio.to_thread(service.get, f"stations/{identity}"))["vendor"]:
+            return
+        await asyncio.sleep(0.1)
+    raise TimeoutError(identity)
+
+
 async def walk_until(service: RunningService, walk: str, *states: str, within: float = 90) -> dict[str, Any]:
     """The walk once it is in one of these states."""
     async with asyncio.timeout(within):

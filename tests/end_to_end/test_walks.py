@@ -11,7 +11,16 @@ import pytest
 from csms_bridge.simulator.config import Fault
 from tests.end_to_end.credentials import own
 from tests.end_to_end.running_service import RunningService
-from tests.end_to_end.stations import SUBPROTOCOL, Version, knock, register, station, trusting, walk_until
+from tests.end_to_end.stations import (
+    SUBPROTOCOL,
+    Version,
+    knock,
+    known_by_name,
+    register,
+    station,
+    trusting,
+    walk_until,
+)
 from tests.tools_needed import needs_openssl
 
 pytestmark = pytest.mark.end_to_end
@@ -138,6 +147,40 @@ async def test_a_station_is_walked_down_to_2_by_permission(shared_service: Runni
     trail = await asyncio.to_thread(service.get, "audit", kind="station", thing=identity, limit=200)
     (permission,) = [entry for entry in trail["items"] if entry["act"] == "station:lower-profile-permitted"]
     assert permission["reason"] == "broken slot"
+
+
+@pytest.mark.parametrize(
+    ("row", "version", "to", "faults"),
+    [
+        ("open-ocpp", "1.6", 2, (Fault.URL_KEY,)),
+        ("leaf-only", "2.0.1", 3, (Fault.LEAF_ONLY,)),
+        ("fixed-slots", "2.1", 2, ()),
+    ],
+)
+async def test_an_odd_station_is_walked_by_its_row_of_the_quirk_book(
+    shared_service: RunningService, row: str, version: Version, to: int, faults: tuple[Fault, ...]
+) -> None:
+    """Every row is walked by tests/soak/test_quirk_rows.py; without its row each of the first two is held."""
+    service, identity = shared_service, f"ROW-{row}"
+    mine = {"name": f"e2e-{row}", "vendor": "Quirky", "model": identity, "like": row}
+    await asyncio.to_thread(service.post, "quirks", {"rows": [mine]})
+    password = await asyncio.to_thread(register, service, identity, version)
+    async with station(service, identity, version, password, *faults, vendor="Quirky", model=identity):
+        await known_by_name(service, identity)
+        started = await asyncio.to_thread(service.post, "walks", {"station": identity, "to": to})
+        walk = await walk_until(service, started["id"], "done", "held")
+    assert walk["state"] == "done", walk["reason"]
+
+
+async def test_a_row_keeps_stations_from_a_walk_that_leads_nowhere(shared_service: RunningService) -> None:
+    service, identity = shared_service, "ROW-micro-ocpp"
+    mine = {"name": "e2e-micro", "vendor": "Quirky", "model": identity, "like": "micro-ocpp"}
+    await asyncio.to_thread(service.post, "quirks", {"rows": [mine]})
+    password = await asyncio.to_thread(register, service, identity, "1.6")
+    async with station(service, identity, "1.6", password, vendor="Quirky", model=identity):
+        await known_by_name(service, identity)
+        with pytest.raises(httpx.HTTPStatusError, match="409"):
+            await asyncio.to_thread(service.post, "walks", {"station": identity, "to": 3})
 
 
 async def test_a_revoked_certificate_ends_the_line_and_bars_the_next(shared_service: RunningService) -> None:

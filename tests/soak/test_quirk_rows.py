@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from csms_bridge.quirks.book import shipped_rows
 from csms_bridge.quirks.rows import QuirkRow
 from csms_bridge.simulator.config import Fault
 from tests.end_to_end.running_service import RunningService, running
-from tests.end_to_end.stations import Version, register, station, walk_until
+from tests.end_to_end.stations import Version, known_by_name, register, station, walk_until
 
 pytestmark = pytest.mark.soak
 
@@ -83,17 +84,9 @@ async def walked(service: RunningService, row: QuirkRow, identity: str, to: int,
         more["roots"] = (await asyncio.to_thread(service.root_pem),)
     password = await asyncio.to_thread(register, service, identity, nature.version)
     async with station(service, identity, nature.version, password, *nature.faults, **more):
-        await _booted(service, identity)
+        await known_by_name(service, identity)
         started = await asyncio.to_thread(service.post, "walks", {"station": identity, "to": to})
         return await walk_until(service, started["id"], "done", "held")
-
-
-async def _booted(service: RunningService, identity: str) -> None:
-    for _ in range(300):
-        if (await asyncio.to_thread(service.get, f"stations/{identity}"))["vendor"]:
-            return
-        await asyncio.sleep(0.1)
-    raise TimeoutError(identity)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if NATURES[row.name].goal > 1], ids=lambda row: row.name)
@@ -108,3 +101,21 @@ async def test_without_its_row_a_station_is_held(shared: RunningService, row: Qu
     walk = await walked(shared, row, f"N-{row.name}", 3, known=False)
     assert walk["state"] == "held"
     assert NATURES[row.name].stuck in walk["reason"]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if NATURES[row.name].goal == 1], ids=lambda row: row.name)
+async def test_no_walk_is_begun_that_its_row_says_leads_nowhere(shared: RunningService, row: QuirkRow) -> None:
+    """It stays where it is, online, with its password; without the row its walk would be held (accept-and-idle)."""
+    with pytest.raises(httpx.HTTPStatusError, match="409"):
+        await walked(shared, row, f"U-{row.name}", 2, known=True)
+    shown = await asyncio.to_thread(shared.get, f"stations/U-{row.name}")
+    assert (shown["profile"], shown["hold"]) == (1, None)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if NATURES[row.name].goal == 1], ids=lambda row: row.name)
+async def test_without_the_row_such_a_walk_is_held_and_the_station_stays_reachable(
+    shared: RunningService, row: QuirkRow
+) -> None:
+    walk = await walked(shared, row, f"V-{row.name}", 2, known=False)
+    assert walk["state"] == "held"
+    assert "fell back" in walk["reason"]

@@ -290,7 +290,7 @@ class Journey:
             case "resume" if is_held:
                 return resume(self.walk, at, self.now)
             case "retry" if is_held:
-                return retry(at, self.now)
+                return retry(self.walk, at, self.now)
             case "skip" if at.outcome in ACTIVE:
                 return skip(self.walk, at, at.index, "done on site", self.now)
             case "cancel" if at.outcome in ACTIVE:

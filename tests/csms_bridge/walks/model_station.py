@@ -251,6 +251,8 @@ class ModelStation:
     def _root_came(self, do: Do) -> Answer:
         if self.manners.roots_from_tls and self.profile < TLS:
             return Answer(REJECTED, "Rejected")
+        if self.next_by_tls is not None and self.manners.idles:
+            self.by_tls, self.next_by_tls = self.next_by_tls, None  # open-ocpp connects anew for a root
         if self.manners.one_root and do is not Do.INSTALL_ROOT:
             self.holds_root = False
         self.holds_root |= do is Do.INSTALL_ROOT

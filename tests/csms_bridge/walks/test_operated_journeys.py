@@ -103,11 +103,14 @@ def test_a_station_that_tells_another_address_than_its_old_one_is_held_and_not_c
     assert "another address than its old one" in journey.at.reason
 
 
-def test_a_station_that_merely_says_that_it_restarts_is_hung_up_on():
-    """open-ocpp's example: Accepted to Reset, and nothing; its address counts from the next connection on."""
-    journey = Journey(V16, BASIC, TLS, Manners(own_address=True, idles=True), quirks=BY_KEY).run()
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_station_that_merely_says_that_it_restarts_dials_its_new_address_all_the_same(waits):
+    """open-ocpp's example: Accepted to Reset, and nothing; it dials the old address until it connects by itself."""
+    manners = Manners(own_address=True, address_waits=waits, idles=True)
+    journey = Journey(V16, BASIC, TLS, manners, quirks=BY_KEY).run()
     assert (journey.at.outcome, journey.station.profile) == (WalkState.DONE, TLS)
     assert journey.acts[journey.acts.index(Do.HANG_UP) - 1] is Do.RESTART
+    assert (journey.acts[journey.acts.index(Do.HANG_UP) + 1] is Do.INSTALL_ROOT) is waits
 
 
 @pytest.mark.parametrize("version", [V201, V21])

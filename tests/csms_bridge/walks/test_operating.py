@@ -9,7 +9,7 @@ from csms_bridge.commands import Answer
 from csms_bridge.walks.answers import SILENT_TRIES
 from csms_bridge.walks.causes import Cause
 from csms_bridge.walks.marking import hold
-from csms_bridge.walks.operating import resume
+from csms_bridge.walks.operating import resume, retry
 from csms_bridge.walks.plans import plan
 from csms_bridge.walks.steps import (
     Answered,
@@ -91,6 +91,14 @@ def test_a_station_that_arrived_while_an_operator_held_its_walk_is_not_asked_aga
     here.see(Connected(TLS))
     here.at = resume(here.walk, here.at, here.now)
     assert here.tick().acts == [Do.BAR_BELOW, Do.SET_PASSWORD]
+
+
+def test_a_station_that_uses_its_new_password_is_sent_no_other_one_by_a_retry():
+    here = At(TO_TLS, Do.SET_PASSWORD, TLS, StepState.SENT, password="p1")
+    here.at = hold(here.at, "maintenance", here.now, Cause.OPERATOR)
+    here.see(Connected(TLS, password="p1"))
+    here.at = retry(here.walk, here.at, here.now)
+    assert (here.tick().at.outcome, here.acts) == (WalkState.DONE, [Do.SET_PASSWORD])
 
 
 def test_a_station_that_was_there_and_left_again_on_hold_is_asked_again():
