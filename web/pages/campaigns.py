@@ -1,5 +1,6 @@
 """/campaigns: what changes in waves, how far each wave is, and who lags behind."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -90,8 +91,8 @@ def show(
     planned = campaigns.plan(campaign_id, limit=20) if view.campaign.state is CampaignState.READY else []
     return render(
         "campaign.html", visitor, view=view, targets=targets[:_TARGETS], state=state, next=following, after=after,
-        history=campaigns.history(campaign_id, 20), planned=planned, left=_words(view), states=list(TargetState),
-        spelt=spelt,
+        history=campaigns.history(campaign_id, 20), planned=planned, left=_words(view.left),
+        states=list(TargetState), spelt=spelt, words=_words,
     )  # fmt: skip
 
 
@@ -145,10 +146,10 @@ def _form(
     )  # fmt: skip
 
 
-def _words(view: CampaignView) -> str:
-    if view.left is None:
+def _words(span: timedelta | None) -> str:
+    if span is None:
         return ""
-    minutes = int(view.left.total_seconds()) // 60
+    minutes = int(span.total_seconds()) // 60
     return "less than a minute" if not minutes else f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 
