@@ -4,16 +4,14 @@ What a campaign of firmware does with it, station by station:
 
 1. `expect_in` in the transaction that begins the station, and `committed` after it. It raises MigrationRefused for a
    station that cannot be expected back, which is then left alone.
-2. The station gets its new firmware when `unready_in` does not name it any more: until then something is being set at
-   it. The errand that sends a firmware looks by itself, and sends none to a station that could not be prepared
-   (`preparing.why_no_firmware`).
-3. `stands_in` tells what came of it: WELL, FAILED with the reason, or CANCELLED.
-4. `why_stop` tells after every round whether the campaign goes on; a campaign that was given up calls `cancel_in` for
-   what it began.
+2. The errand that sends a firmware looks by itself whether the station is prepared, and sends none to one that could
+   not be (`preparing.is_being_prepared`, `preparing.why_no_firmware`).
+3. The rows tell what came of it: WELL, FAILED with the reason, or CANCELLED; `why_stop` whether a campaign goes on.
+4. A station that is given up, or tried once more, is expected no more: `give_up_in`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -35,9 +33,6 @@ from pki.alarms import AlarmKind, Alarms
 from pki.audit import AuditTrail
 from pki.clock import Clock
 from pki.store import Store, hold_lock
-
-_NAMES_AT_ONCE = 500
-_PREPARING = MigrationState.PREPARING.value
 
 
 class Migrations:
@@ -130,6 +125,13 @@ class Migrations:
         end(session, self._trail, row, MigrationState.CANCELLED, why, by, self._clock())
         return True
 
+    def give_up_in(self, session: Session, station: str, campaign: str, why: str, by: str) -> None:
+        """What a campaign expected of a station is expected no more; in the caller's transaction."""
+        row = MigrationRow
+        query = select(row.id).where(row.station == station, row.campaign == campaign, col(row.state).in_(OPEN))
+        for migration in session.exec(query).all():
+            self.cancel_in(session, migration or 0, why, by)
+
     # --- looking
 
     def find(self, migration: int) -> Migration:
@@ -149,25 +151,6 @@ class Migrations:
         query = query.where(col(MigrationRow.id) < before) if before is not None else query
         with self._store.reading() as session:
             return [migration_of(row) for row in session.exec(query)]
-
-    def stands_in(self, session: Session, migrations: Sequence[int]) -> Mapping[int, Migration]:
-        """How far these are, by id; one that there is not is left out."""
-        found: dict[int, Migration] = {}
-        for start in range(0, len(migrations), _NAMES_AT_ONCE):
-            part = select(MigrationRow).where(col(MigrationRow.id).in_(migrations[start : start + _NAMES_AT_ONCE]))
-            found |= {row.id or 0: migration_of(row) for row in session.exec(part)}
-        return found
-
-    def unready_in(self, session: Session, stations: Sequence[str]) -> Mapping[str, str]:
-        """Those of the stations that must not get a new firmware now, and why: they are not prepared for it."""
-        found: dict[str, str] = {}
-        for start in range(0, len(stations), _NAMES_AT_ONCE):
-            part = select(MigrationRow.station).where(
-                col(MigrationRow.station).in_(stations[start : start + _NAMES_AT_ONCE]),
-                MigrationRow.state == _PREPARING,
-            )
-            found |= dict.fromkeys(session.exec(part), "it is being prepared for another version of OCPP")
-        return found
 
     def tally(self, campaign: str) -> Tally:
         """How many of a campaign's are how far."""

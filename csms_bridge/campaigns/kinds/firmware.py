@@ -133,7 +133,11 @@ class FirmwareKind:
 
     def cancel(self, session: Session, work: Work, by: str, reason: str) -> bool:
         """What was not sent is withdrawn; what is on its way is ended by a second request, if the station allows it."""
-        return self._doors.updates.cancel_in(session, work.station, int(work.work), reason, by)
+        ended = self._doors.updates.cancel_in(session, work.station, int(work.work), reason, by)
+        row = session.get(FirmwareUpdateRow, int(work.work))
+        if ended and row is not None and row.campaign:
+            self._doors.migrations.give_up_in(session, work.station, row.campaign, reason, by)
+        return ended
 
     def most_urgent_first(self) -> bool:
         """No station before another."""
@@ -198,6 +202,7 @@ class _FirmwareStarter:
         return str(update.id)
 
     def again(self, session: Session, before: Work, by: str) -> str:
+        self._doors.migrations.give_up_in(session, before.station, self._campaign, "it is tried once more", by)
         return self.start(session, before.station, by)
 
     def committed(self, stations: Sequence[str]) -> None:

@@ -4,10 +4,15 @@ import pytest
 
 from csms_bridge.campaigns.door import Campaigns, NewCampaign
 from csms_bridge.campaigns.kinds.firmware import Doors, FirmwareKind
+from csms_bridge.campaigns.kinds.kind import Work
 from csms_bridge.campaigns.words import AbortMode, CampaignState, Goal, Kind, Pace, Selection, Size, TargetState
 from csms_bridge.errors import CampaignRefused
 from csms_bridge.events import Booted
 from csms_bridge.firmware.session_errors import Errors, worse
+from csms_bridge.migration.door import Migrations
+from csms_bridge.migration.preparing import Preparing
+from csms_bridge.migration.states import MigrationState
+from csms_bridge.password_rotations import PasswordRotations
 from csms_bridge.station import OcppVersion
 from csms_bridge.tables import MessageRow, StationRow
 from pki.alarms import Alarms
@@ -31,12 +36,17 @@ class Rollout:
         for name in stations:
             works.station(name)
         made = works.made
+        self.alarms = Alarms(room.store, room.trail, room.clock)
+        rotations = PasswordRotations(room.store, room.trail, room.orders, room.clock)
+        before = Preparing(room.trail, room.orders, works.quirks, lambda: "wss://csms.example/ocpp")
+        self.migrations = Migrations(
+            room.store, room.trail, self.alarms, rotations, before, room.orders, room.clock
+        )  # fmt: skip
         doors = Doors(
-            made.updates, made.asking, made.releases, made.images, migrations=None, orders=room.orders,
+            made.updates, made.asking, made.releases, made.images, migrations=self.migrations, orders=room.orders,
             odd=works.quirks.in_session, clock=room.clock, return_within=works.settings.firmware_return_within,
         )  # fmt: skip
         self.kind = FirmwareKind(doors)
-        self.alarms = Alarms(room.store, room.trail, room.clock)
         blocking = lambda goal, models: self.kind.unfit_models(goal, models)  # noqa: E731
         self.campaigns = Campaigns(
             room.store, room.trail, self.alarms, {Kind.FIRMWARE: self.kind}, room.clock, blocking
@@ -49,8 +59,8 @@ class Rollout:
     def new(self, goal=None, pace=PACE):
         return NewCampaign("2.0.0 for all", goal or self.goal(), Selection(everything=True), pace)
 
-    def begin(self, pace=PACE):
-        self.id = self.campaigns.create(self.new(pace=pace), ANNA).campaign.id
+    def begin(self, pace=PACE, goal=None):
+        self.id = self.campaigns.create(self.new(goal, pace), ANNA).campaign.id
         self.campaigns.start(self.id, ANNA)
         self.round()
         return self.id
@@ -247,6 +257,29 @@ async def test_cancelling_withdraws_what_was_not_sent(rollout):
     assert rollout.states()[canary] is TargetState.CANCELLED
     assert rollout.works.last(canary).state.value == "cancelled"
     assert rollout.view().state is CampaignState.ABORTED
+
+
+async def test_cancelling_expects_no_other_version_any_more(rollout):
+    rollout.begin(goal=rollout.goal(ocpp="2.0.1"))
+    (canary,) = rollout.running()
+    (expected,) = rollout.migrations.search(campaign=rollout.id)
+    assert (expected.station, expected.state) == (canary, MigrationState.EXPECTED)
+    rollout.campaigns.abort(rollout.id, AbortMode.CANCEL, "wrong image", ANNA)
+    rollout.round()
+    assert rollout.migrations.find(expected.id).state is MigrationState.CANCELLED
+
+
+def test_a_station_that_is_tried_once_more_is_announced_once_more(rollout):
+    """What was expected of the first try would be in the way of the second one."""
+    rollout.begin(goal=rollout.goal(ocpp="2.0.1"))
+    (canary,) = rollout.running()
+    update = rollout.works.last(canary)
+    rollout.works.updates.cancel(canary, update.id, "it never answered", ANNA)
+    starter = rollout.kind.starter(rollout.goal(ocpp="2.0.1"), rollout.id)
+    with rollout.works.room.store.writing() as session:
+        starter.again(session, Work(canary, str(update.id)), ANNA)
+    states = [one.state for one in rollout.migrations.search(campaign=rollout.id)]
+    assert states == [MigrationState.EXPECTED, MigrationState.CANCELLED]
 
 
 def _connected_at(room, station):
