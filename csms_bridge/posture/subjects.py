@@ -69,7 +69,7 @@ BASE_KEYS = tuple(
     configuration_key(name)
     for name in (
         "SupportedFileTransferProtocols", "HeartbeatInterval", "SupportedFeatureProfiles", "GetConfigurationMaxKeys",
-        "WebSocketPingInterval",
+        "WebSocketPingInterval", "CertSigningWaitMinimum", "CertSigningRepeatTimes",
     )
 )  # fmt: skip
 

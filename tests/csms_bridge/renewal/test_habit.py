@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from csms_bridge.renewal.habit import LONGEST, REPEATS, WAITS, Habit, habit_of, worries
+from csms_bridge.posture.subjects import BASE_KEYS, VARIABLES
+from csms_bridge.renewal.habit import LONGEST, REPEATS, SIGNING, WAITS, Habit, habit_of, worries
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -17,6 +18,10 @@ def habit(wait, repeats):
 @pytest.mark.parametrize("number", [0, 1])
 def test_both_are_read_as_variables_of_2_x_and_as_keys_of_1_6(number):
     assert habit_of({WAITS[number]: " 30 ", REPEATS[number]: "3"}) == habit(30, 3)
+
+
+def test_both_are_read_of_every_station():
+    assert set(SIGNING) <= {*BASE_KEYS, *VARIABLES}
 
 
 @pytest.mark.parametrize("told", ["", None, "soon", "-1", "3.5", "9" * 12, "²"])
