@@ -59,8 +59,10 @@ def _is_borne_refusal(view: StepView) -> bool:
 
 
 def _was_restarted(walk: Walk, seen: int, before: Progress) -> bool:
-    """Whether it had to be restarted for the profile that it was now seen on."""
+    """Whether it had to be restarted for the profile that it was now seen on, and not for its new address."""
     leg = walk.steps[seen].leg
+    if any(walk.steps[i].do is Do.WRITE_URL and walk.steps[i].leg is leg for i in range(seen)):
+        return False
     between = [i for i in range(seen) if walk.steps[i].leg is leg and walk.steps[i].do is Do.RESTART]
     raised = any(walk.steps[i].do is Do.RAISE_PROFILE and walk.steps[i].leg is leg for i in range(seen))
     return raised and bool(between) and before.views[between[-1]].state is StepState.DONE

@@ -104,6 +104,12 @@ def test_a_station_that_had_to_be_restarted():
     assert pupil.taught == {"restart": RestartRule.ALWAYS}
 
 
+def test_a_restart_for_a_new_address_teaches_nothing():
+    """It is restarted for that whatever the station would have done for the profile."""
+    pupil = Pupil(quirks=Quirks(url_key="ConnexionUrl")).until(Do.HANG_UP).see(Connected(TLS))
+    assert pupil.taught == {}
+
+
 def test_a_station_that_leaves_before_it_answers():
     pupil = Pupil().until(Do.RAISE_PROFILE)
     pupil.see(Tick(True), Disconnected(), Connected(TLS, password="p"))
