@@ -62,8 +62,11 @@ def _came_to_nothing() -> ColumnElement[bool]:
     that it would not take must not be thought of as one that nobody has tried.
     """
     row, later = RootActRow, aliased(RootActRow)
-    same = and_(later.station == row.station, later.name == row.name, later.kinds == row.kinds, later.deed == row.deed)
-    said_since = select(later.id).where(same, col(later.id) > col(row.id), col(later.state).in_(SAID)).exists()
+    same = (
+        col(later.station) == col(row.station), col(later.name) == col(row.name),
+        col(later.kinds) == col(row.kinds), col(later.deed) == col(row.deed),
+    )  # fmt: skip
+    said_since = select(col(later.id)).where(*same, col(later.id) > col(row.id), col(later.state).in_(SAID)).exists()
     refused = col(row.state).in_(REFUSALS)
     return and_(
         col(row.settled_at).is_not(None),

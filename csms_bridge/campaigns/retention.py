@@ -40,7 +40,7 @@ class CampaignRetention:
         return deleted
 
     def _oldest(self, limit: datetime) -> str | None:
-        never_begun = (CampaignRow.state == CampaignState.READY) & (col(CampaignRow.updated_at) < limit)
+        never_begun = (col(CampaignRow.state) == CampaignState.READY.value) & (col(CampaignRow.updated_at) < limit)
         old = select(CampaignRow.id).where(or_(col(CampaignRow.ended_at) < limit, never_begun))
         with self._store.reading() as session:
             return session.exec(old.order_by(col(CampaignRow.created_at)).limit(1)).first()

@@ -59,7 +59,7 @@ def _rank(session: Session, row: CampaignRow) -> None:
     A canary of one model would prove nothing for the others. One that is connected is the better sample.
     """
     ours = (col(CampaignTargetRow.campaign) == row.id, col(CampaignTargetRow.state) == TargetState.PENDING.value)
-    alike = [StationRow.vendor, StationRow.model, StationRow.firmware, StationRow.ocpp_version]
+    alike = [col(one) for one in (StationRow.vendor, StationRow.model, StationRow.firmware, StationRow.ocpp_version)]
     order = (col(StationRow.online).desc(), col(CampaignTargetRow.due_at), col(StationRow.id))
     numbered = (
         sa.select(

@@ -164,7 +164,7 @@ class MixedFleets:
         below, row = _below(target, self._clock()), StationRow
         with self._store.reading() as session:
             masks = [mask for mask in _masks(session, below) if blocker_of(Standing(mask)) is blocker]
-            query: Any = select(below.c.id, *_SHOWN).join(row, col(row.id) == below.c.id)  # type: ignore[call-overload]
+            query: Any = select(below.c.id, *_SHOWN).join(row, col(row.id) == below.c.id)
             found = query.where(below.c.mask.in_(masks), below.c.id > (after or "")).order_by(below.c.id).limit(limit)
             return [Kept(station, blocker, *rest) for station, *rest in session.exec(found)]
 

@@ -199,7 +199,7 @@ class Link(BaseChargePoint):  # type: ignore[misc]
 def _schema(kind: int, action: str, version: str) -> tuple[Draft4Validator, Check]:
     """Raises OSError when the version has no such message."""
     validator: Draft4Validator = get_validator(kind, action, version)
-    return validator, quick_check(validator.schema)
+    return validator, quick_check(cast("dict[str, Any]", validator.schema))
 
 
 class Link16(Link, v16.ChargePoint):  # type: ignore[misc]

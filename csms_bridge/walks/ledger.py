@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.errors import UnknownStation, UnknownWalk, WalkRefused
@@ -29,7 +29,6 @@ from pki.clock import Clock
 from pki.store import Store
 
 ACTIVE = (WalkState.RUNNING, WalkState.HELD)
-_Query = TypeVar("_Query", bound=Select[Any] | SelectOfScalar[Any])
 
 
 Change = Callable[[WalkUnderWay, datetime], tuple[Progress, Sequence[Do]]]
@@ -123,7 +122,7 @@ class Ledger:
         quiet = [move for move in moves if move.station not in news]
         with self._store.reading() as session:
             looked = {row.station: under_way_of(row) for row in _active(session, {move.station for move in quiet})}
-            walking = set(session.exec(_of(select(WalkRow.station), news))) if news else set()
+            walking = set(session.exec(select(WalkRow.station).where(*_of(news)))) if news else set()
         moving = _moving(looked, quiet, now) | walking
         return moving, {station: (one, ()) for station, one in looked.items() if station not in moving}
 
@@ -322,14 +321,14 @@ class Ledger:
 _PARTICIPLE = {"hold": "held", "resume": "resumed", "cancel": "cancelled", "retry": "retried", "skip": "changed"}
 
 
-def _of(query: _Query, stations: Collection[str]) -> _Query:
-    """Of the active walks of these stations."""
-    return query.where(col(WalkRow.station).in_(stations), col(WalkRow.outcome).in_(ACTIVE))
+def _of(stations: Collection[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The active walks of these stations."""
+    return col(WalkRow.station).in_(stations), col(WalkRow.outcome).in_(ACTIVE)
 
 
 def _active(session: Session, stations: Collection[str], *, lock: bool = False) -> Sequence[WalkRow]:
     """Their active walks, locked in one order: two transactions with some of the same cannot wait for each other."""
-    query = _of(select(WalkRow), stations)
+    query = select(WalkRow).where(*_of(stations))
     query = query.order_by(col(WalkRow.station)).with_for_update() if lock else query
     return session.exec(query).all() if stations else []
 

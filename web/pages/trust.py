@@ -137,7 +137,7 @@ def show_plan(
     """A plan: where it is, how the fleet stands, and the veto by name."""
     plans = doors.fleet.trust.plans
     losing, holding = plans.losing(plan, after, _PAGE + 1), plans.holding(plan, after, _PAGE + 1)
-    named = [one.station for one in (*losing, *holding)]
+    named = [one.station for one in losing] + [one.station for one in holding]
     following = urlencode({"after": named[_PAGE - 1]}) if len(named) > _PAGE else None
     return render(
         "root_plan.html",
