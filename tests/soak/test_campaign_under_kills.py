@@ -42,8 +42,9 @@ HELD = {
     Fault.NO_SETTINGS: r"read the connection slots: the station answered NotSupported",
     Fault.ACCEPT_AND_IDLE: r"it fell back: seen again on profile 1",
     # What is odd about these stands in the quirk book; but they tell nobody's name, and are walked as any station is.
-    Fault.URL_KEY: r"it fell back: seen again on profile 1",
-    Fault.NEEDS_RESTART: r"it fell back: seen again on profile 1",
+    # Asked again after a kill, it refuses the profile that it has taken and does not dial on.
+    Fault.URL_KEY: r"it fell back: seen again on profile 1|raise to profile 2: the station answered Rejected",
+    Fault.NEEDS_RESTART: r"it fell back: seen again on profile 1|raise to profile 2: the station answered Rejected",
     Fault.SHORT_PASSWORD: r"change the password: the station answered",
     Fault.LONG_PASSWORD: r"change the password: the station answered",
     Fault.ONE_ROOT: r"the station does not hold our root",
