@@ -98,6 +98,7 @@ class FleetAct(StrEnum):
     MIGRATION_ARRIVED = "station:arrived-on-version"
     MIGRATION_ENDED = "station:migration-ended"
     WALK_STARTED = "walk:started"
+    WALK_REPLANNED = "walk:replanned"
     WALK_STEP = "walk:step"
     WALK_DONE = "walk:done"
     WALK_HELD = "walk:held"

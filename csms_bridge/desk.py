@@ -28,6 +28,7 @@ from csms_bridge.station_roots.door import StationRoots
 from csms_bridge.walk_moves import WalkMoves
 from csms_bridge.walks.acts import Acts
 from csms_bridge.walks.ledger import Ledger
+from csms_bridge.walks.replanning import Replanning
 from pki.clock import Clock
 
 
@@ -44,6 +45,7 @@ class Desk:
     arriving: Lots[Incoming, Arrived]
     leaving: Lots[tuple[str, datetime], bool]
     ledger: Ledger
+    replanning: Replanning
     orders: Orders
     acts: Acts
     events: EventIntake

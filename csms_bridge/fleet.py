@@ -86,6 +86,7 @@ from csms_bridge.variables import Variable
 from csms_bridge.walk_moves import WalkMoves, pace_of
 from csms_bridge.walks.acts import Acts, Address
 from csms_bridge.walks.ledger import Ledger
+from csms_bridge.walks.replanning import Replanning
 from csms_bridge.walks.rows import WalkView
 from pki.anchor_use import AnchorUse
 from pki.audit import AuditTrail
@@ -252,6 +253,7 @@ class Fleet:
             arriving=Lots(sightings.arrivals.note_each),
             leaving=Lots(sightings.disconnected_each),
             ledger=self._ledger,
+            replanning=Replanning(self._ledger, lambda station: acts.first_facts(self.quirks.of_station(station))),
             orders=self._orders,
             acts=acts,
             events=intake,

@@ -184,6 +184,8 @@ class StationCalls:
         if lane is not None:
             return await self._boot_in_lane(lane, boot, reply.payload)
         await asyncio.to_thread(self._desk.sightings.booted, line.station, boot)
+        if not line.booted:
+            await asyncio.to_thread(self._desk.replanning.booted, line.station)
         line.booted = True
         return Reply(reply.payload, then=lambda: self._after_boot(restarted=boot.reason != "Triggered"))
 

@@ -112,6 +112,7 @@ _PLAIN: Mapping[str, str] = {
     FleetAct.ID_TOKEN_PUT: "token listed",
     FleetAct.ID_TOKEN_REMOVED: "token listed no more",
     FleetAct.WALK_STARTED: "walk {walk} started: {from} → {to}",
+    FleetAct.WALK_REPLANNED: "walk {walk}: its plan is made anew by what the station says it is",
     FleetAct.WALK_STEP: "{step}: {state} {note}",
     FleetAct.WALK_DONE: "walk {walk} done",
     FleetAct.WALK_HELD: "walk {walk} on hold",

@@ -164,6 +164,25 @@ class Ledger:
                 row.facts = json.dumps({**json.loads(row.facts), **facts})
                 session.add(row)
 
+    def replan(self, station: str, change: Callable[[WalkUnderWay, OcppVersion], Progress]) -> None:
+        """Let `change` put another plan in the place of one of which nothing was begun."""
+        now = self._clock()
+        with self._store.writing() as session:
+            for row in _active(session, [station], lock=True):
+                before = under_way_of(row)
+                after = change(before, OcppVersion(row.ocpp_version))
+                if after == before.at:
+                    continue
+                for name, value in fields_of(after).items():
+                    setattr(row, name, value)
+                row.updated_at = now
+                session.add(row)
+                session.flush()
+                self._trail.record(
+                    session, FleetAct.WALK_REPLANNED, by="service", kind="station", thing=station, now=now,
+                    details={"walk": row.id, "quirks": after.facts.get("quirks", "")},
+                )  # fmt: skip
+
     def hold(self, walk: str, reason: str, by: str) -> WalkView:
         """Put a running walk on hold. Raises UnknownWalk, WalkRefused."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from csms_bridge.admission import Admitted
 from csms_bridge.events import Booted
 from csms_bridge.fleet import Fleet
 from csms_bridge.service import Bridge
@@ -63,6 +64,25 @@ async def test_who_was_told_pending_in_a_lane_is_asked_to_boot_even_when_quiet(f
     line.hang_up()
     await serving
     assert line.asked == ["TriggerMessage"]
+
+
+async def test_a_walk_begun_before_the_first_boot_is_planned_with_what_that_tells(signing_room, tmp_path):
+    """Else a station whose row has a key of its maker's for the address would fall back."""
+    signing_room.add(serial="SN-1", profile=SecurityProfile.BASIC, version=OcppVersion.V16)
+    fleet = open_fleet(signing_room, tmp_path, walk_settle=timedelta(hours=1))
+    row = {"name": "acme", "vendor": "Acme", "quirks": {"url_key": "ConnexionUrl"}, "source": "seen on site"}
+    fleet.quirks.put([row], "user:anna")
+    walk = fleet.start_walk("CS-1", 2, "user:anna")
+    by_password = Admitted(SecurityProfile.BASIC, "ocpp1.6", None)
+    line, serving = serve(Bridge(fleet, signing_room.authority), "CS-1", "SN-1", by_password)
+    boot = {"chargePointVendor": "Acme", "chargePointModel": "Wallbox", "firmwareVersion": "1.0"}
+    line.tell(2, "1", "BootNotification", boot)
+    await until(lambda: answers(line))
+    line.hang_up()
+    await serving
+    names = [step.name for step in fleet.walk(walk.id).steps]
+    assert len(names) > len(walk.steps)
+    assert [name for name in names if "address" in name]
 
 
 @pytest.mark.parametrize(
