@@ -43,9 +43,9 @@ def test_a_job_waits_for_approval_longer_than_its_token_lives(
     command = [sys.executable, "-m", "web.cli", "firmware", "sign", str(image), *SIGN]
     command += ["--wait", "--out-bundle", str(bundle)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
-        waiting = _pending(service)
-        assert waiting["requested_by"] == "oidc:wallbox"
-        service.post(f"firmware/{waiting['id']}/approve", {})
+        waiting = pending(service)
+        assert service.get(f"firmware/{waiting}")["requested_by"] == "oidc:wallbox"
+        service.post(f"firmware/{waiting}/approve", {})
         _, told = job.communicate(timeout=60)
     assert job.returncode == 0, told
     assert issuer.given > 2
@@ -94,11 +94,12 @@ def test_outside_a_job_the_command_says_what_is_missing(tmp_path: Path) -> None:
     assert (refused.returncode, "ACTIONS_ID_TOKEN_REQUEST_URL is not set" in refused.stderr) == (2, True)
 
 
-def _pending(service: RunningService) -> dict[str, str]:
+def pending(service: RunningService) -> str:
+    """The id of the order that waits for approval, once it is there."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         found: list[dict[str, str]] = service.get("firmware", state="pending")["items"]
         if found:
-            return found[0]
+            return found[0]["id"]
         time.sleep(0.2)
     raise AssertionError("the job's order never came")

@@ -1,4 +1,6 @@
-"""Sixty stations of all versions, bad ones among them, a campaign that stops and is resumed, and SIGKILL in the middle.
+"""From a CI job to sixty stations of all versions: bad ones among them, a campaign that stops, SIGKILL in the middle.
+
+A job without a stored secret has the image signed and kept, once somebody has approved it in the console.
 
 Issue 6: it stops at a wrong signature, a failed verification and one that never returns, is resumed by a person and
 ends as planned; every good station runs the release, whatever was killed. SOAK_SEED chooses other moments.
@@ -7,7 +9,10 @@ ends as planned; every good station runs the release, whatever was killed. SOAK_
 import asyncio
 import os
 import random
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,8 +21,11 @@ from typing import Any
 import pytest
 
 from csms_bridge.simulator.config import Fault
+from tests.end_to_end.ci_issuer import CiIssuer, ci_issuer
 from tests.end_to_end.running_service import RunningService
 from tests.end_to_end.stations import Version, station
+from tests.end_to_end.test_ci_signing import pending
+from tests.end_to_end.test_console import signed_in
 
 pytestmark = pytest.mark.soak
 
@@ -40,7 +48,13 @@ FINE = (Fault.FIRMWARE_NO_END, Fault.FIRMWARE_REPEATS)
 
 
 @pytest.fixture
-def service(template: Path, tmp_path: Path) -> Iterator[RunningService]:
+def issuer() -> Iterator[CiIssuer]:
+    with ci_issuer(life=300) as one:
+        yield one
+
+
+@pytest.fixture
+def service(template: Path, tmp_path: Path, issuer: CiIssuer) -> Iterator[RunningService]:
     started = RunningService(Path(shutil.copytree(template, tmp_path / "data")))
     started.extra = {
         "VOLTWARD_CALL_TIMEOUT": "PT8S",
@@ -50,6 +64,7 @@ def service(template: Path, tmp_path: Path) -> Iterator[RunningService]:
         "VOLTWARD_FIRMWARE_RETURN_WITHIN": "PT40S",
         "VOLTWARD_FIRMWARE_END_WITHIN": "PT90S",
         "VOLTWARD_LOG_LEVEL": "warning",
+        **issuer.setting("voltward", "Voltward"),
     }
     started.start()
     try:
@@ -66,12 +81,14 @@ def fleet() -> dict[str, tuple[Version, Fault | None]]:
     return {f"FW-{number:02}": (VERSIONS[number % 3], fault) for number, fault in enumerate(faults)}
 
 
-async def test_it_stops_is_resumed_and_ends_as_planned(service: RunningService, tmp_path: Path) -> None:
+async def test_it_stops_is_resumed_and_ends_as_planned(
+    service: RunningService, issuer: CiIssuer, tmp_path: Path
+) -> None:
     chosen = fleet()
     rows = [{"id": name, "serial": f"SN-{name}", "ocpp_version": version} for name, (version, _) in chosen.items()]
     added = await asyncio.to_thread(service.post, "stations/import", {"stations": rows})
     passwords = {one["id"]: one["password"] for one in added["items"]}
-    release = await asyncio.to_thread(_release, service, tmp_path)
+    release = await asyncio.to_thread(_release, service, issuer, tmp_path)
     async with AsyncExitStack() as lines:
         for name, (version, fault) in chosen.items():
             faults = [fault] if fault is not None else []
@@ -86,14 +103,23 @@ async def test_it_stops_is_resumed_and_ends_as_planned(service: RunningService, 
     assert verified.returncode == 0, verified.stdout
 
 
-def _release(service: RunningService, tmp_path: Path) -> str:
+def _release(service: RunningService, issuer: CiIssuer, tmp_path: Path) -> str:
     image = tmp_path / "image.bin"
     image.write_bytes(IMAGE)
-    service.get("overview")
+    service.post("firmware-rules", {"vendor": "Voltward", "approvals": 1})
     names = ("--vendor", "Voltward", "--model", "Simulated", "--version", "2.0.0")
-    ran = service.cli("firmware", "sign", str(image), *names, "--upload")
-    assert ran.returncode == 0, ran.stderr
-    return str(service.get("firmware")["items"][0]["id"])
+    command = [sys.executable, "-m", "web.cli", "firmware", "sign", str(image), *names]
+    command += ["--oidc-github", "voltward", "--upload", "--wait"]
+    job_has = {**service.environment, **issuer.job, "VOLTWARD_URL": service.url, "PATH": os.environ["PATH"]}
+    with subprocess.Popen(command, env=job_has, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
+        waiting = pending(service)
+        with signed_in(service) as console:
+            shown = console.get(f"/firmware/{waiting}/show").text
+            fields = {"form_token": re.findall(r'name="form_token" value="([^"]+)"', shown)[0], "note": "SBOM read"}
+            assert console.post(f"/firmware/{waiting}/approve", data=fields).status_code == 303
+        _, told = job.communicate(timeout=60)
+    assert job.returncode == 0, told
+    return waiting
 
 
 def _begin(service: RunningService, release: str) -> str:
