@@ -55,6 +55,9 @@ class NodeName:
         """Give the name up."""
         line, self._line = self._line, None
         if line is not None:
+            if not line.invalidated:  # said, since the database notices late that a connection is gone
+                with contextlib.suppress(DBAPIError):
+                    line.execute(text("SELECT pg_advisory_unlock_all()"))
             line.invalidate()
             line.close()
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,21 +13,12 @@ from csms_bridge.campaigns.selecting import Condition, chosen
 from csms_bridge.campaigns.words import Selection
 from csms_bridge.posture.rows import PostureRow
 from csms_bridge.readiness.assessment import GOALS, Assessment
-from csms_bridge.readiness.codes import EDITION, Code, Verdict, codes_of, mask_of
+from csms_bridge.readiness.codes import EDITION, Code, Order, Verdict, codes_of, mask_of
 from csms_bridge.readiness.rows import ReadinessRow
 from csms_bridge.station import SecurityProfile
 from csms_bridge.station_roots.rows import RootActRow
 from csms_bridge.tables import CertificateAskRow, StationRow
 from pki.store import Store, hold_lock
-
-
-class Order(StrEnum):
-    """In which order stations are listed."""
-
-    STATION = "station"
-    SCORE = "score"
-    """The lowest first; those that were not assessed yet are left out."""
-
 
 EVERYBODY = Selection(everything=True)
 

@@ -5,6 +5,14 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 
+class Order(StrEnum):
+    """In which order stations are listed."""
+
+    STATION = "station"
+    SCORE = "score"
+    """The lowest first; those that were not assessed yet are left out."""
+
+
 class Verdict(StrEnum):
     """What comes of the reasons together; the first that fits, in this order."""
 

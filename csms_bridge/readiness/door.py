@@ -9,7 +9,8 @@ from csms_bridge.posture.desk import PostureDesk
 from csms_bridge.posture.sides import SideReader
 from csms_bridge.quirks.door import StationQuirks
 from csms_bridge.readiness.assessment import GOALS, Assessment, assess
-from csms_bridge.readiness.book import FleetReadiness, Listed, Order, ReadinessBook, Wanted, cursor_of
+from csms_bridge.readiness.book import FleetReadiness, Listed, ReadinessBook, Wanted, cursor_of
+from csms_bridge.readiness.codes import Order
 from csms_bridge.readiness.probe import Probe, Probing
 from csms_bridge.readiness.rounds import Rounds
 from csms_bridge.readiness.sources import Sources

@@ -18,7 +18,7 @@ from csms_bridge.recovery.closing import Closing
 from csms_bridge.recovery.finishing import Finishing
 from csms_bridge.recovery.opening import Opening, walks_of
 from csms_bridge.recovery.rows import RecoveryRow, RecoveryVoteRow
-from csms_bridge.recovery.rules import Facts, check, says, walk_after
+from csms_bridge.recovery.rules import Facts, check, revokes_as, says, walk_after
 from csms_bridge.recovery.words import UNDER_WAY, Ask, Proof, Recovery, RecoveryState
 from csms_bridge.renewal.allowance import Limits
 from csms_bridge.station import SecurityProfile, Station
@@ -227,7 +227,7 @@ class Recoveries:
 
     def _known(self, ask: Ask) -> _Known:
         makers = frozenset(self._custom.makers()) if ask.maker else frozenset[str]()
-        if ask.loss.revokes_as is None:
+        if revokes_as(ask.loss) is None:
             return _Known((), bool(self._authority.certificates(station=ask.station, limit=1)), makers)
         # Those on hold as well: a hold may be released.
         held = self._authority.certificates(station=ask.station, state=CertificateState.HELD, limit=100)

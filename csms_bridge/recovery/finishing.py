@@ -13,6 +13,7 @@ from csms_bridge.errors import UnknownStation, WalkRefused
 from csms_bridge.recovery.book import locked
 from csms_bridge.recovery.closing import Closing, is_to_walk
 from csms_bridge.recovery.rows import RecoveryRow
+from csms_bridge.recovery.rules import revokes_as
 from csms_bridge.recovery.words import Loss, Proof, Recovery, RecoveryState
 from csms_bridge.standing import Lane
 from csms_bridge.station import SecurityProfile
@@ -74,7 +75,7 @@ class Finishing:
             self._walk(recovery)
 
     def _revoke(self, recovery: Recovery, serials: list[str]) -> None:
-        reason = Loss(recovery.loss).revokes_as
+        reason = revokes_as(Loss(recovery.loss))
         if reason is None:
             return
         try:

@@ -132,7 +132,7 @@ def _what_goes(ask: Ask, facts: Facts) -> list[str]:
     if ask.new_serial:
         number = f"The serial number becomes {ask.new_serial}"
         lines.append(f"{number}; whatever states {facts.serial} is refused from then on.")
-    if (reason := ask.loss.revokes_as) is not None:
+    if (reason := revokes_as(ask.loss)) is not None:
         meanwhile = "for good" if ask.loss is Loss.SWAPPED else "meanwhile"
         lines += [
             _revoking(facts.good, reason),
@@ -159,3 +159,10 @@ def in_words(life: timedelta) -> str:
             number = seconds // size
             return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
     return f"{seconds} seconds"
+
+
+def revokes_as(loss: Loss) -> RevocationReason | None:
+    """Why certificates that are still good are revoked when the way back is opened; None: they are not."""
+    if loss is Loss.EXPIRED:
+        return None
+    return RevocationReason.KEY_COMPROMISE if loss is Loss.LOST else RevocationReason.SUPERSEDED

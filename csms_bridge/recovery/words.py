@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from csms_bridge.standing import Lane
-from pki.revocation import RevocationReason
 
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=30)
 
@@ -23,13 +22,6 @@ class Loss(StrEnum):
     """A new board, with another serial number and another key, in the same place."""
     REVOKED = "revoked"
     """Its certificate was revoked."""
-
-    @property
-    def revokes_as(self) -> RevocationReason | None:
-        """Why certificates that are still good are revoked when the way back is opened; None: they are not."""
-        if self is Loss.EXPIRED:
-            return None
-        return RevocationReason.KEY_COMPROMISE if self is Loss.LOST else RevocationReason.SUPERSEDED
 
     @property
     def is_a_new_start(self) -> bool:

@@ -94,19 +94,12 @@ class AllowList:
 def is_public(address: Address) -> bool:
     """Whether anybody may reach it: no private, loopback, link-local, shared, reserved or multicast address.
 
-    Nor an IPv6 address that stands for an IPv4 one which is not (RFC 4291 §2.5.5.2, RFC 3056, RFC 4380). Those of
-    NAT64 (RFC 6052) count as reserved: an operator who needs them lists 64:ff9b::/96.
+    Nor an IPv6 address that stands for an IPv4 one: mapped (RFC 4291 §2.5.5.2), 6to4 (deprecated by RFC 7526), Teredo
+    (RFC 4380). Those of NAT64 (RFC 6052) count as reserved: an operator who needs them lists 64:ff9b::/96.
     """
     if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
         return False
-    return all(is_public(inner) for inner in _inner(address))
-
-
-def _inner(address: Address) -> list[IPv4Address]:
-    if isinstance(address, IPv4Address):
-        return []
-    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    return [one for one in found if one is not None]
+    return isinstance(address, IPv4Address) or not (address.ipv4_mapped or address.sixtofour or address.teredo)
 
 
 def parsed(text: str) -> Address | None:

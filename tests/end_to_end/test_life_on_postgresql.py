@@ -17,7 +17,6 @@ from csms_bridge.pruning import Pruning
 from csms_bridge.registry import Registry
 from csms_bridge.settings import BridgeSettings
 from csms_bridge.sightings import Sightings
-from csms_bridge.standing import Lane
 from csms_bridge.station import NewStation, OcppVersion, SecurityProfile
 from csms_bridge.tables import MessageRow, StationRow
 from pki.alarm_telling import AlarmTelling
@@ -129,14 +128,14 @@ def test_of_two_nodes_that_take_a_station_in_at_once_the_one_with_more_proof_kee
     new = NewStation("CS-7", "SN-7", OcppVersion.V16, SecurityProfile.TLS_BASIC)
     Registry(store, trail, PasswordBook(store, trail, bytes(32), utc_now), utc_now).add([new], "user:anna")
     strong = Admitted(SecurityProfile.MUTUAL_TLS, "ocpp1.6", "5eed")
-    weak = Admitted(SecurityProfile.MUTUAL_TLS, "ocpp1.6", None, lane=Lane.BOOTSTRAP)
+    weak = Admitted(SecurityProfile.TLS_BASIC, "ocpp1.6", None)
     with ThreadPoolExecutor(2) as pool:
         for turn in range(20):
             keeper, other = nodes[turn % 2], nodes[1 - turn % 2]
             list(pool.map(take_in, (keeper, other), (strong, weak)))
             with store.reading() as session:
                 row = session.get_one(StationRow, "CS-7")
-                assert (row.node, row.lane) == ("ab"[turn % 2], "")
+                assert (row.node, row.certificate_serial) == ("ab"[turn % 2], "5eed")
 
 
 def test_old_rows_are_deleted(store: Store) -> None:

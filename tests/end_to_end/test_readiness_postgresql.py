@@ -9,8 +9,8 @@ from sqlmodel import SQLModel
 from csms_bridge.campaigns.words import Selection
 from csms_bridge.readiness.assessment import Assessment
 from csms_bridge.readiness.blocking import blocked_by, is_blocked
-from csms_bridge.readiness.book import Order, ReadinessBook, Wanted, cursor_of
-from csms_bridge.readiness.codes import Code, Effect, Verdict
+from csms_bridge.readiness.book import ReadinessBook, Wanted, cursor_of
+from csms_bridge.readiness.codes import Code, Effect, Order, Verdict
 from csms_bridge.readiness.reason import Reason
 from csms_bridge.station import SecurityProfile
 from pki.store import Store

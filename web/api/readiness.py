@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from csms_bridge.campaigns.words import Selection
-from csms_bridge.readiness.book import Listed, Order, Wanted, cursor_of
-from csms_bridge.readiness.codes import WORDS, Code, Effect, Verdict
+from csms_bridge.readiness.book import Listed, Wanted, cursor_of
+from csms_bridge.readiness.codes import WORDS, Code, Effect, Order, Verdict
 from csms_bridge.readiness.door import StationReadiness
 from csms_bridge.readiness.path import Path
 from csms_bridge.readiness.probe import ProbeState, Question

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from csms_bridge.readiness.book import Order
-from csms_bridge.readiness.codes import Code, Verdict
+from csms_bridge.readiness.codes import Code, Order, Verdict
 from web.cli.client import Data, ServiceClient, segment, service
 from web.cli.files import appearing
 from web.cli.output import Json, plain, say, show_fields, show_json, show_list, show_table, show_text, wants_json

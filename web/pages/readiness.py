@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from csms_bridge.campaigns.words import Selection
-from csms_bridge.readiness.book import Order, Wanted, cursor_of
-from csms_bridge.readiness.codes import WORDS, Code, Verdict
+from csms_bridge.readiness.book import Wanted, cursor_of
+from csms_bridge.readiness.codes import WORDS, Code, Order, Verdict
 from csms_bridge.station import SecurityProfile
 from web.api.asked import Doors
 from web.api.readiness import readiness_table

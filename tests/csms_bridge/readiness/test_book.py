@@ -7,8 +7,8 @@ from csms_bridge.campaigns.words import Selection
 from csms_bridge.errors import StationRefused
 from csms_bridge.posture.book import Outcome, Result
 from csms_bridge.posture.schedule import Due, Why
-from csms_bridge.readiness.book import Order, Wanted, cursor_of
-from csms_bridge.readiness.codes import Code, Verdict
+from csms_bridge.readiness.book import Wanted, cursor_of
+from csms_bridge.readiness.codes import Code, Order, Verdict
 from csms_bridge.readiness.rows import ReadinessRow
 from csms_bridge.station import SecurityProfile
 from csms_bridge.tables import StationRow

@@ -46,7 +46,7 @@ def test_the_pinned_url_names_the_address_and_keeps_the_rest():
     assert target.at(ip_address("2001:db8::7")) == "https://[2001:db8::7]:8443/a?b=c"
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2600::1", "2002:0808:0808::1"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "2600::1"])
 def test_public_addresses(address):
     assert is_public(ip_address(address))
     assert PUBLIC.permits(WEB, ip_address(address))
@@ -59,7 +59,7 @@ def test_public_addresses(address):
         "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
         "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
         "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1",
-        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::1", "2002:a00:1::",
+        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::1", "2002:a00:1::", "2002:0808:0808::1",
         "2001:0:4136:e378:8000:63bf:80ff:fffe",
     ],
 )  # fmt: skip
