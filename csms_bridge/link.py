@@ -77,7 +77,7 @@ class Link:
         self._journal = journal
         self._limits = limits
         self._turn = asyncio.Lock()
-        self._awaited: tuple[str, str, asyncio.Future[CallResult | CallError]] | None = None
+        self._awaited: tuple[str, str, asyncio.Future[CallResult | CallError | None]] | None = None
         self._calls: list[_Waiting] = []
         self._answering: asyncio.Task[None] | None = None
         self._handler: Handler | None = None
@@ -96,24 +96,27 @@ class Link:
             pass  # every kind of end is the same to us: many stations never send a close frame
         finally:
             await self._stop_answering()
-            self._give_up("the line closed")
+            self._give_up()
 
     async def call(self, request: Request) -> CallResult | CallError:
         """Send a CALL and wait for its answer. Raises StationSilent: what the station did is then unknown."""
         async with self._turn:
             call = Call(str(uuid.uuid4()), request.action, request.payload)
-            answer: asyncio.Future[CallResult | CallError] = asyncio.get_running_loop().create_future()
+            answer: asyncio.Future[CallResult | CallError | None] = asyncio.get_running_loop().create_future()
             self._awaited = (call.id, call.action, answer)
             try:
                 await self._send(call, call.action)
                 async with asyncio.timeout(self._limits.timeout):
-                    return await answer
+                    found = await answer
             except TimeoutError:
                 raise StationSilent(call.action, f"none came in {self._limits.timeout:g} s") from None
             except ConnectionClosed:
-                raise StationSilent(call.action, "the line closed") from None
+                found = None
             finally:
                 self._awaited = None
+        if found is None:
+            raise StationSilent(call.action, "the line closed")
+        return found
 
     async def refuse_answer(self, answer: CallResult, code: str, why: str) -> None:
         """Tell the station that its answer to a CALL of ours cannot be taken; before 2.1 there is no way to."""
@@ -222,6 +225,7 @@ class Link:
         self._journal.note(self.station, OUT, frame, action)
         await self._socket.send(write_frame(frame))
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self) -> None:
+        """None instead of an answer: an exception would go to the log when the call has not come to waiting for it."""
         if self._awaited is not None and not self._awaited[2].done():
-            self._awaited[2].set_exception(StationSilent(self._awaited[1], why))
+            self._awaited[2].set_result(None)

@@ -46,10 +46,10 @@ class CampaignRetention:
             return session.exec(old.order_by(col(CampaignRow.created_at)).limit(1)).first()
 
     def _delete_some(self, campaign: str) -> int:
-        ours = CampaignTargetRow.campaign == campaign
+        ours = col(CampaignTargetRow.campaign) == campaign
         with self._store.reading() as session:
             some = session.exec(select(CampaignTargetRow.station).where(ours).limit(BATCH)).all()
         if some:
             with self._store.writing() as session:
-                session.execute(delete(CampaignTargetRow).where(ours, col(CampaignTargetRow.station).in_(some)))  # type: ignore[arg-type]
+                session.execute(delete(CampaignTargetRow).where(ours, col(CampaignTargetRow.station).in_(some)))
         return len(some)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from csms_bridge.acts import FleetAct
 from csms_bridge.arrivals import ACTIVE_WALKS
@@ -235,7 +235,7 @@ def _lists(session: Session, station: str, root: str) -> bool:
 
 
 def _check_walk(session: Session, station: str) -> None:
-    walking = select(WalkRow.id).where(WalkRow.station == station, WalkRow.outcome.in_(ACTIVE_WALKS))  # type: ignore[attr-defined]
+    walking = select(WalkRow.id).where(WalkRow.station == station, col(WalkRow.outcome).in_(ACTIVE_WALKS))
     if session.exec(walking.limit(1)).first() is not None:
         raise FirmwareNotNow("walking", "a walk of it is under way or on hold", "Let it end, or cancel it.")
 

@@ -75,6 +75,7 @@ class S3Images:
 
     def _call(self, act: Callable[[Any], Result], **missing: Result) -> Result:
         """One call. Raises ImageUnreachable; what is not there is `missing`, where it is given."""
+        from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -83,12 +84,8 @@ class S3Images:
             if missing and str(fault.response.get("Error", {}).get("Code")) in _NOT_THERE:
                 return missing["missing"]
             raise ImageUnreachable(self.name, str(fault)) from None
-        except (BotoCoreError, OSError) as fault:
+        except (Boto3Error, BotoCoreError, OSError) as fault:
             raise ImageUnreachable(self.name, str(fault)) from None
-        except Exception as fault:
-            if type(fault).__module__.startswith("boto3."):  # S3UploadFailedError stands beside BotoCoreError
-                raise ImageUnreachable(self.name, str(fault)) from None
-            raise
 
     def _client(self) -> Any:
         with self._lock:
